@@ -1,0 +1,52 @@
+"""Every error that covidct raises on purpose.
+
+    CovidctError
+    ├── ReadError            a file or array cannot be read as a slice
+    │   ├── UnsupportedImage     it is an image, but none that can be read right (animated, huge ...)
+    │   └── UnsupportedDicom     it is DICOM, but no single CT slice (no pixels, other modality ...)
+    ├── BundleError          a model directory is missing, damaged or of another version
+    ├── ManifestError        a manifest cannot be used (columns, labels, splits, missing files)
+    ├── RecipeError          a recipe has unknown keys or impossible values
+    ├── PretrainedError      pretrained weights are missing or not what they should be
+    └── ParityError          an exported graph does not do what the network did
+
+Messages say what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class CovidctError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class ReadError(CovidctError):
+    """A file or array cannot be read as a slice."""
+
+
+class UnsupportedImage(ReadError):
+    """An image, but none that can be read right."""
+
+
+class UnsupportedDicom(ReadError):
+    """A DICOM object, but no single CT slice."""
+
+
+class BundleError(CovidctError):
+    """A model directory is missing, damaged or of another version."""
+
+
+class ManifestError(CovidctError):
+    """A manifest cannot be used."""
+
+
+class RecipeError(CovidctError):
+    """A recipe has unknown keys or impossible values."""
+
+
+class PretrainedError(CovidctError):
+    """Pretrained weights are missing or not what they should be."""
+
+
+class ParityError(CovidctError):
+    """An exported graph does not do what the network did."""

@@ -1,0 +1,137 @@
+"""The values that pass between modules: frozen, plain, without behaviour.
+
+Knows the words of the project. Knows nothing of files, models or surfaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Evidence = NDArray[np.float32]
+
+
+class Kind(StrEnum):
+    """What a result is about."""
+
+    SLICE = "slice"
+    SERIES = "series"
+
+
+class Status(StrEnum):
+    """Whether there is an answer: `refused` was read but must not be answered, `error` was not read."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    ERROR = "error"
+
+
+class Decision(StrEnum):
+    """The answer. Positive means COVID-19."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    INDETERMINATE = "indeterminate"
+
+
+class Reason(StrEnum):
+    """Why a slice is refused, or why an answer is indeterminate."""
+
+    TOO_SMALL = "too_small"
+    BLANK = "blank"
+    NEAR_THRESHOLD = "near_threshold"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a slice came from.
+
+    `path` is as it was given (a name of the caller's for arrays); `series_uid` is the DICOM
+    SeriesInstanceUID, None for other files.
+    """
+
+    path: str
+    series_uid: str | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One axial slice as display grey levels.
+
+    `pixels` is (H, W) uint8: the lung window (centre -600, width 1500 HU) where Hounsfield units
+    were known, the grey levels as they were stored where not. `spacing_mm` is (row, column) where known.
+    """
+
+    pixels: Pixels
+    source: Source
+    spacing_mm: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """Whether a slice may be answered for; `detail` is one sentence for the reader."""
+
+    accepted: bool
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold on the calibrated probability, with the band around it that stays undecided.
+
+    All in [0, 1]; `sensitivity` and `specificity` are those measured at `threshold` on the `tune` split.
+    """
+
+    name: str
+    threshold: float
+    band: tuple[float, float]
+    sensitivity: float
+    specificity: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model said of one slice.
+
+    `logit` is the graph's output; `probability` the calibrated one in [0, 1]; `prediction_set`
+    the labels that remain plausible; `evidence` the map (h, w) float32 whose mean, with the
+    bias, is the logit.
+    """
+
+    logit: float
+    probability: float
+    prediction_set: tuple[str, ...]
+    decision: Decision
+    reason: Reason | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer for one slice: the schema of `docs/result.schema.json` as a value.
+
+    `reason` is a word (`Reason`), `message` the sentence for people. `evidence` is (h, w) float32,
+    kept for pictures and left out of JSON and CSV.
+    """
+
+    path: str
+    status: Status
+    model: str
+    kind: Kind = Kind.SLICE
+    decision: Decision | None = None
+    probability: float | None = None
+    prediction_set: tuple[str, ...] | None = None
+    operating_point: OperatingPoint | None = None
+    reason: Reason | None = None
+    message: str | None = None
+    series_uid: str | None = None
+    slice_index: int | None = None
+    heatmap: str | None = None
+    logit: float | None = None
+    evidence: Evidence | None = None
