@@ -1,0 +1,45 @@
+"""covidct: a light chest-CT classifier for COVID-19 that knows its limits.
+
+Research use only; not a medical device.
+
+    from covidct import Classifier
+    Classifier.load().predict("slice.png")
+
+The names below are loaded when they are first used, so that `import covidct` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from covidct.errors import CovidctError
+    from covidct.pipeline import Classifier
+    from covidct.types import Decision, OperatingPoint, Reason, Result, Slice, Status
+
+__all__ = [
+    "Classifier",
+    "CovidctError",
+    "Decision",
+    "OperatingPoint",
+    "Reason",
+    "Result",
+    "Slice",
+    "Status",
+    "__version__",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    match name:
+        case "Classifier":
+            module = "covidct.pipeline"
+        case "CovidctError":
+            module = "covidct.errors"
+        case _ if name in __all__:
+            module = "covidct.types"
+        case _:
+            raise AttributeError(f"module 'covidct' has no attribute {name!r}")
+    return getattr(import_module(module), name)

@@ -5,7 +5,7 @@ Knows the words of the project. Knows nothing of files, models or surfaces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -109,7 +109,7 @@ class Prediction:
     prediction_set: tuple[str, ...]
     decision: Decision
     reason: Reason | None
-    evidence: Evidence
+    evidence: Evidence = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,4 +134,4 @@ class Result:
     slice_index: int | None = None
     heatmap: str | None = None
     logit: float | None = None
-    evidence: Evidence | None = None
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)

@@ -1,0 +1,50 @@
+"""From logit to decision: calibrated probability, prediction set, operating point.
+
+Knows the arithmetic only. Temperature scaling: Guo et al., ICML 2017.
+"""
+
+from __future__ import annotations
+
+import math
+
+from covidct.bundle import Config
+from covidct.types import Decision, Evidence, OperatingPoint, Prediction, Reason
+
+
+def to_probability(logit: float, *, temperature: float) -> float:
+    """Calibrated probability of COVID-19 in [0, 1]."""
+    scaled = logit / temperature
+    # Two forms of one function, so that neither end overflows.
+    if scaled >= 0:
+        return 1.0 / (1.0 + math.exp(-scaled))
+    return math.exp(scaled) / (1.0 + math.exp(scaled))
+
+
+def to_decision(probability: float, point: OperatingPoint) -> Decision:
+    """Indeterminate inside the band (ends included), else by the threshold."""
+    low, high = point.band
+    if low <= probability <= high:
+        return Decision.INDETERMINATE
+    return Decision.POSITIVE if probability >= point.threshold else Decision.NEGATIVE
+
+
+def decide(logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint) -> Prediction:
+    """All that follows from one slice's outputs under a bundle's configuration."""
+    probability = to_probability(logit, temperature=config.temperature)
+    decision = to_decision(probability, point)
+    labels = config.labels
+    match decision:
+        case Decision.POSITIVE:
+            plausible: tuple[str, ...] = (labels.positive,)
+        case Decision.NEGATIVE:
+            plausible = (labels.negative,)
+        case Decision.INDETERMINATE:
+            plausible = (labels.positive, labels.negative)
+    return Prediction(
+        logit=logit,
+        probability=probability,
+        prediction_set=plausible,
+        decision=decision,
+        reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
+        evidence=evidence,
+    )

@@ -1,0 +1,74 @@
+"""The evidence map as a picture: where the logit came from, laid over the slice.
+
+The map is the decision (its mean, with the bias, is the logit), so nothing is computed here but
+colours. The scale is fixed, so that two pictures can be compared: full colour means that a slice
+made of such cells alone would be positive beyond doubt.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from covidct.types import Evidence, Pixels, Slice
+
+FULL = 8.0  # evidence (logit per cell) at which the colour is full
+OPACITY = 0.6
+# Dark red to yellow: readable on grey, and for readers who cannot tell red from green.
+COLOURS = np.array([(96, 0, 32), (214, 40, 40), (247, 127, 0), (252, 211, 77)], np.float32)
+
+
+def to_overlay(pixels: Pixels, evidence: Evidence) -> NDArray[np.uint8]:
+    """Slice (H, W) uint8 and evidence (h, w) float32 -> (H, W, 3) uint8 RGB; only evidence for COVID-19 is coloured."""
+    strength = to_strength(evidence, shape=(pixels.shape[0], pixels.shape[1]))
+    opacity = (OPACITY * np.sqrt(strength))[..., None]
+    grey = np.repeat(pixels[..., None], 3, axis=2).astype(np.float32)
+    mixed = grey * (1 - opacity) + _to_colour(strength) * opacity
+    return np.asarray(mixed + 0.5, np.uint8)
+
+
+def to_strength(evidence: Evidence, *, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Evidence resampled to (H, W) float32 in [0, 1]; 0 where it speaks against COVID-19."""
+    image = Image.fromarray(np.asarray(evidence, np.float32))
+    smooth = np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC), np.float32)
+    return np.clip(smooth / FULL, 0, 1)
+
+
+class Overlays:
+    """A folder of overlays, one PNG a slice, named after the slice's path."""
+
+    def __init__(self, folder: Path):
+        """Makes the folder where it is missing. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._taken: set[str] = set()
+
+    def write(self, item: Slice, evidence: Evidence) -> Path:
+        """Write the overlay of one slice, beside and then renamed; returns where."""
+        path = self._folder / f"{self._name(item.source.path)}.png"
+        partial = path.with_suffix(".partial")
+        Image.fromarray(to_overlay(item.pixels, evidence)).save(partial, "PNG")
+        partial.replace(path)
+        return path
+
+    def _name(self, path: str) -> str:
+        """`study/slice.png` -> `study_slice.png`: flat, and never the name of another slice of this run."""
+        parts = [part for part in Path(path).parts if part not in ("..", "/", "\\")]
+        # Names of files may have 255 bytes; the end of a path says more than its beginning.
+        wanted = re.sub(r"[^\w.\-]+", "_", "_".join(parts))[-80:] or "slice"
+        name, copy = wanted, 1
+        while name in self._taken:
+            copy += 1
+            name = f"{wanted}-{copy}"
+        self._taken.add(name)
+        return name
+
+
+def _to_colour(strength: NDArray[np.float32]) -> NDArray[np.float32]:
+    steps = np.linspace(0, 1, len(COLOURS))
+    channels = [np.interp(strength, steps, COLOURS[:, channel]) for channel in range(3)]
+    return np.stack(channels, axis=-1).astype(np.float32)

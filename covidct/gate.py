@@ -1,0 +1,28 @@
+"""Whether a slice may be answered for at all.
+
+So far only what is plainly no image of anything is refused. Knows pixels; knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from covidct.types import GateResult, Pixels, Reason
+
+SMALLEST = 64  # pixels: below, no lung structure is left to see
+FLATTEST = 4  # grey levels between the 1st and the 99th percentile
+
+
+def check_slice(pixels: Pixels) -> GateResult:
+    """Verdict on (H, W) uint8, display."""
+    height, width = pixels.shape
+    if min(height, width) < SMALLEST:
+        return GateResult(
+            False,
+            Reason.TOO_SMALL,
+            f"is {width} x {height} pixels, at least {SMALLEST} x {SMALLEST} are needed; give the original slice",
+        )
+    low, high = np.percentile(pixels[:: max(1, height // 256), :: max(1, width // 256)], (1, 99))
+    if high - low < FLATTEST:
+        return GateResult(False, Reason.BLANK, "shows one grey level only; check the window or the export")
+    return GateResult(True)

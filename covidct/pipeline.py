@@ -1,0 +1,153 @@
+"""The straight line: path -> read -> gate -> session -> decide -> explain -> Result.
+
+Knows the order of the steps; each of them is a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidct.bundle import Bundle, load_bundle
+from covidct.decide import decide
+from covidct.errors import BundleError, ReadError
+from covidct.explain import Overlays
+from covidct.gate import check_slice
+from covidct.images import read_array, read_slice
+from covidct.session import Session, count_cores
+from covidct.types import OperatingPoint, Prediction, Reason, Result, Slice, Status
+
+Given = str | Path | NDArray[np.generic] | Slice
+Precision = Literal["int8", "float"]
+BATCH = 32
+
+
+class Classifier:
+    """A model ready to answer for chest-CT slices."""
+
+    def __init__(self, bundle: Bundle, session: Session, *, operating_point: OperatingPoint):
+        self.bundle = bundle
+        self.operating_point = operating_point
+        self._session = session
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | Path | None = None,
+        *,
+        precision: Precision = "int8",
+        operating_point: str | None = None,
+        threads: int | None = None,
+    ) -> Classifier:
+        """Load a bundle (the shipped one by default) and its graph.
+
+        `operating_point` is one of the bundle's by name, its first by default; `threads` the
+        cores one run may use, by default all that the process may. Raises BundleError.
+        """
+        loaded = load_bundle(bundle)
+        points = {point.name: point for point in loaded.config.operating_points}
+        name = operating_point or loaded.config.operating_points[0].name
+        if name not in points:
+            raise BundleError(f"{loaded.path}: has no operating point {name!r}; it has {', '.join(points)}")
+        session = Session(loaded.graph(precision), threads=threads)
+        return cls(loaded, session, operating_point=points[name])
+
+    def predict(self, given: Given) -> Result:
+        """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
+
+        What cannot be read gives a result with status `error`, not an exception.
+        """
+        return next(self.predict_many([given]))
+
+    def predict_many(self, given: Iterable[Given], *, heatmaps: Path | None = None) -> Iterator[Result]:
+        """Results in the order given, batch by batch; the next batch is read while one is answered.
+
+        With `heatmaps` the overlay of each answered slice is written into that folder.
+        """
+        overlays = Overlays(heatmaps) if heatmaps is not None else None
+        with ThreadPoolExecutor(count_cores()) as readers:
+            for batch in self._read_ahead(readers, iter(given)):
+                predictions = self._predict_batch(batch)
+                for at, item in enumerate(batch):
+                    if isinstance(item, Slice):
+                        yield self._to_result(item, predictions[at], overlays)
+                    else:
+                        yield item
+
+    def _read_ahead(self, readers: Executor, given: Iterator[Given]) -> Iterator[list[Slice | Result]]:
+        """Batches of slices, each read while the one before it is answered."""
+        coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
+        while coming:
+            batch = [future.result() for future in coming]
+            coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
+            yield batch
+
+    def _read(self, given: Given) -> Slice | Result:
+        """The slice that was given, or the result that says why there is no answer for it."""
+        try:
+            match given:
+                case Slice():
+                    item = given
+                case np.ndarray():
+                    item = read_array(given)
+                case str() | Path():
+                    item = read_slice(Path(given), name=str(given))
+                case _:
+                    raise TypeError(f"a slice is a path, an array or a Slice, not {type(given).__name__}")
+        except ReadError as error:
+            name = "array" if isinstance(given, np.ndarray) else str(given)
+            return self._without_answer(name, Status.ERROR, Reason.UNREADABLE, str(error))
+        verdict = check_slice(item.pixels)
+        if verdict.accepted:
+            return item
+        message = f"{item.source.path}: {verdict.detail}"
+        return self._without_answer(item.source.path, Status.REFUSED, verdict.reason, message, item)
+
+    def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction]:
+        """Predictions by place in the batch; slices of one shape share a run of the graph."""
+        alike: dict[tuple[int, ...], list[tuple[int, Slice]]] = defaultdict(list)
+        for at, item in enumerate(batch):
+            if isinstance(item, Slice):
+                alike[item.pixels.shape].append((at, item))
+        predictions = {}
+        for places in alike.values():
+            outputs = self._session.run(np.stack([item.pixels for _, item in places]))
+            for (at, _), logit, evidence in zip(places, outputs.logit, outputs.evidence, strict=True):
+                predictions[at] = decide(float(logit), evidence, self.bundle.config, point=self.operating_point)
+        return predictions
+
+    def _to_result(self, item: Slice, prediction: Prediction, overlays: Overlays | None) -> Result:
+        heatmap = overlays.write(item, prediction.evidence) if overlays is not None else None
+        return Result(
+            path=item.source.path,
+            status=Status.OK,
+            model=self.bundle.config.model,
+            decision=prediction.decision,
+            probability=prediction.probability,
+            prediction_set=prediction.prediction_set,
+            operating_point=self.operating_point,
+            reason=prediction.reason,
+            series_uid=item.source.series_uid,
+            heatmap=str(heatmap) if heatmap is not None else None,
+            logit=prediction.logit,
+            evidence=prediction.evidence,
+        )
+
+    def _without_answer(
+        self, path: str, status: Status, reason: Reason | None, message: str, item: Slice | None = None
+    ) -> Result:
+        return Result(
+            path=path,
+            status=status,
+            model=self.bundle.config.model,
+            reason=reason,
+            message=message,
+            series_uid=item.source.series_uid if item is not None else None,
+        )

@@ -1,0 +1,53 @@
+"""ONNX Runtime: slices in, raw outputs out. The only home of onnxruntime in the core.
+
+Knows the graph's inputs and outputs. Knows nothing of files or of what a logit means.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from covidct.errors import BundleError
+from covidct.types import Evidence, Pixels
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a graph says of N slices: `logit` (N,) float32, `evidence` (N, h, w) float32."""
+
+    logit: NDArray[np.float32]
+    evidence: Evidence
+
+
+class Session:
+    """A graph ready to run."""
+
+    def __init__(self, graph: bytes, *, threads: int | None = None):
+        """`threads` is how many cores one run may use; by default those this process may run on."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or count_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # ONNX Runtime raises its own types, derived from Exception and not exported under stable names.
+        except Exception as error:
+            raise BundleError(f"the graph cannot be loaded by ONNX Runtime: {error}") from error
+
+    def run(self, slices: Pixels) -> Outputs:
+        """Run (N, H, W) uint8 slices, display grey levels of the lung window, through the graph."""
+        if slices.ndim != 3 or slices.dtype != np.uint8:
+            raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
+        logit, evidence = self._session.run(["logit", "map"], {"slices": slices})
+        return Outputs(logit, evidence)
+
+
+def count_cores() -> int:
+    """Cores that this process may run on."""
+    # More threads than free cores make a run slower, so affinity counts, not the machine.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,106 @@
+"""Slices in memory, and which of them a training step sees.
+
+Knows how to read, draw and batch. The networks' own resizing stays in the graph; what is kept
+here is a square a little larger than the network's input, so that augmentation has room.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from covidct.errors import ManifestError, ReadError
+from covidct.images import read_slice
+from covidct.train.augment import augment_slice
+from covidct.train.manifest import Row, to_label
+from covidct.train.recipe import Augmentation, DataPlan
+from covidct.types import Pixels
+
+ROOM = 1.15  # how much larger than the network's input a slice is kept
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices of one split: squares (N, side, side) uint8 display, labels (N,), sources."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    sources: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_slices(rows: Sequence[Row], plan: DataPlan, *, side: int, label: str = "") -> Slices:
+    """Read rows into squares of `side`. Raises ManifestError naming the first file that cannot be read."""
+    pixels = np.empty((len(rows), side, side), np.uint8)
+    with click.progressbar(rows, label=f"reading {label}".ljust(17), file=click.get_text_stream("stderr")) as bar:
+        for index, row in enumerate(bar):
+            try:
+                pixels[index] = to_square(read_slice(row.path).pixels, side)
+            except ReadError as error:
+                raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
+    labels = np.array([to_label(row, plan) for row in rows], np.int64)
+    return Slices(pixels, labels, tuple(row.source for row in rows), tuple(rows))
+
+
+def to_square(pixels: Pixels, side: int) -> Pixels:
+    """Stretch (H, W) uint8 to (side, side) with antialiasing, as the exported graph does."""
+    image = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8)
+
+
+def to_weights(slices: Slices) -> Tensor:
+    """How often each slice is drawn, (N,) float64, summing to 1.
+
+    Every label of a source is drawn as often as its other label, and a source in proportion to
+    the square root of its size: no source drowns another, and inside each the label is a coin toss.
+    A source with one label gets half the share, so that its look says little about the label.
+    """
+    cells = list(zip(slices.sources, slices.labels.tolist(), strict=True))
+    in_cell, in_source = Counter(cells), Counter(slices.sources)
+    weights = np.array([np.sqrt(in_source[cell[0]]) / in_cell[cell] for cell in cells])
+    return torch.from_numpy(weights / weights.sum())
+
+
+class Draws(Sampler[tuple[int, int, int]]):
+    """Draws (epoch, draw, slice) with replacement by weight; the same seed and epoch draw the same."""
+
+    def __init__(self, weights: Tensor, *, count: int, seed: int):
+        self.weights, self.count, self.seed = weights, count, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        generator = torch.Generator().manual_seed(self.seed * 10_007 + self.epoch)
+        drawn = torch.multinomial(self.weights, self.count, replacement=True, generator=generator)
+        return ((self.epoch, draw, int(index)) for draw, index in enumerate(drawn))
+
+
+class AugmentedSlices(Dataset[tuple[Tensor, Tensor]]):
+    """Random views of slices. What a draw looks like depends on the seed, the epoch and the draw alone."""
+
+    def __init__(self, slices: Slices, plan: Augmentation, *, size: int, seed: int):
+        self.slices, self.plan, self.size, self.seed = slices, plan, size, seed
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+        """(epoch, draw, slice) -> (size, size) uint8 and the label as float32."""
+        epoch, draw, index = key
+        rng = np.random.default_rng((self.seed, epoch, draw))
+        view = augment_slice(self.slices.pixels[index], self.plan, rng, size=self.size)
+        return torch.from_numpy(view), torch.tensor(float(self.slices.labels[index]))

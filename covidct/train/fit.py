@@ -1,0 +1,197 @@
+"""Training: the phases of a recipe, from pretrained weights to the best averaged ones.
+
+Knows losses, rates and early stopping. The best epoch is chosen by the `tune` split alone: the
+mean AUC over the sources that have both labels there.
+Sources: Smith 2018 (one cycle); Howard & Ruder 2018 (rates by depth); Izmailov et al. 2018 (averaged weights).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from sklearn.metrics import log_loss, roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from covidct.errors import ManifestError
+from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
+from covidct.train.data import ROOM, AugmentedSlices, Draws, Slices, read_slices, to_weights
+from covidct.train.manifest import Row
+from covidct.train.networks import EvidenceNet
+from covidct.train.pretrained import Pretrained, apply_pretrained
+from covidct.train.recipe import Phase, Recipe
+
+Loader = DataLoader[tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What stays the same through a run: recipe, slices, place and number of loading processes."""
+
+    recipe: Recipe
+    train: Slices
+    tune: Slices
+    out: Path
+    workers: int = 0
+
+
+def fit(
+    recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
+) -> EvidenceNet:
+    """Train by the recipe; returns the network of the best epoch, on the CPU and in eval mode.
+
+    Writes `metrics.csv`, `curves.png`, `checkpoint.pt` and `best.safetensors` under `out` after
+    every epoch; an interrupted run goes on after its last whole one.
+    Raises ManifestError when `train` or `tune` lack slices of either label.
+    """
+    parts = {split: [row for row in rows if row.split == split] for split in ("train", "tune")}
+    room = round(recipe.size * ROOM)
+    train = read_slices(parts["train"], recipe.data, side=room, label="train slices")
+    tune = read_slices(parts["tune"], recipe.data, side=recipe.size, label="tune slices")
+    for split, slices in (("train", train), ("tune", tune)):
+        if len(set(slices.labels.tolist())) < 2:
+            raise ManifestError(f"split {split}: {len(slices)} slices, of one label only; give it both labels")
+    out.mkdir(parents=True, exist_ok=True)
+    run_phases(build_run(recipe, pretrained), Fitting(recipe, train, tune, out, workers))
+    best = EvidenceNet(recipe.size, dropout=recipe.dropout)
+    best.load_state_dict(load_file(out / BEST))
+    return best.eval()
+
+
+def build_run(recipe: Recipe, pretrained: Pretrained | None) -> Run:
+    """A fresh network by the recipe's seed, on a GPU where there is one, with its running average."""
+    torch.manual_seed(recipe.seed)
+    network = EvidenceNet(recipe.size, dropout=recipe.dropout)
+    if pretrained is not None:
+        apply_pretrained(network, pretrained)
+    network = network.to("cuda" if torch.cuda.is_available() else "cpu")
+    network.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaging = get_ema_multi_avg_fn(recipe.average)
+    return Run(network, AveragedModel(network, multi_avg_fn=averaging, use_buffers=True), Progress())
+
+
+def run_phases(run: Run, fitting: Fitting) -> None:
+    """Go through the phases, from wherever a checkpoint left off."""
+    recipe = fitting.recipe
+    draws = Draws(to_weights(fitting.train), count=recipe.epoch_slices or len(fitting.train), seed=recipe.seed)
+    views = AugmentedSlices(fitting.train, recipe.augment, size=recipe.size, seed=recipe.seed)
+    loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True, num_workers=fitting.workers)
+    saved = resume_run(run, recipe, fitting.out)
+    progress = run.progress
+    while progress.phase < len(recipe.phases):
+        phase = recipe.phases[progress.phase]
+        optimiser, schedule = build_optimiser(run.network, phase, recipe, steps=len(loader))
+        if progress.done:
+            optimiser.load_state_dict(saved["optimiser"])
+            schedule.load_state_dict(saved["schedule"])
+        while progress.done < phase.epochs and not progress.is_stale(recipe.patience):
+            draws.epoch = progress.epoch
+            # Seeded anew each epoch, so that a resumed run draws what an unbroken one would have.
+            torch.manual_seed(recipe.seed * 10_007 + progress.epoch)
+            record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
+            keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=fitting.out)
+        progress.phase, progress.done = progress.phase + 1, 0
+
+
+def run_epoch(
+    run: Run, phase: Phase, fitting: Fitting, loader: Loader, optimiser: AdamW, schedule: OneCycleLR
+) -> dict[str, Any]:
+    """Train one epoch and measure it on `tune`; returns its line of `metrics.csv`."""
+    started = time.monotonic()
+    run.network.train()
+    if phase.freeze:
+        run.network.features.eval()
+    losses: list[float] = []
+    for slices, labels in _with_progress(loader, run.progress, fitting.recipe, losses):
+        loss = compute_loss(run.network, slices, labels, fitting.recipe)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        run.average.update_parameters(run.network)
+        losses.append(loss.item())
+    logits = compute_logits(run.average.module, fitting.tune.pixels)
+    aucs = compute_aucs(logits, fitting.tune)
+    return {
+        "epoch": run.progress.epoch + 1,
+        "phase": phase.name,
+        "train_loss": round(float(np.mean(losses)), 5),
+        "tune_loss": round(float(log_loss(fitting.tune.labels, 1 / (1 + np.exp(-logits.astype(float))))), 5),
+        "tune_auc": round(float(np.mean(list(aucs.values()))), 5),
+        "rate": schedule.get_last_lr()[-1],
+        "seconds": round(time.monotonic() - started, 1),
+        **{f"tune_auc_{source}": round(auc, 5) for source, auc in aucs.items()},
+    }
+
+
+def compute_loss(network: nn.Module, slices: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Binary cross-entropy on smoothed labels: slices (N, S, S) uint8, labels (N,) float32 in {0, 1}."""
+    device = next(network.parameters()).device
+    slices, labels = slices.to(device), labels.to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        logits, _ = network(slices)
+    target = labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
+    return F.binary_cross_entropy_with_logits(logits.float(), target)
+
+
+@torch.inference_mode()
+def compute_logits(network: nn.Module, pixels: NDArray[np.uint8], *, batch: int = 32) -> NDArray[np.float32]:
+    """Logits (N,) float32 of slices (N, H, W) uint8, in float32 and eval mode."""
+    device = next(network.parameters()).device
+    network.eval()
+    parts = [network(torch.from_numpy(pixels[at : at + batch]).to(device))[0] for at in range(0, len(pixels), batch)]
+    logits: NDArray[np.float32] = torch.cat(parts).float().cpu().numpy()
+    return logits
+
+
+def compute_aucs(logits: NDArray[np.float32], slices: Slices) -> dict[str, float]:
+    """AUC of each source that has both labels; over all slices, under "all", where none has."""
+    sources = np.array(slices.sources)
+    members = {source: sources == source for source in sorted(set(slices.sources))}
+    mixed = {source: at for source, at in members.items() if len(set(slices.labels[at].tolist())) == 2}
+    mixed = mixed or {"all": np.ones(len(slices), bool)}
+    return {source: float(roc_auc_score(slices.labels[at], logits[at])) for source, at in mixed.items()}
+
+
+def build_optimiser(
+    network: EvidenceNet, phase: Phase, recipe: Recipe, *, steps: int
+) -> tuple[AdamW, OneCycleLR]:
+    """AdamW over three depths and the head, lowest rate first, under one cycle; frozen: the head alone."""
+    network.features.requires_grad_(not phase.freeze)
+    blocks = list(network.features)
+    depths = [] if phase.freeze else [blocks[:7], blocks[7:14], blocks[14:]]
+    groups = [[parameter for block in depth for parameter in block.parameters()] for depth in depths]
+    groups.append([*network.evidence.parameters(), network.bias])
+    rates = [phase.rate * phase.depth_factor**distance for distance in reversed(range(len(groups)))]
+    options = [{"params": group, "lr": rate} for group, rate in zip(groups, rates, strict=True)]
+    optimiser = AdamW(options, weight_decay=recipe.weight_decay)
+    return optimiser, OneCycleLR(optimiser, max_lr=rates, total_steps=phase.epochs * steps + 1)
+
+
+def _with_progress(
+    loader: Loader, progress: Progress, recipe: Recipe, losses: list[float]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The loader's batches under a bar that shows loss, AUC so far and time left."""
+    total = sum(phase.epochs for phase in recipe.phases)
+    last = f"tune AUC {progress.history[-1]['tune_auc']:.3f} best {progress.best_auc:.3f}" if progress.history else ""
+
+    def show(_: object) -> str | None:
+        return f"loss {np.mean(losses[-50:]):.3f} {last}" if losses else None
+
+    label = f"epoch {progress.epoch + 1} of {total}".ljust(17)
+    stream = click.get_text_stream("stderr")
+    with click.progressbar(loader, label=label, item_show_func=show, show_pos=True, file=stream) as bar:
+        yield from bar

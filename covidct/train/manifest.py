@@ -1,0 +1,128 @@
+"""The manifest: a CSV that names every slice of a data set, its label, source, patient and split.
+
+Columns: `path` (relative to the manifest) and `label` are needed; `source`, `patient_id`,
+`split` and `note` may be missing or empty. Knows nothing of pixels.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from covidct.errors import ManifestError
+from covidct.train.recipe import DataPlan
+
+SPLITS = ("train", "tune", "calibrate", "test", "external")
+COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slice of a manifest. `path` can be opened as it stands; `group` is what must not be split."""
+
+    path: Path
+    label: str
+    source: str
+    patient_id: str
+    split: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All rows, with the SHA-256 of the file they came from."""
+
+    path: Path
+    digest: str
+    rows: tuple[Row, ...]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest CSV. Raises ManifestError for missing columns, rows or splits that are none."""
+    try:
+        data = path.read_bytes()
+        lines = data.decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read as a manifest: {error}") from error
+    reader = csv.DictReader(lines)
+    if missing := {"path", "label"} - set(reader.fieldnames or ()):
+        raise ManifestError(
+            f"{path}: column {', '.join(sorted(missing))} is missing; a manifest has the columns {', '.join(COLUMNS)}"
+        )
+    rows = tuple(_row(line, path, number) for number, line in enumerate(reader, start=2))
+    if not rows:
+        raise ManifestError(f"{path}: holds no rows; list one slice a line")
+    _check_unique(rows, path)
+    return Manifest(path, hashlib.sha256(data).hexdigest(), rows)
+
+
+def _row(line: dict[str, str], path: Path, number: int) -> Row:
+    values = {name: (line.get(name) or "").strip() for name in COLUMNS}
+    if not values["path"]:
+        raise ManifestError(f"{path}, line {number}: no path; remove the line or name the file")
+    if values["split"] not in ("", *SPLITS):
+        raise ManifestError(
+            f"{path}, line {number}: split {values['split']!r} is none of {', '.join(SPLITS)}"
+        )
+    return Row(
+        path=path.parent / values["path"],
+        label=values["label"],
+        source=values["source"] or "unnamed",
+        patient_id=values["patient_id"],
+        split=values["split"],
+        note=values["note"],
+    )
+
+
+def _check_unique(rows: Iterable[Row], path: Path) -> None:
+    seen: set[Path] = set()
+    for row in rows:
+        if row.path in seen:
+            raise ManifestError(f"{path}: {row.path} is listed twice; keep one line for a file")
+        seen.add(row.path)
+
+
+def select_rows(manifest: Manifest, plan: DataPlan) -> tuple[Row, ...]:
+    """The rows a plan asks for: its sources and labels, without what `exclude_note` marks.
+
+    Raises ManifestError when nothing is left, or a source or file that was asked for is not there.
+    """
+    if absent := sorted(set(plan.sources) - {row.source for row in manifest.rows}):
+        raise ManifestError(f"{manifest.path}: has no source {', '.join(absent)}; change [data] sources")
+    labels = set(plan.positive) | set(plan.negative)
+    rows = tuple(
+        row
+        for row in manifest.rows
+        if row.label in labels
+        and (not plan.sources or row.source in plan.sources)
+        and not (plan.exclude_note and plan.exclude_note in row.note)
+    )
+    if not rows:
+        raise ManifestError(f"{manifest.path}: no row has a label of {', '.join(sorted(labels))}")
+    if lost := [row.path for row in rows if not row.path.is_file()]:
+        raise ManifestError(
+            f"{manifest.path}: {len(lost)} of {len(rows)} files are missing, the first is {lost[0]}; "
+            "paths are relative to the manifest"
+        )
+    return rows
+
+
+def to_label(row: Row, plan: DataPlan) -> int:
+    """1 for COVID-19, 0 for not."""
+    return int(row.label in plan.positive)
+
+
+def write_manifest(rows: Sequence[Row], path: Path) -> None:
+    """Write rows with absolute paths, beside and then renamed, so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow(
+                (row.path.resolve(), row.label, row.source, row.patient_id, row.split, row.note)
+            )
+    partial.replace(path)

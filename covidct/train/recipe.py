@@ -1,0 +1,151 @@
+"""A recipe: one TOML file that says how a model is trained, as frozen values.
+
+Knows the keys and their ranges. Knows nothing of torch: a recipe can be read where only the
+base package is installed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from covidct.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """Which rows of a manifest are used, and how rows without a split get one.
+
+    `tune` and `calibrate` are shares of the slices of each source. `block` is how many
+    neighbours in number stand in for one patient where a source has no patient ids.
+    """
+
+    sources: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ("covid",)
+    negative: tuple[str, ...] = ("non-covid", "no-lesion")
+    exclude_note: str = "label conflict"
+    tune: float = 0.15
+    calibrate: float = 0.10
+    block: int = 50
+    seed: int = 2020  # of the split, so that runs of other seeds are tuned on the same slices
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the random changes made to a training slice; each share is a probability."""
+
+    rotation: float = 20.0  # degrees, either way
+    flip: float = 0.5
+    scale: tuple[float, float] = (0.65, 1.2)
+    aspect: float = 0.15  # relative change of the ratio of the sides
+    shift: float = 0.06  # of the side
+    window: float = 0.2  # how far either end of the grey scale moves, of the whole scale
+    gamma: float = 0.35  # natural logarithm, either way
+    field_of_view: float = 0.2  # share with a round field of view on black
+    resolution: float = 0.4  # share resampled from a coarser grid
+    noise: float = 0.3
+    jpeg: float = 0.35
+    marks: float = 0.25  # share with letters, arrows or rulers painted in
+    boxes: float = 0.3  # share with a strip or box blanked out
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training under one one-cycle schedule.
+
+    `rate` is the highest learning rate of the head; each earlier third of the backbone learns
+    at `depth_factor` times the rate of the one after it.
+    """
+
+    name: str
+    epochs: int
+    rate: float
+    freeze: bool = False
+    depth_factor: float = 0.3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a training run, apart from the data and the machine."""
+
+    name: str
+    network: str
+    phases: tuple[Phase, ...]
+    size: int = 224
+    seed: int = 2020
+    batch: int = 32
+    epoch_slices: int = 0  # slices drawn an epoch; 0 means as many as there are
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    dropout: float = 0.2
+    average: float = 0.99  # decay of the averaged weights, a step
+    patience: int = 8
+    precision: str = "float32"
+    data: DataPlan = field(default_factory=DataPlan)
+    augment: Augmentation = field(default_factory=Augmentation)
+
+
+NETWORKS = ("mobilenet_v2",)
+PRECISIONS = ("float32", "bfloat16")
+T = TypeVar("T")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a TOML recipe. Raises RecipeError for a key or a value that makes no sense."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from error
+    return parse_recipe(table, where=str(path))
+
+
+def parse_recipe(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """A recipe from the parsed TOML. Raises RecipeError."""
+    rest = dict(table)
+    phases = rest.pop("phases", [])
+    parts = {
+        "data": _build(DataPlan, rest.pop("data", {}), f"{where} [data]"),
+        "augment": _build(Augmentation, rest.pop("augment", {}), f"{where} [augment]"),
+        "phases": tuple(_build(Phase, phase, f"{where} [[phases]]") for phase in phases),
+    }
+    recipe = _build(Recipe, rest | parts, where)
+    _check(recipe, where)
+    return recipe
+
+
+def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(table) - known):
+        raise RecipeError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    problems = {
+        f"network {recipe.network!r} is none of {', '.join(NETWORKS)}": recipe.network not in NETWORKS,
+        f"precision {recipe.precision!r} is none of {', '.join(PRECISIONS)}": recipe.precision
+        not in PRECISIONS,
+        "at least one [[phases]] is needed": not recipe.phases,
+        "epochs must be at least 1": any(phase.epochs < 1 for phase in recipe.phases),
+        "rate must be above 0": any(phase.rate <= 0 for phase in recipe.phases),
+        "size must be a multiple of 32": recipe.size % 32 != 0 or recipe.size < 32,
+        "batch must be at least 2": recipe.batch < 2,
+        "[data] tune and calibrate must leave something to train on": not (
+            0 <= recipe.data.tune and 0 <= recipe.data.calibrate and recipe.data.tune + recipe.data.calibrate < 1
+        ),
+        "[data] positive and negative must each name a label, and share none": (
+            not recipe.data.positive
+            or not recipe.data.negative
+            or bool(set(recipe.data.positive) & set(recipe.data.negative))
+        ),
+    }
+    for problem, present in problems.items():
+        if present:
+            raise RecipeError(f"{where}: {problem}")

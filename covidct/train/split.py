@@ -1,0 +1,105 @@
+"""Which patient goes into which split: grouped, stratified by source and label, deterministic.
+
+Knows rows and names, not pixels. Rows that already have a split keep it, but for a share of
+`train` that is set aside as `calibrate`, as few published sets bring one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from covidct.train.manifest import Row
+from covidct.train.recipe import DataPlan
+
+
+def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:
+    """For each row the name of what must not be divided between splits.
+
+    That is the patient where there is an id. Where there is none, `block` neighbours in number
+    within one source and label stand in for one: sets without ids are mostly numbered patient by patient.
+    """
+    order: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        if not row.patient_id:
+            order[row.source, row.label].append(index)
+    groups = [f"{row.source}/{row.patient_id}" for row in rows]
+    for (source, label), indices in order.items():
+        for place, index in enumerate(sorted(indices, key=lambda index: _natural(rows[index]))):
+            groups[index] = f"{source}/{label}/neighbours-{place // block:04d}"
+    return tuple(groups)
+
+
+def assign_splits(rows: Sequence[Row], plan: DataPlan) -> tuple[Row, ...]:
+    """Rows with every split filled in; the same rows and plan give the same answer.
+
+    No group is divided by what is assigned here (what the manifest brings is kept). At least one
+    group of each source and label stays in `train`.
+    """
+    groups = to_groups(rows, block=plan.block)
+    splits: dict[str, str] = {}
+    for members in _strata(rows, groups).values():
+        given = {name: _given_split(rows, indices) for name, indices in members.items()}
+        unplaced = {name: len(members[name]) for name, split in given.items() if not split}
+        tune = _take(unplaced, plan.tune, plan.seed)
+        given |= {name: "tune" if name in tune else "train" for name in unplaced}
+        train = {name: len(members[name]) for name, split in given.items() if split == "train"}
+        given |= dict.fromkeys(_take(train, plan.calibrate, plan.seed), "calibrate")
+        splits |= given
+    return tuple(
+        replace(row, split=splits[group] if row.split in ("", "train") else row.split)
+        for row, group in zip(rows, groups, strict=True)
+    )
+
+
+def _strata(rows: Sequence[Row], groups: Sequence[str]) -> dict[tuple[str, str], dict[str, list[int]]]:
+    """(source, label) -> group -> row numbers; a patient with both labels counts under the first by name."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    strata: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(dict)
+    for group, indices in members.items():
+        label = min(rows[index].label for index in indices)
+        strata[rows[indices[0]].source, label][group] = indices
+    return strata
+
+
+def _given_split(rows: Sequence[Row], indices: Iterable[int]) -> str:
+    """The split the manifest brings for a group, "" for none; `train` only where all that is said is `train`."""
+    said = {rows[index].split for index in indices} - {""}
+    return min(said - {"train"}, default="train") if said else ""
+
+
+def _take(sizes: dict[str, int], share: float, seed: int) -> tuple[str, ...]:
+    """Groups drawn by `seed` until they hold `share` of the slices; never all of them."""
+    wanted = share * sum(sizes.values())
+    taken: list[str] = []
+    total = 0
+    for name in sorted(sizes, key=lambda name: _draw(name, seed))[:-1]:
+        # A group goes in when that brings the share nearer than leaving it out.
+        if total + sizes[name] / 2 <= wanted:
+            taken.append(name)
+            total += sizes[name]
+    return tuple(taken)
+
+
+def _draw(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+
+
+def _natural(row: Row) -> tuple[tuple[int, str], ...]:
+    """Sort key under which slice 2 comes before slice 10."""
+    return tuple(
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(row.path)) if part
+    )
+
+
+def count_splits(rows: Iterable[Row], plan: DataPlan) -> dict[str, dict[str, tuple[int, int]]]:
+    """Slices as split -> source -> (COVID-19, not)."""
+    counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for row in rows:
+        counts[row.split][row.source][row.label not in plan.positive] += 1
+    return {split: {name: (pair[0], pair[1]) for name, pair in by.items()} for split, by in counts.items()}

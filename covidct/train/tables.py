@@ -1,0 +1,121 @@
+"""A report as text: for the terminal, and as Markdown for the model card.
+
+Knows columns and widths. Knows nothing of how things were measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+from covidct.metrics import Evaluation
+from covidct.train.evaluate import Report
+from covidct.train.scored import Decisions, Section
+
+WIDTH = 100
+NAME = 20
+CELL = 16
+# Column titles of the model card's table, and the metrics below them.
+COLUMNS = {
+    "AUC": "auc",
+    "Sensitivity": "sensitivity",
+    "Specificity": "specificity",
+    "PPV": "ppv",
+    "NPV": "npv",
+    "F1, COVID-19": "f1_positive",
+    "F1, other": "f1_negative",
+    "Brier": "brier",
+    "ECE": "ece",
+}
+CALLS = ("Sensitivity", "Specificity", "PPV", "NPV")
+
+
+def to_table(report: Report) -> str:
+    """The report for a terminal, at most 100 columns wide: overall, then each source."""
+    sections = (report.overall, *report.sources)
+    head = ("AUC", "sensitivity", "specificity")
+    lines = [_line("", ("n", "covid"), head, ("F1+", "F1−"))]
+    lines += [_measured_line(section) for section in sections]
+    if any(section.decisions for section in sections):
+        lines += ["", _line("decided only", ("n", "covid"), ("indeterminate", *head[1:]), ("F1+", "F1−"))]
+        lines += [_decided_line(s.name, s.decisions) for s in sections if s.decisions]
+    return "\n".join([*lines, "", *_legend(report)])
+
+
+def to_markdown(report: Report) -> str:
+    """The report as Markdown tables and notes, for the model card."""
+    sections = (report.overall, *report.sources)
+    rows = [_measured_row(section) for section in sections]
+    parts = [_markdown(("Source", "Slices", "COVID-19", "Patients", *COLUMNS), rows)]
+    decided = [(section.name, section.decisions) for section in sections if section.decisions]
+    if decided:
+        head = ("Source", "Decided", "Positive", "Negative", "Indeterminate", *CALLS)
+        parts.append(_markdown(head, [_decided_row(name, decisions) for name, decisions in decided]))
+    notes = [f"- {section.name}: {note}" for section in sections for note in section.notes]
+    return "\n\n".join([*parts, "\n".join(notes)] if notes else parts) + "\n"
+
+
+def _line(name: str, counts: Sequence[object], cells: Sequence[str], ends: Sequence[str]) -> str:
+    name = name if len(name) <= NAME else name[: NAME - 1] + "…"
+    parts = [f"{name:{NAME}}", *(f"{count:>5}" for count in counts)]
+    parts += [f"{cell:{CELL}}" for cell in cells] + [f"{end:>4}" for end in ends]
+    return "  ".join(parts).rstrip()
+
+
+def _texts(evaluation: Evaluation, *names: str) -> list[str]:
+    return [evaluation.metrics[name].to_text() for name in names]
+
+
+def _f1s(evaluation: Evaluation) -> list[str]:
+    """Both without their intervals, for which there is no room."""
+    return [text.split(" ")[0] for text in _texts(evaluation, "f1_positive", "f1_negative")]
+
+
+def _measured_line(section: Section) -> str:
+    found = section.evaluation
+    cells = _texts(found, "auc", "sensitivity", "specificity")
+    return _line(section.name, (found.n, found.positives), cells, _f1s(found))
+
+
+def _decided_line(name: str, decisions: Decisions) -> str:
+    left_out = f"{decisions.indeterminate.n} ({_percent(decisions)})"
+    found = decisions.decided
+    cells = [left_out, *_texts(found, "sensitivity", "specificity")]
+    return _line(name, (found.n, found.positives), cells, _f1s(found))
+
+
+def _legend(report: Report) -> list[str]:
+    point = report.protocol
+    band = f", indeterminate from {point.band[0]:.3f} to {point.band[1]:.3f}" if point.band else ""
+    text = (
+        f"Threshold {point.threshold:.3f}{band}. 95 % intervals over patients in brackets; –: undefined; "
+        "F1+ counts COVID-19 as positive, F1− everything else."
+    )
+    notes = [
+        f"{section.name}: {note}." for section in (report.overall, *report.sources) for note in section.notes
+    ]
+    return [line for sentence in (text, *notes) for line in wrap(sentence, WIDTH, subsequent_indent="  ")]
+
+
+def _measured_row(section: Section) -> list[str]:
+    found = section.evaluation
+    patients = f"{section.patients}" if section.patients else "–"
+    counts = [f"{found.n}", f"{found.positives}", patients]
+    return [section.name, *counts, *_texts(found, *COLUMNS.values())]
+
+
+def _decided_row(name: str, decisions: Decisions) -> list[str]:
+    counts = [f"{tally.n}" for tally in (decisions.positive, decisions.negative)]
+    indeterminate = f"{decisions.indeterminate.n} ({_percent(decisions)})"
+    cells = _texts(decisions.decided, *(COLUMNS[title] for title in CALLS))
+    return [name, f"{decisions.decided.n}", *counts, indeterminate, *cells]
+
+
+def _percent(decisions: Decisions) -> str:
+    return f"{100 * decisions.indeterminate_share:.0f} %"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, its first column to the left and the others to the right."""
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
