@@ -96,7 +96,8 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
         table = json.loads(data)
         if table["format"] != FORMAT:
             raise BundleError(
-                f"{where}: is of format {table['format']}, this covidct reads {FORMAT}; install the covidct it was made with"
+                f"{where}: is of format {table['format']}, this covidct reads {FORMAT}; "
+                "install the covidct it was made with"
             )
         points = tuple(
             OperatingPoint(**{**point, "band": (point["band"][0], point["band"][1])})
@@ -111,7 +112,7 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
             operating_points=points,
             training=table["training"],
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(f"{where}: is no configuration of a bundle: {error!r}") from error
     if not config.operating_points or not config.temperature > 0:
         raise BundleError(f"{where}: needs an operating point and a temperature above 0")
@@ -126,13 +127,16 @@ def write_sums(folder: Path) -> None:
 
 def _read_sums(folder: Path) -> dict[str, str]:
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        # By bytes: reading text, or splitlines, would take other line ends for the one that was written.
+        lines = (folder / SUMS).read_bytes().decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{folder}: has no readable {SUMS}; it is no bundle, or was copied in part") from error
+        raise BundleError(
+            f"{folder}: has no readable {SUMS}; it is no bundle, or was copied in part"
+        ) from error
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
     if missing := sorted(set(REQUIRED) - set(sums)):
         raise BundleError(f"{folder / SUMS}: does not list {', '.join(missing)}; copy the bundle again")
-    if foreign := sorted(name for name in sums if Path(name).name != name):
+    if foreign := sorted(name for name in sums if Path(name).name != name or "\0" in name):
         raise BundleError(f"{folder / SUMS}: lists {foreign[0]!r}, which lies outside the bundle")
     return sums
 

@@ -18,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# Before gdcm, which pydicom loads: gdcm shows its own zlib to every library loaded after it, and
+# Pillow's PNG writer then corrupts memory.
+import PIL.Image  # noqa: F401
 from numpy.typing import NDArray
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset

@@ -23,7 +23,10 @@ COLOURS = np.array([(96, 0, 32), (214, 40, 40), (247, 127, 0), (252, 211, 77)], 
 
 
 def to_overlay(pixels: Pixels, evidence: Evidence) -> NDArray[np.uint8]:
-    """Slice (H, W) uint8 and evidence (h, w) float32 -> (H, W, 3) uint8 RGB; only evidence for COVID-19 is coloured."""
+    """Lay evidence (h, w) float32 over a slice (H, W) uint8; gives (H, W, 3) uint8 RGB.
+
+    Only evidence for COVID-19 is coloured.
+    """
     strength = to_strength(evidence, shape=(pixels.shape[0], pixels.shape[1]))
     opacity = (OPACITY * np.sqrt(strength))[..., None]
     grey = np.repeat(pixels[..., None], 3, axis=2).astype(np.float32)
@@ -33,9 +36,11 @@ def to_overlay(pixels: Pixels, evidence: Evidence) -> NDArray[np.uint8]:
 
 def to_strength(evidence: Evidence, *, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Evidence resampled to (H, W) float32 in [0, 1]; 0 where it speaks against COVID-19."""
-    image = Image.fromarray(np.asarray(evidence, np.float32))
+    # Clipped before it is resampled too: a cubic overshoots above 0 between cells that are all below.
+    image = Image.fromarray(np.maximum(np.asarray(evidence, np.float32), 0))
     smooth = np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC), np.float32)
-    return np.clip(smooth / FULL, 0, 1)
+    strength: NDArray[np.float32] = np.clip(smooth / FULL, 0, 1)
+    return strength
 
 
 class Overlays:
@@ -58,13 +63,14 @@ class Overlays:
     def _name(self, path: str) -> str:
         """`study/slice.png` -> `study_slice.png`: flat, and never the name of another slice of this run."""
         parts = [part for part in Path(path).parts if part not in ("..", "/", "\\")]
-        # Names of files may have 255 bytes; the end of a path says more than its beginning.
-        wanted = re.sub(r"[^\w.\-]+", "_", "_".join(parts))[-80:] or "slice"
+        # Names of files may have 255 bytes, four a letter; the end of a path says more than its beginning.
+        wanted = re.sub(r"[^\w.\-]+", "_", "_".join(parts))[-56:] or "slice"
         name, copy = wanted, 1
-        while name in self._taken:
+        # Without case: some file systems hold `a` and `A` for one name.
+        while name.casefold() in self._taken:
             copy += 1
             name = f"{wanted}-{copy}"
-        self._taken.add(name)
+        self._taken.add(name.casefold())
         return name
 
 

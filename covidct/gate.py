@@ -9,7 +9,7 @@ import numpy as np
 
 from covidct.types import GateResult, Pixels, Reason
 
-SMALLEST = 64  # pixels: below, no lung structure is left to see
+SMALLEST = 32  # pixels: below, no lung structure is left to see
 FLATTEST = 4  # grey levels between the 1st and the 99th percentile
 
 
@@ -20,9 +20,9 @@ def check_slice(pixels: Pixels) -> GateResult:
         return GateResult(
             False,
             Reason.TOO_SMALL,
-            f"is {width} x {height} pixels, at least {SMALLEST} x {SMALLEST} are needed; give the original slice",
+            f"{width} x {height} pixels; {SMALLEST} x {SMALLEST} are needed, give the original slice",
         )
     low, high = np.percentile(pixels[:: max(1, height // 256), :: max(1, width // 256)], (1, 99))
     if high - low < FLATTEST:
-        return GateResult(False, Reason.BLANK, "shows one grey level only; check the window or the export")
+        return GateResult(False, Reason.BLANK, "one grey level only; check the window or the export")
     return GateResult(True)

@@ -120,7 +120,9 @@ class Classifier:
         for places in alike.values():
             outputs = self._session.run(np.stack([item.pixels for _, item in places]))
             for (at, _), logit, evidence in zip(places, outputs.logit, outputs.evidence, strict=True):
-                predictions[at] = decide(float(logit), evidence, self.bundle.config, point=self.operating_point)
+                predictions[at] = decide(
+                    float(logit), evidence, self.bundle.config, point=self.operating_point
+                )
         return predictions
 
     def _to_result(self, item: Slice, prediction: Prediction, overlays: Overlays | None) -> Result:

@@ -10,12 +10,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
-from covidct.types import Decision, Result, Status
+from covidct.types import Decision, OperatingPoint, Result, Status
 
 SCHEMA_VERSION = 1
+DIGITS = 6
 DISCLAIMER = "Research use only; not a medical device."
 COLUMNS = (
     "kind",
@@ -42,9 +42,9 @@ def to_record(result: Result) -> dict[str, Any]:
         "path": result.path,
         "status": result.status.value,
         "decision": result.decision.value if result.decision else None,
-        "probability": round(result.probability, 6) if result.probability is not None else None,
+        "probability": None if result.probability is None else round(result.probability, DIGITS),
         "prediction_set": list(result.prediction_set) if result.prediction_set is not None else None,
-        "operating_point": asdict(point) | {"band": list(point.band)} if point else None,
+        "operating_point": _to_point(point) if point else None,
         "reason": result.reason.value if result.reason else None,
         "message": result.message,
         "model": result.model,
@@ -95,10 +95,22 @@ def to_summary(results: Counter[str]) -> str:
     return f"{total} slice{'' if total == 1 else 's'}: {', '.join(parts) or 'nothing to do'}."
 
 
+def _to_point(point: OperatingPoint) -> dict[str, Any]:
+    return {
+        "name": point.name,
+        "threshold": round(point.threshold, DIGITS),
+        "band": [round(end, DIGITS) for end in point.band],
+        "sensitivity": round(point.sensitivity, DIGITS),
+        "specificity": round(point.specificity, DIGITS),
+    }
+
+
 def _csv_line(values: Iterable[Any]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(["" if value is None else value for value in values])
-    return buffer.getvalue()
+    # Until Python 3.13 line ends inside a value are quoted only where they are the writer's own.
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(["" if value is None else value for value in values])
+    return buffer.getvalue().removesuffix("\r\n")
 
 
 def _one_line(text: str) -> str:

@@ -38,6 +38,9 @@ class Session:
         # ONNX Runtime raises its own types, derived from Exception and not exported under stable names.
         except Exception as error:
             raise BundleError(f"the graph cannot be loaded by ONNX Runtime: {error}") from error
+        names = {value.name for value in (*self._session.get_inputs(), *self._session.get_outputs())}
+        if missing := sorted({"slices", "logit", "map"} - names):
+            raise BundleError(f"the graph lacks {', '.join(missing)}; it is no graph of covidct's")
 
     def run(self, slices: Pixels) -> Outputs:
         """Run (N, H, W) uint8 slices, display grey levels of the lung window, through the graph."""

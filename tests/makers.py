@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import gdcm
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -91,6 +90,9 @@ def write_dicom(path: Path, hu: NDArray[Any], **tags: Any) -> Path:
 
 def transcode(source: Path, target: Path, syntax: str) -> Path:
     """Write a DICOM file in another transfer syntax, by its gdcm name."""
+    # Not above: loaded before Pillow it breaks the writing of PNG (see covidct.dicom).
+    import gdcm
+
     reader = gdcm.ImageReader()
     reader.SetFileName(str(source))
     assert reader.Read()

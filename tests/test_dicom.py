@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 from io import BytesIO
 from pathlib import Path
@@ -348,3 +350,15 @@ def test_real_strangers(shared_data: Path, folder: str, message: str) -> None:
     for path in files:
         with pytest.raises(UnsupportedDicom, match=message):
             read_dicom(path, name=path.name)
+
+
+def test_png_can_be_written_after_dicom_was_loaded_first() -> None:
+    """gdcm loaded before Pillow ends the program in the first PNG that is written."""
+    code = (
+        "import covidct.dicom, gdcm, io, numpy\n"
+        "from PIL import Image\n"
+        "pixels = numpy.random.default_rng(0).integers(0, 255, (300, 300), numpy.uint8)\n"
+        "for size in range(64, 264): Image.fromarray(pixels[:size]).save(io.BytesIO(), 'PNG')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

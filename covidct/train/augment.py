@@ -81,7 +81,7 @@ def rewindow(grey: Grey, plan: Augmentation, rng: Generator) -> Grey:
     high = 1 + rng.uniform(-plan.window, plan.window)
     gamma = np.exp(rng.uniform(-plan.gamma, plan.gamma))
     scaled = np.clip(grey / 255.0, 0, 1) ** gamma * (high - low) + low
-    return np.clip(scaled * 255.0, 0, 255).astype(np.float32)
+    return np.asarray(np.clip(scaled * 255.0, 0, 255), np.float32)
 
 
 def coarsen(grey: Grey, rng: Generator) -> Grey:
@@ -97,7 +97,8 @@ def coarsen(grey: Grey, rng: Generator) -> Grey:
 def add_noise(grey: Grey, rng: Generator) -> Grey:
     """Grain of a sharp kernel or a low dose."""
     deviation = rng.uniform(2, 14)
-    return grey + rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(deviation)
+    noise = rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(deviation)
+    return np.clip(grey + noise, 0, 255)
 
 
 def compress(grey: Grey, rng: Generator) -> Grey:
@@ -112,7 +113,7 @@ def paint_marks(grey: Grey, rng: Generator) -> Grey:
     image = Image.fromarray(to_uint8(grey))
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(1, 4))):
-        tone = int(rng.choice((0, 255, rng.integers(0, 256))))
+        tone = int(rng.choice([0, 255, int(rng.integers(0, 256))]))
         match int(rng.integers(3)):
             case 0:
                 _letters(draw, image.width, tone, rng)
@@ -154,10 +155,14 @@ def _arrow(draw: ImageDraw.ImageDraw, size: int, tone: int, rng: Generator) -> N
     tip = rng.uniform(0.1, 0.9, 2) * size
     angle = rng.uniform(0, 2 * np.pi)
     length, spread = rng.uniform(0.04, 0.12) * size, rng.uniform(0.3, 0.6)
-    ends = [tip + length * np.array([np.cos(angle + turn), np.sin(angle + turn)]) for turn in (-spread, spread)]
-    draw.polygon([tuple(tip), *(tuple(end) for end in ends)], fill=tone)
-    tail = tip + 2 * length * np.array([np.cos(angle), np.sin(angle)])
+    sides = [tip + length * _direction(angle + turn) for turn in (-spread, spread)]
+    draw.polygon([tuple(tip), *(tuple(side) for side in sides)], fill=tone)
+    tail = tip + 2 * length * _direction(angle)
     draw.line([tuple(tip), tuple(tail)], fill=tone, width=int(rng.integers(1, 4)))
+
+
+def _direction(angle: float) -> NDArray[np.float64]:
+    return np.array([np.cos(angle), np.sin(angle)])
 
 
 def _ruler(draw: ImageDraw.ImageDraw, size: int, tone: int, rng: Generator) -> None:

@@ -36,6 +36,7 @@ class Progress:
     done: int = 0
     epoch: int = 0
     best_auc: float = -math.inf
+    best_loss: float = math.inf
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -61,8 +62,10 @@ def keep_epoch(
     progress.history.append(record)
     progress.epoch += 1
     progress.done += 1
-    if record["tune_auc"] > progress.best_auc:
-        progress.best_auc, progress.best_epoch = record["tune_auc"], progress.epoch
+    # Small tune splits tie at 1.0 early; the loss then tells which epoch is the surer one.
+    if (record["tune_auc"], -record["tune_loss"]) > (progress.best_auc, -progress.best_loss):
+        progress.best_auc, progress.best_loss = record["tune_auc"], record["tune_loss"]
+        progress.best_epoch = progress.epoch
         state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
         write_beside(out / BEST, lambda path: save_file(state, path))
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))

@@ -6,7 +6,7 @@ here is a square a little larger than the network's input, so that augmentation 
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class Slices:
 def read_slices(rows: Sequence[Row], plan: DataPlan, *, side: int, label: str = "") -> Slices:
     """Read rows into squares of `side`. Raises ManifestError naming the first file that cannot be read."""
     pixels = np.empty((len(rows), side, side), np.uint8)
-    with click.progressbar(rows, label=f"reading {label}".ljust(17), file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(rows, label=f"reading {label}".ljust(17), file=sys.stderr) as bar:
         for index, row in enumerate(bar):
             try:
                 pixels[index] = to_square(read_slice(row.path).pixels, side)
@@ -58,19 +58,6 @@ def to_square(pixels: Pixels, side: int) -> Pixels:
     """Stretch (H, W) uint8 to (side, side) with antialiasing, as the exported graph does."""
     image = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8)
-
-
-def to_weights(slices: Slices) -> Tensor:
-    """How often each slice is drawn, (N,) float64, summing to 1.
-
-    Every label of a source is drawn as often as its other label, and a source in proportion to
-    the square root of its size: no source drowns another, and inside each the label is a coin toss.
-    A source with one label gets half the share, so that its look says little about the label.
-    """
-    cells = list(zip(slices.sources, slices.labels.tolist(), strict=True))
-    in_cell, in_source = Counter(cells), Counter(slices.sources)
-    weights = np.array([np.sqrt(in_source[cell[0]]) / in_cell[cell] for cell in cells])
-    return torch.from_numpy(weights / weights.sum())
 
 
 class Draws(Sampler[tuple[int, int, int]]):

@@ -2,11 +2,13 @@
 
 Knows losses, rates and early stopping. The best epoch is chosen by the `tune` split alone: the
 mean AUC over the sources that have both labels there.
-Sources: Smith 2018 (one cycle); Howard & Ruder 2018 (rates by depth); Izmailov et al. 2018 (averaged weights).
+Sources: Smith 2018 (one cycle); Howard & Ruder 2018 (rates by depth); Izmailov et al. 2018 (averaged
+weights).
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +22,16 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from covidct.errors import ManifestError
+from covidct.errors import ManifestError, RecipeError
+from covidct.train.balance import to_weights
 from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
-from covidct.train.data import ROOM, AugmentedSlices, Draws, Slices, read_slices, to_weights
+from covidct.train.data import ROOM, AugmentedSlices, Draws, Slices, read_slices
 from covidct.train.manifest import Row
 from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import Pretrained, apply_pretrained
@@ -55,7 +58,8 @@ def fit(
 
     Writes `metrics.csv`, `curves.png`, `checkpoint.pt` and `best.safetensors` under `out` after
     every epoch; an interrupted run goes on after its last whole one.
-    Raises ManifestError when `train` or `tune` lack slices of either label.
+    Raises ManifestError when `train` or `tune` lack slices of either label, RecipeError when an epoch
+    fills no batch or `out` holds a run of another recipe.
     """
     parts = {split: [row for row in rows if row.split == split] for split in ("train", "tune")}
     room = round(recipe.size * ROOM)
@@ -63,7 +67,14 @@ def fit(
     tune = read_slices(parts["tune"], recipe.data, side=recipe.size, label="tune slices")
     for split, slices in (("train", train), ("tune", tune)):
         if len(set(slices.labels.tolist())) < 2:
-            raise ManifestError(f"split {split}: {len(slices)} slices, of one label only; give it both labels")
+            raise ManifestError(
+                f"split {split}: {len(slices)} slices and not of both labels; give it slices of each"
+            )
+    if (drawn := recipe.epoch_slices or len(train)) < recipe.batch:
+        raise RecipeError(
+            f"recipe {recipe.name}: an epoch of {drawn} slices fills no batch of {recipe.batch}; "
+            "lower batch, or raise epoch_slices"
+        )
     out.mkdir(parents=True, exist_ok=True)
     run_phases(build_run(recipe, pretrained), Fitting(recipe, train, tune, out, workers))
     best = EvidenceNet(recipe.size, dropout=recipe.dropout)
@@ -79,14 +90,15 @@ def build_run(recipe: Recipe, pretrained: Pretrained | None) -> Run:
         apply_pretrained(network, pretrained)
     network = network.to("cuda" if torch.cuda.is_available() else "cpu")
     network.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaging = get_ema_multi_avg_fn(recipe.average)
+    averaging = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
     return Run(network, AveragedModel(network, multi_avg_fn=averaging, use_buffers=True), Progress())
 
 
 def run_phases(run: Run, fitting: Fitting) -> None:
     """Go through the phases, from wherever a checkpoint left off."""
     recipe = fitting.recipe
-    draws = Draws(to_weights(fitting.train), count=recipe.epoch_slices or len(fitting.train), seed=recipe.seed)
+    weights = torch.from_numpy(to_weights(fitting.train.labels, fitting.train.sources))
+    draws = Draws(weights, count=recipe.epoch_slices or len(fitting.train), seed=recipe.seed)
     views = AugmentedSlices(fitting.train, recipe.augment, size=recipe.size, seed=recipe.seed)
     loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True, num_workers=fitting.workers)
     saved = resume_run(run, recipe, fitting.out)
@@ -144,7 +156,7 @@ def compute_loss(network: nn.Module, slices: Tensor, labels: Tensor, recipe: Rec
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         logits, _ = network(slices)
     target = labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
-    return F.binary_cross_entropy_with_logits(logits.float(), target)
+    return functional.binary_cross_entropy_with_logits(logits.float(), target)
 
 
 @torch.inference_mode()
@@ -152,7 +164,8 @@ def compute_logits(network: nn.Module, pixels: NDArray[np.uint8], *, batch: int 
     """Logits (N,) float32 of slices (N, H, W) uint8, in float32 and eval mode."""
     device = next(network.parameters()).device
     network.eval()
-    parts = [network(torch.from_numpy(pixels[at : at + batch]).to(device))[0] for at in range(0, len(pixels), batch)]
+    slices = (torch.from_numpy(pixels[at : at + batch]) for at in range(0, len(pixels), batch))
+    parts = [network(part.to(device))[0] for part in slices]
     logits: NDArray[np.float32] = torch.cat(parts).float().cpu().numpy()
     return logits
 
@@ -186,12 +199,13 @@ def _with_progress(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The loader's batches under a bar that shows loss, AUC so far and time left."""
     total = sum(phase.epochs for phase in recipe.phases)
-    last = f"tune AUC {progress.history[-1]['tune_auc']:.3f} best {progress.best_auc:.3f}" if progress.history else ""
+    last = ""
+    if progress.history:
+        last = f"tune AUC {progress.history[-1]['tune_auc']:.3f} best {progress.best_auc:.3f}"
 
     def show(_: object) -> str | None:
         return f"loss {np.mean(losses[-50:]):.3f} {last}" if losses else None
 
     label = f"epoch {progress.epoch + 1} of {total}".ljust(17)
-    stream = click.get_text_stream("stderr")
-    with click.progressbar(loader, label=label, item_show_func=show, show_pos=True, file=stream) as bar:
+    with click.progressbar(loader, label=label, item_show_func=show, show_pos=True, file=sys.stderr) as bar:
         yield from bar

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,22 +45,31 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest CSV. Raises ManifestError for missing columns, rows or splits that are none."""
     try:
         data = path.read_bytes()
-        lines = data.decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        rows = _parse_rows(data.decode("utf-8-sig"), path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read as a manifest: {error}") from error
-    reader = csv.DictReader(lines)
-    if missing := {"path", "label"} - set(reader.fieldnames or ()):
-        raise ManifestError(
-            f"{path}: column {', '.join(sorted(missing))} is missing; a manifest has the columns {', '.join(COLUMNS)}"
-        )
-    rows = tuple(_row(line, path, number) for number, line in enumerate(reader, start=2))
     if not rows:
         raise ManifestError(f"{path}: holds no rows; list one slice a line")
     _check_unique(rows, path)
     return Manifest(path, hashlib.sha256(data).hexdigest(), rows)
 
 
+def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
+    # Not splitlines(): a name may hold what Unicode counts as the end of a line.
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if missing := {"path", "label"} - set(reader.fieldnames or ()):
+        raise ManifestError(
+            f"{path}: column {', '.join(sorted(missing))} is missing; "
+            f"a manifest has the columns {', '.join(COLUMNS)}"
+        )
+    return tuple(_row(line, path, reader.line_num) for line in reader)
+
+
 def _row(line: dict[str, str], path: Path, number: int) -> Row:
+    if None in line:  # where csv puts what is left over
+        raise ManifestError(
+            f"{path}, line {number}: more cells than columns; quote names with commas in them"
+        )
     values = {name: (line.get(name) or "").strip() for name in COLUMNS}
     if not values["path"]:
         raise ManifestError(f"{path}, line {number}: no path; remove the line or name the file")
@@ -122,7 +132,5 @@ def write_manifest(rows: Sequence[Row], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
-            writer.writerow(
-                (row.path.resolve(), row.label, row.source, row.patient_id, row.split, row.note)
-            )
+            writer.writerow((row.path.resolve(), row.label, row.source, row.patient_id, row.split, row.note))
     partial.replace(path)

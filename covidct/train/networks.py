@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 # (expansion, channels, blocks, stride), Table 2 of the paper.
 STAGES = (
@@ -33,9 +33,7 @@ class ConvNormActivation(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1):
         super().__init__(
-            nn.Conv2d(
-                inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False
-            ),
+            nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs),
             nn.ReLU6(inplace=True),
         )
@@ -58,7 +56,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (N, C, H, W) -> (N, C', H / stride, W / stride)."""
-        return x + self.conv(x) if self.skip else self.conv(x)
+        y: Tensor = self.conv(x)
+        return x + y if self.skip else y
 
 
 def mobilenet_features() -> nn.Sequential:
@@ -68,13 +67,16 @@ def mobilenet_features() -> nn.Sequential:
     for expansion, outputs, count, stride in STAGES:
         for index in range(count):
             blocks.append(
-                InvertedResidual(
-                    channels, outputs, stride=stride if index == 0 else 1, expansion=expansion
-                )
+                InvertedResidual(channels, outputs, stride=stride if index == 0 else 1, expansion=expansion)
             )
             channels = outputs
     blocks.append(ConvNormActivation(channels, FEATURES, 1))
-    return nn.Sequential(*blocks)
+    features = nn.Sequential(*blocks)
+    for module in features.modules():
+        if isinstance(module, nn.Conv2d):
+            # Keeps the signal's size through 52 layers, where training starts from nothing (He et al. 2015).
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    return features
 
 
 class Standardise(nn.Module):
@@ -91,7 +93,7 @@ class Standardise(nn.Module):
     def forward(self, slices: Tensor) -> Tensor:
         """(N, H, W) uint8, display -> (N, 3, size, size) float32."""
         x = slices.unsqueeze(1).float()
-        x = F.interpolate(
+        x = functional.interpolate(
             x, size=(self.size, self.size), mode="bilinear", align_corners=False, antialias=True
         )
         x = (x / 255.0 - GREY_MEAN) / GREY_STD

@@ -45,7 +45,9 @@ def load_pretrained(path: Path | None) -> Pretrained:
 
 def _download() -> Pretrained:
     try:
-        state = torch.hub.load_state_dict_from_url(ADDRESS, map_location="cpu", check_hash=True, weights_only=True)
+        state = torch.hub.load_state_dict_from_url(
+            ADDRESS, map_location="cpu", check_hash=True, weights_only=True
+        )
     except (URLError, OSError) as error:
         raise PretrainedError(
             f"{ADDRESS}: cannot be downloaded ({error}); "
@@ -66,8 +68,8 @@ def _features(state: dict[str, Tensor], where: str) -> dict[str, Tensor]:
 def apply_pretrained(network: nn.Module, pretrained: Pretrained) -> None:
     """Copy the backbone's weights in; every key and shape must match. Raises PretrainedError."""
     own = {key: value for key, value in network.state_dict().items() if key.startswith("features.")}
-    wrong = [key for key in own if key not in pretrained.state or own[key].shape != pretrained.state[key].shape]
-    if wrong:
+    shapes = {key: value.shape for key, value in pretrained.state.items()}
+    if wrong := [key for key, value in own.items() if shapes.get(key) != value.shape]:
         raise PretrainedError(
             f"{pretrained.origin}: {len(wrong)} of {len(own)} layers do not fit, the first is {wrong[0]}"
         )

@@ -6,11 +6,12 @@ base package is installed.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from covidct.errors import RecipeError
 
@@ -74,6 +75,7 @@ class Recipe:
     name: str
     network: str
     phases: tuple[Phase, ...]
+    pretrained: bool = True
     size: int = 224
     seed: int = 2020
     batch: int = 32
@@ -90,6 +92,20 @@ class Recipe:
 
 NETWORKS = ("mobilenet_v2",)
 PRECISIONS = ("float32", "bfloat16")
+SHARES = ("flip", "field_of_view", "resolution", "noise", "jpeg", "marks", "boxes", "tune", "calibrate")
+# Lowest and highest value of a key, in whatever table it stands.
+RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(SHARES, (0, 1)),
+    **dict.fromkeys(("label_smoothing", "dropout", "average"), (0, 0.9999)),
+    **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices"), (0, math.inf)),
+    **dict.fromkeys(("epochs", "patience", "block"), (1, math.inf)),
+    **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
+    "batch": (2, math.inf),
+    "size": (32, 4096),
+    "seed": (0, 2**32 - 1),
+    "rotation": (0, 180),
+    "window": (0, 0.49),  # at 0.5 black could become white
+}
 T = TypeVar("T")
 
 
@@ -106,44 +122,71 @@ def parse_recipe(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     """A recipe from the parsed TOML. Raises RecipeError."""
     rest = dict(table)
     phases = rest.pop("phases", [])
+    if not isinstance(phases, list) or not phases:
+        raise RecipeError(f"{where}: at least one [[phases]] is needed")
     parts = {
         "data": _build(DataPlan, rest.pop("data", {}), f"{where} [data]"),
         "augment": _build(Augmentation, rest.pop("augment", {}), f"{where} [augment]"),
-        "phases": tuple(_build(Phase, phase, f"{where} [[phases]]") for phase in phases),
+        "phases": [_build(Phase, phase, f"{where} [[phases]]") for phase in phases],
     }
     recipe = _build(Recipe, rest | parts, where)
     _check(recipe, where)
     return recipe
 
 
-def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(table) - known):
-        raise RecipeError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+def _build(kind: type[T], table: object, where: str) -> T:
+    """A frozen value from a TOML table, each key of the type and in the range that it must have."""
+    if not isinstance(table, dict):
+        raise RecipeError(f"{where}: {table!r} is no table; write its keys below")
+    types = get_type_hints(kind)
+    if unknown := sorted(set(table) - set(types)):
+        raise RecipeError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(types))}")
+    for key, value in table.items():
+        if not _fits(value, types[key]):
+            raise RecipeError(f"{where}: {key} = {value!r} must be {_name(types[key])}")
+        low, high = RANGES.get(key, (-math.inf, math.inf))
+        if key in RANGES and not low <= value <= high:
+            raise RecipeError(f"{where}: {key} = {value!r} must lie in {low:g} to {high:g}")
     try:
-        return kind(**values)
-    except TypeError as error:
+        return kind(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        )
+    except TypeError as error:  # a key without a default is missing
         raise RecipeError(f"{where}: {error}") from error
 
 
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a TOML value is of a type: a whole number is a number, but true is neither."""
+    if kinds := get_args(kind):
+        if not isinstance(value, list):
+            return False
+        kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
+        return len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return type(value) is kind
+
+
+def _name(kind: Any) -> str:
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    if kinds := get_args(kind):
+        return "a list of texts" if kinds[-1] is ... else f"a list of {len(kinds)} numbers"
+    return names[kind]
+
+
 def _check(recipe: Recipe, where: str) -> None:
+    """What no key can tell by itself. Raises RecipeError."""
+    data, (small, large) = recipe.data, recipe.augment.scale
     problems = {
         f"network {recipe.network!r} is none of {', '.join(NETWORKS)}": recipe.network not in NETWORKS,
-        f"precision {recipe.precision!r} is none of {', '.join(PRECISIONS)}": recipe.precision
-        not in PRECISIONS,
-        "at least one [[phases]] is needed": not recipe.phases,
-        "epochs must be at least 1": any(phase.epochs < 1 for phase in recipe.phases),
-        "rate must be above 0": any(phase.rate <= 0 for phase in recipe.phases),
-        "size must be a multiple of 32": recipe.size % 32 != 0 or recipe.size < 32,
-        "batch must be at least 2": recipe.batch < 2,
-        "[data] tune and calibrate must leave something to train on": not (
-            0 <= recipe.data.tune and 0 <= recipe.data.calibrate and recipe.data.tune + recipe.data.calibrate < 1
+        f"precision {recipe.precision!r} is none of {', '.join(PRECISIONS)}": (
+            recipe.precision not in PRECISIONS
         ),
+        f"size {recipe.size} must be a multiple of 32": recipe.size % 32 != 0,
+        "[augment] scale must be two numbers above 0, the smaller first": not 0 < small <= large,
+        "[data] tune and calibrate must leave something to train on": data.tune + data.calibrate >= 1,
         "[data] positive and negative must each name a label, and share none": (
-            not recipe.data.positive
-            or not recipe.data.negative
-            or bool(set(recipe.data.positive) & set(recipe.data.negative))
+            not data.positive or not data.negative or bool({*data.positive} & {*data.negative})
         ),
     }
     for problem, present in problems.items():

@@ -7,11 +7,11 @@ Knows rows and names, not pixels. Rows that already have a split keep it, but fo
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from covidct.files import natural_key
 from covidct.train.manifest import Row
 from covidct.train.recipe import DataPlan
 
@@ -28,7 +28,7 @@ def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:
             order[row.source, row.label].append(index)
     groups = [f"{row.source}/{row.patient_id}" for row in rows]
     for (source, label), indices in order.items():
-        for place, index in enumerate(sorted(indices, key=lambda index: _natural(rows[index]))):
+        for place, index in enumerate(sorted(indices, key=lambda index: _order(rows[index]))):
             groups[index] = f"{source}/{label}/neighbours-{place // block:04d}"
     return tuple(groups)
 
@@ -50,25 +50,29 @@ def assign_splits(rows: Sequence[Row], plan: DataPlan) -> tuple[Row, ...]:
         given |= dict.fromkeys(_take(train, plan.calibrate, plan.seed), "calibrate")
         splits |= given
     return tuple(
-        replace(row, split=splits[group] if row.split in ("", "train") else row.split)
-        for row, group in zip(rows, groups, strict=True)
+        replace(row, split=_to_split(row, splits[group])) for row, group in zip(rows, groups, strict=True)
     )
 
 
+def _to_split(row: Row, assigned: str) -> str:
+    """What the manifest says of a row stands, but that `train` may become `calibrate`."""
+    return assigned if not row.split or (row.split, assigned) == ("train", "calibrate") else row.split
+
+
 def _strata(rows: Sequence[Row], groups: Sequence[str]) -> dict[tuple[str, str], dict[str, list[int]]]:
-    """(source, label) -> group -> row numbers; a patient with both labels counts under the first by name."""
+    """(source, label) -> group -> row numbers; patients with several labels are a stratum of their own."""
     members: dict[str, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         members[group].append(index)
     strata: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(dict)
     for group, indices in members.items():
-        label = min(rows[index].label for index in indices)
+        label = "+".join(sorted({rows[index].label for index in indices}))
         strata[rows[indices[0]].source, label][group] = indices
     return strata
 
 
 def _given_split(rows: Sequence[Row], indices: Iterable[int]) -> str:
-    """The split the manifest brings for a group, "" for none; `train` only where all that is said is `train`."""
+    """The split the manifest brings for a group, "" for none; `train` only where nothing else is said."""
     said = {rows[index].split for index in indices} - {""}
     return min(said - {"train"}, default="train") if said else ""
 
@@ -90,11 +94,9 @@ def _draw(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
-def _natural(row: Row) -> tuple[tuple[int, str], ...]:
-    """Sort key under which slice 2 comes before slice 10."""
-    return tuple(
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(row.path)) if part
-    )
+def _order(row: Row) -> tuple[object, ...]:
+    """Slice 2 before slice 10; the name itself tells apart what is the same number (02 and 2)."""
+    return natural_key(str(row.path)), str(row.path)
 
 
 def count_splits(rows: Iterable[Row], plan: DataPlan) -> dict[str, dict[str, tuple[int, int]]]:

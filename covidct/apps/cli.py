@@ -1,0 +1,218 @@
+"""The command line: `covidct predict`, `info`, `train`, `evaluate`.
+
+Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
+so that `covidct --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+
+import click
+
+import covidct
+from covidct.errors import BundleError, CovidctError
+from covidct.report import DISCLAIMER
+
+EXTRA_TRAIN = "the training extra is not installed; run: pip install 'covidct[train]'"
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(covidct.__version__, prog_name="covidct")
+def main() -> None:
+    """Classify axial chest-CT slices for COVID-19 pneumonia. Research use only; not a medical device."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files need not be valid text, and not every terminal has every letter.
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "jsonl", "csv"]),
+    help="How results are written; by default a table on a terminal, else JSON lines.",
+)
+@click.option(
+    "--heatmaps", type=FOLDER, metavar="DIR", help="Write an overlay of the evidence for each slice."
+)
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+def predict(
+    paths: tuple[str, ...],
+    form: str | None,
+    heatmaps: Path | None,
+    model: Path | None,
+    use_float: bool,
+    threads: int | None,
+) -> None:
+    """Classify slices: PNG, JPEG or DICOM files, folders (all in them), or - for a list on standard input.
+
+    Results go to standard output, one a slice and in order; all else to standard error.
+    Exit code: 0 when every slice was read (refused ones too), 1 when one was not, 2 for wrong usage.
+    """
+    from covidct.apps.predicting import run_predict
+
+    with _plain_errors():
+        sys.exit(
+            run_predict(
+                paths,
+                form=form or ("table" if sys.stdout.isatty() else "jsonl"),
+                heatmaps=heatmaps,
+                model=model,
+                precision="float" if use_float else "int8",
+                threads=threads,
+            )
+        )
+
+
+@main.command()
+@click.argument("bundle", required=False, type=FOLDER)
+@click.option("--card", is_flag=True, help="Print the whole model card.")
+@click.option(
+    "--check", is_flag=True, help="Also run the graphs on phantoms and compare with the recorded outputs."
+)
+def info(bundle: Path | None, card: bool, check: bool) -> None:
+    """Verify a bundle's checksums and say in short what it is; the one that ships by default."""
+    from covidct.apps.describing import check_installation, to_short_card
+    from covidct.bundle import load_bundle
+
+    with _plain_errors():
+        loaded = load_bundle(bundle)
+        click.echo(loaded.card if card else to_short_card(loaded))
+        if check:
+            click.echo(check_installation(loaded))
+        click.echo(DISCLAIMER, err=True)
+
+
+@main.command()
+@click.argument("recipe", type=FILE)
+@click.option(
+    "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help="The slices."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=FOLDER,
+    metavar="DIR",
+    help="Where the run is kept; an interrupted one goes on.",
+)
+@click.option(
+    "--pretrained",
+    type=FILE,
+    envvar="COVIDCT_PRETRAINED",
+    metavar="FILE",
+    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+)
+@click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model.")
+@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to put into the model card.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+)
+def train(
+    recipe: Path,
+    data: Path,
+    out: Path,
+    pretrained: Path | None,
+    number: str,
+    notes: Path | None,
+    workers: int,
+) -> None:
+    """Train a model by a RECIPE and make a bundle of it, DIR/bundle."""
+    with _plain_errors(), _needs_training_extra():
+        from covidct.train.manifest import read_manifest
+        from covidct.train.pretrained import load_pretrained
+        from covidct.train.recipe import read_recipe
+        from covidct.train.run import Job, train
+
+        plan = read_recipe(recipe)
+        job = Job(
+            recipe=plan,
+            manifest=read_manifest(data),
+            out=out,
+            version=number,
+            pretrained=load_pretrained(pretrained) if plan.pretrained else None,
+            notes=notes.read_text(encoding="utf-8") if notes else "",
+            workers=workers,
+        )
+        click.echo(train(job))
+        click.echo(DISCLAIMER, err=True)
+
+
+@main.command()
+@click.argument("bundle", type=FOLDER)
+@click.option(
+    "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help="The slices."
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
+    default="tune",
+    show_default=True,
+    help="Which slices; rows without a split get the one that training gave them.",
+)
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
+@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+def evaluate(
+    bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, use_float: bool
+) -> None:
+    """Measure a BUNDLE on labelled slices: every figure with its 95 % interval, by source, with plots."""
+    with _plain_errors(), _needs_training_extra():
+        from covidct.apps.evaluating import run_evaluate
+
+        click.echo(
+            run_evaluate(
+                bundle,
+                data,
+                split=split,
+                sources=sources,
+                out=out,
+                precision="float" if use_float else "int8",
+            )
+        )
+        click.echo(DISCLAIMER, err=True)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Errors raised on purpose are told in one line; usage code 2 for bundles that cannot be loaded."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # the reader has seen enough (`| head`): click ends quietly
+    except BundleError as error:
+        raise _Failure(str(error), code=2) from error
+    except (CovidctError, OSError) as error:
+        raise _Failure(str(error), code=1) from error
+
+
+class _Failure(click.ClickException):
+    """An error message with its exit code."""
+
+    def __init__(self, message: str, *, code: int):
+        super().__init__(message)
+        # Click keeps the code on the class; ours depends on what went wrong.
+        vars(self)["exit_code"] = code
+
+
+@contextmanager
+def _needs_training_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == "covidct":
+            raise
+        raise _Failure(f"{error.name}: {EXTRA_TRAIN}", code=2) from error

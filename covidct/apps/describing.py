@@ -1,0 +1,52 @@
+"""`covidct info`: a bundle in a few lines, and whether it answers here as it did where it was made."""
+
+from __future__ import annotations
+
+import json
+
+from covidct.bundle import GRAPHS, REFERENCE, Bundle
+from covidct.errors import BundleError
+from covidct.reference import check_reference
+from covidct.session import Session
+from covidct.types import OperatingPoint
+
+
+def to_short_card(bundle: Bundle) -> str:
+    """Name, sizes, decision rule and training data of a verified bundle."""
+    config = bundle.config
+    sizes = ", ".join(f"{name} {len(bundle.files[file]) / 1e6:.1f} MB" for name, file in GRAPHS.items())
+    lines = [
+        config.model,
+        f"  checksums    all {len(bundle.files)} files are what SHA256SUMS says",
+        f"  graphs       {sizes}",
+        f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
+        f"  temperature  {config.temperature:.3f}",
+    ]
+    lines += [_to_line(point) for point in config.operating_points]
+    headline = next((line for line in bundle.card.splitlines() if line.startswith("**AUC")), "")
+    return "\n".join([*lines, *([f"  figures      {headline.strip('*')}"] if headline else [])])
+
+
+def _to_line(point: OperatingPoint) -> str:
+    return (
+        f"  {point.name:<12} positive from {point.threshold:.3f}, "
+        f"indeterminate {point.band[0]:.3f} to {point.band[1]:.3f}; "
+        f"on tune sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f}"
+    )
+
+
+def check_installation(bundle: Bundle) -> str:
+    """One line: how far the logits of the phantoms are from the recorded ones."""
+    sessions = {name: Session(bundle.graph(name)) for name in GRAPHS}
+    try:
+        apart = check_reference(sessions, json.loads(bundle.files[REFERENCE]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{bundle.path / REFERENCE}: holds no outputs for the phantoms: {error!r}; train it again"
+        ) from error
+    text = ", ".join(f"{name} at {share:.0%} of the tolerance" for name, share in apart.items())
+    if max(apart.values()) > 1:
+        raise BundleError(
+            f"{bundle.path}: answers otherwise here than where it was made ({text}); do not use it"
+        )
+    return f"  installation phantoms answered as recorded: {text}"

@@ -1,0 +1,180 @@
+"""Training, the straight line:
+manifest -> split -> fit -> export -> calibrate -> evaluate -> card -> bundle.
+
+Knows the order of the steps and what is written where.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+import covidct
+from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
+from covidct.pipeline import Classifier, Precision
+from covidct.reference import to_reference
+from covidct.session import Session
+from covidct.train.balance import to_weights
+from covidct.train.calibrate import choose_balanced, fit_temperature
+from covidct.train.card import to_card
+from covidct.train.evaluate import Report, write_report
+from covidct.train.export import check_float, check_int8, export_float, export_int8
+from covidct.train.fit import fit
+from covidct.train.manifest import Manifest, Row, select_rows, to_label, write_manifest
+from covidct.train.measure import evaluate_rows
+from covidct.train.networks import EvidenceNet
+from covidct.train.pretrained import Pretrained
+from covidct.train.recipe import DataPlan, Recipe
+from covidct.train.score import read_pixels, score_logits
+from covidct.train.split import assign_splits, count_splits
+from covidct.window import LUNG_CENTRE, LUNG_WIDTH
+
+CALIBRATION_SLICES = 200
+PARITY_SLICES = 100
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training run is asked for."""
+
+    recipe: Recipe
+    manifest: Manifest
+    out: Path
+    version: str = "0.1.0"
+    pretrained: Pretrained | None = None
+    notes: str = ""
+    workers: int = 0
+
+
+def train(job: Job) -> Path:
+    """Go from manifest to bundle; returns the bundle's folder, `out/bundle`.
+
+    Under `out` also: `manifest.csv` with every split, `metrics.csv`, `curves.png`, checkpoints, and
+    `evaluation/` of the bundle on `tune`.
+    """
+    rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    job.out.mkdir(parents=True, exist_ok=True)
+    write_manifest(rows, job.out / "manifest.csv")
+    network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
+    return build_bundle(job, rows, network)
+
+
+def build_bundle(job: Job, rows: Sequence[Row], network: EvidenceNet) -> Path:
+    """Export, check, calibrate, evaluate and describe a network; the bundle appears when all is done."""
+    folder, final = job.out / "bundle.partial", job.out / "bundle"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    parity = _export(network, rows, job.recipe, folder)
+    config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity)}
+    _write_json(folder / CONFIG, config)
+    _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
+    # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
+    (folder / CARD).write_text("", encoding="utf-8")
+    write_sums(folder)
+    precisions: tuple[Precision, ...] = ("int8", "float")
+    reports = {name: evaluate(folder, rows, job, precision=name) for name in precisions}
+    write_report(reports["int8"], job.out / "evaluation")
+    (folder / CARD).write_text(to_card(config, reports, notes=job.notes), encoding="utf-8")
+    write_sums(folder)
+    load_bundle(folder)
+    shutil.rmtree(final, ignore_errors=True)
+    return folder.rename(final)
+
+
+def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precision) -> Report:
+    """The finished bundle on the `tune` split."""
+    classifier = Classifier.load(folder, precision=precision)
+    return evaluate_rows(
+        classifier, _only(rows, "tune"), job.recipe.data, split="tune", digest=job.manifest.digest
+    )
+
+
+def _export(network: EvidenceNet, rows: Sequence[Row], recipe: Recipe, folder: Path) -> dict[str, float]:
+    """Write both graphs; returns how far they are apart. Raises ParityError."""
+    float_path, int8_path = folder / GRAPHS["float"], folder / GRAPHS["int8"]
+    export_float(network, float_path)
+    rng = np.random.default_rng(recipe.seed)
+    train = _only(rows, "train")
+    drawn = rng.choice(len(train), min(CALIBRATION_SLICES, len(train)), replace=False)
+    export_int8(float_path, int8_path, read_pixels([train[at] for at in drawn], label="calibration"))
+    tune = _only(rows, "tune")
+    slices, labels = read_pixels(tune, label="tune"), [to_label(row, recipe.data) for row in tune]
+    sample = rng.choice(len(slices), min(PARITY_SLICES, len(slices)), replace=False)
+    apart = check_float(network, float_path.read_bytes(), [slices[at] for at in sample])
+    aucs = {
+        name: float(roc_auc_score(labels, score_logits(_session(folder, name), slices))) for name in GRAPHS
+    }
+    check_int8(aucs["float"], aucs["int8"])
+    return {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
+
+
+def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
+    """The configuration's numbers, from the int8 graph, which is the one that runs by default."""
+    session = _session(folder, "int8")
+    plan = job.recipe.data
+    # Sets too small to spare a `calibrate` split are calibrated on `tune`; the counts in the card show it.
+    split = "calibrate" if len({to_label(row, plan) for row in _only(rows, "calibrate")}) == 2 else "tune"
+    logits, labels, sources = _score(session, _only(rows, split), plan, label=split)
+    temperature = fit_temperature(logits, labels, to_weights(labels, sources))
+    logits, labels, sources = _score(session, _only(rows, "tune"), plan, label="tune")
+    point = choose_balanced(expit(logits / temperature), labels, sources)
+    return {
+        "format": FORMAT,
+        "name": f"covidct-{job.recipe.name}",
+        "version": job.version,
+        "labels": {"positive": plan.positive[0], "negative": plan.negative[0]},
+        "window": [LUNG_CENTRE, LUNG_WIDTH],
+        "temperature": temperature,
+        "operating_points": [asdict(point)],
+    }
+
+
+def _score(
+    session: Session, rows: Sequence[Row], plan: DataPlan, *, label: str
+) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
+    """Logits, labels and sources of rows, each (N,)."""
+    logits = score_logits(session, read_pixels(rows, label=label))
+    labels = np.array([to_label(row, plan) for row in rows], np.int64)
+    return logits, labels, [row.source for row in rows]
+
+
+def _record(job: Job, rows: Sequence[Row], parity: dict[str, float]) -> dict[str, Any]:
+    """What a reader needs to make the model again, without any path of this machine."""
+    return {
+        "recipe": asdict(job.recipe),
+        "manifest_sha256": job.manifest.digest,
+        "splits": count_splits(rows, job.recipe.data),
+        "pretrained": None
+        if job.pretrained is None
+        else {"origin": job.pretrained.origin, "sha256": job.pretrained.digest},
+        "parity": parity,
+        "versions": {
+            "covidct": covidct.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+    }
+
+
+def _only(rows: Sequence[Row], split: str) -> list[Row]:
+    return [row for row in rows if row.split == split]
+
+
+def _session(folder: Path, precision: str) -> Session:
+    return Session((folder / GRAPHS[precision]).read_bytes())
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,44 @@
+"""What tests train with: a manifest of small phantoms, and a recipe that takes seconds."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from makers import write_png
+
+from covidct.phantom import Phantom, draw_phantom
+from covidct.train.recipe import DataPlan, Phase, Recipe
+from covidct.window import to_display
+
+SOURCES = ("north", "south")
+
+
+def write_phantoms(folder: Path, *, patients: int = 6, size: int = 64) -> Path:
+    """Two slices a patient, half of the patients with lesions, in two sources; returns the manifest."""
+    manifest = folder / "manifest.csv"
+    with manifest.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "source", "patient_id", "split", "note"))
+        for source in SOURCES:
+            for number in range(2 * patients):
+                kind, label = ((Phantom.NORMAL, "non-covid"), (Phantom.LESIONS, "covid"))[number % 2]
+                for place in range(2):
+                    seed = 100 * SOURCES.index(source) + 2 * number + place
+                    name = f"{source}-{number}-{place}.png"
+                    write_png(folder / name, to_display(draw_phantom(kind, seed=seed, size=size)))
+                    writer.writerow((name, label, source, f"patient-{number}", "", ""))
+    return manifest
+
+
+def tiny_recipe() -> Recipe:
+    """Two short phases, from random weights."""
+    return Recipe(
+        name="tiny",
+        network="mobilenet_v2",
+        pretrained=False,
+        phases=(Phase("frozen", 1, 1e-3, freeze=True), Phase("unfrozen", 1, 1e-3)),
+        size=32,
+        batch=4,
+        data=DataPlan(tune=0.3, calibrate=0.2),
+    )

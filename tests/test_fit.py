@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from makers import write_png
+from PIL import Image
+from torch import Tensor
+
+from covidct.errors import ManifestError, RecipeError
+from covidct.phantom import Phantom, draw_phantom
+from covidct.train import checkpoint
+from covidct.train import fit as fitting
+from covidct.train.data import Slices
+from covidct.train.fit import build_optimiser, build_run, compute_aucs, compute_logits, compute_loss, fit
+from covidct.train.manifest import Row, read_manifest, select_rows
+from covidct.train.networks import EvidenceNet
+from covidct.train.pretrained import load_pretrained
+from covidct.train.recipe import Augmentation, Phase, Recipe
+from covidct.train.split import assign_splits
+from covidct.window import to_display
+from runs import tiny_recipe, write_phantoms
+
+FROZEN, WHOLE = Phase("frozen", 2, 1e-3, freeze=True), Phase("whole", 2, 1e-3)
+# Two batches an epoch, two epochs a phase.
+RECIPE = replace(tiny_recipe(), phases=(FROZEN, WHOLE), epoch_slices=8, dropout=0.2)
+State = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Row, ...]:
+    manifest = read_manifest(write_phantoms(tmp_path_factory.mktemp("phantoms"), patients=3))
+    return assign_splits(select_rows(manifest, RECIPE.data), RECIPE.data)
+
+
+@pytest.fixture(autouse=True)
+def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "plot_history", lambda *_: None)
+
+
+def read_state(out: Path) -> State:
+    """Everything a run leaves behind, without the time it took."""
+    state: State = torch.load(out / "checkpoint.pt", weights_only=True)
+    for record in state["progress"]["history"]:
+        del record["seconds"]
+    return state
+
+
+def is_same(first: Any, second: Any) -> bool:
+    if isinstance(first, Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(is_same(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(is_same, first, second))
+    return bool(first == second)
+
+
+def read_metrics(out: Path) -> list[dict[str, str]]:
+    with (out / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def unbroken(rows: tuple[Row, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from beginning to end, with curves."""
+    out = tmp_path_factory.mktemp("runs") / "deep" / "unbroken"
+    fit(RECIPE, rows, out=out, pretrained=None)
+    return out
+
+
+def test_writes(unbroken: Path) -> None:
+    names = {"best.safetensors", "checkpoint.pt", "curves.png", "metrics.csv"}
+    assert {path.name for path in unbroken.iterdir()} == names
+    with Image.open(unbroken / "curves.png") as image:
+        assert min(image.size) > 500
+    lines = read_metrics(unbroken)
+    assert list(lines[0]) == [
+        "epoch",
+        "phase",
+        "train_loss",
+        "tune_loss",
+        "tune_auc",
+        "rate",
+        "seconds",
+        "tune_auc_north",
+        "tune_auc_south",
+    ]
+    assert [(line["epoch"], line["phase"]) for line in lines] == [
+        ("1", "frozen"),
+        ("2", "frozen"),
+        ("3", "whole"),
+        ("4", "whole"),
+    ]
+    for line in lines:
+        assert 0 < float(line["train_loss"]) < 3
+        mean = (float(line["tune_auc_north"]) + float(line["tune_auc_south"])) / 2
+        assert float(line["tune_auc"]) == pytest.approx(mean, abs=2e-5)
+
+
+def test_the_same_seed_gives_the_same_network(unbroken: Path, rows: tuple[Row, ...], tmp_path: Path) -> None:
+    torch.manual_seed(99)  # what went on before does not matter
+    fit(RECIPE, rows, out=tmp_path, pretrained=None)
+    assert is_same(read_state(tmp_path), read_state(unbroken))
+    assert (tmp_path / "best.safetensors").read_bytes() == (unbroken / "best.safetensors").read_bytes()
+
+
+def test_another_seed_gives_another_network(unbroken: Path, rows: tuple[Row, ...], tmp_path: Path) -> None:
+    fit(replace(RECIPE, seed=RECIPE.seed + 1, phases=(FROZEN,)), rows, out=tmp_path, pretrained=None)
+    assert read_metrics(tmp_path)[0]["train_loss"] != read_metrics(unbroken)[0]["train_loss"]
+    state, other = (read_state(out)["network"]["evidence.weight"] for out in (tmp_path, unbroken))
+    assert not torch.equal(state, other)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, *, epoch: int, kept: bool) -> None:
+    """Let Ctrl-C come at the end of an epoch, after or before it is kept."""
+    original, count = fitting.keep_epoch, iter(range(1, 99))
+
+    def keep_epoch(*args: Any, **options: Any) -> None:
+        last = next(count) == epoch
+        if last and not kept:
+            raise KeyboardInterrupt
+        original(*args, **options)
+        if last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "keep_epoch", keep_epoch)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "kept"),
+    [(1, True), (3, False), (3, True)],
+    ids=["in the frozen phase", "before the unfrozen phase has an epoch", "in the unfrozen phase"],
+)
+def test_an_interrupted_run_goes_on(
+    unbroken: Path,
+    rows: tuple[Row, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+    kept: bool,
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt(patch, epoch=epoch, kept=kept)
+        with pytest.raises(KeyboardInterrupt):
+            fit(RECIPE, rows, out=tmp_path, pretrained=None)
+    assert read_state(tmp_path)["progress"]["epoch"] == (epoch if kept else epoch - 1)
+    fit(RECIPE, rows, out=tmp_path, pretrained=None)
+    assert is_same(read_state(tmp_path), read_state(unbroken))
+    assert (tmp_path / "best.safetensors").read_bytes() == (unbroken / "best.safetensors").read_bytes()
+
+
+def test_a_finished_run_stays_as_it_is(
+    unbroken: Path, rows: tuple[Row, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "run_epoch", None)  # not called
+    before = (unbroken / "checkpoint.pt").read_bytes()
+    network = fit(RECIPE, rows, out=unbroken, pretrained=None)
+    assert not network.training
+    assert (unbroken / "checkpoint.pt").read_bytes() == before
+
+
+def test_another_recipe_needs_another_place(unbroken: Path, rows: tuple[Row, ...]) -> None:
+    with pytest.raises(RecipeError, match=f"^{unbroken}: holds a run of another recipe"):
+        fit(replace(RECIPE, dropout=0.1), rows, out=unbroken, pretrained=None)
+
+
+def test_a_frozen_phase_leaves_the_backbone(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    recipe = replace(RECIPE, phases=(FROZEN,))
+    fresh = build_run(recipe, None).network.state_dict()
+    fit(recipe, rows, out=tmp_path, pretrained=None)
+    state = read_state(tmp_path)
+    for key, value in state["network"].items():
+        # Weights and the statistics of batch normalisation, of both networks.
+        assert torch.equal(value, fresh[key]) == key.startswith("features."), key
+        if key.startswith("features."):
+            assert torch.equal(state["average"][f"module.{key}"], fresh[key]), key
+
+
+def test_lower_layers_change_less(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    recipe = replace(RECIPE, phases=(replace(WHOLE, depth_factor=0.1),))
+    fresh = build_run(recipe, None).network.state_dict()
+    fit(recipe, rows, out=tmp_path, pretrained=None)
+    state = read_state(tmp_path)["network"]
+    keys = ("features.0.0.weight", "features.8.conv.0.0.weight", "features.18.0.weight", "evidence.weight")
+    changes = [(state[key] - fresh[key]).abs().mean().item() for key in keys]
+    assert 0 < changes[0] < changes[1] < changes[2] < changes[3]
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_rates_by_depth(freeze: bool) -> None:
+    network = EvidenceNet(32)
+    phase = Phase("some", 3, 0.01, freeze=freeze, depth_factor=0.5)
+    optimiser, schedule = build_optimiser(network, phase, RECIPE, steps=4)
+    assert schedule.total_steps == 13
+    rates = [group["max_lr"] for group in optimiser.param_groups]
+    assert rates == ([0.01] if freeze else pytest.approx([0.00125, 0.0025, 0.005, 0.01]))
+    # Every weight that learns is in one group, and no other.
+    held = [id(weight) for group in optimiser.param_groups for weight in group["params"]]
+    assert sorted(held) == sorted(id(weight) for weight in network.parameters() if weight.requires_grad)
+    assert len(held) == (2 if freeze else len(list(network.parameters())))
+
+
+def test_a_frozen_backbone_thaws() -> None:
+    network = EvidenceNet(32)
+    build_optimiser(network, FROZEN, RECIPE, steps=2)
+    assert not any(weight.requires_grad for weight in network.features.parameters())
+    build_optimiser(network, WHOLE, RECIPE, steps=2)
+    assert all(weight.requires_grad for weight in network.parameters())
+
+
+def give_aucs(monkeypatch: pytest.MonkeyPatch, aucs: list[float]) -> None:
+    """Let `tune` say of each epoch what is wanted, the last value for all that follow."""
+    left = iter(aucs)
+    monkeypatch.setattr(fitting, "compute_aucs", lambda *_: {"all": next(left, aucs[-1])})
+
+
+def test_stops_early(rows: tuple[Row, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_aucs(monkeypatch, [0.6, 0.8, 0.7])
+    recipe = replace(
+        RECIPE, phases=(replace(FROZEN, epochs=9), replace(FROZEN, name="next", epochs=9)), patience=2
+    )
+    best = fit(recipe, rows, out=tmp_path, pretrained=None)
+    # Two epochs without a better one after the second; the next phase has its own two.
+    assert [line["phase"] for line in read_metrics(tmp_path)] == ["frozen"] * 4 + ["next"] * 2
+    state = read_state(tmp_path)
+    assert (state["progress"]["best_epoch"], state["progress"]["best_auc"]) == (2, 0.8)
+    # What is given is the best, not the last.
+    assert not torch.equal(best.evidence.weight, state["average"]["module.evidence.weight"])
+
+
+PLAIN = Augmentation(
+    rotation=0,
+    scale=(1, 1),
+    aspect=0,
+    shift=0,
+    window=0,
+    gamma=0,
+    field_of_view=0,
+    resolution=0,
+    noise=0,
+    jpeg=0,
+    marks=0,
+    boxes=0,
+)
+
+
+def test_learns_from_nothing(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    # Phantoms with COVID-19 are inverted here, so that brightness will do.
+    phase = Phase("whole", 5, 3e-3, depth_factor=1.0)
+    recipe = replace(RECIPE, phases=(phase,), epoch_slices=32, average=0.5, augment=PLAIN)
+    fit(recipe, rows, out=tmp_path, pretrained=None)
+    losses = [float(line["train_loss"]) for line in read_metrics(tmp_path)]
+    assert losses[-1] < 0.85 * losses[0]
+
+
+def test_learns_lesions_from_pretrained_weights(shared_weights: Path, tmp_path: Path) -> None:
+    rows = []
+    for number in range(48):
+        kind, label = ((Phantom.NORMAL, "no-lesion"), (Phantom.LESIONS, "covid"))[number % 2]
+        pixels = to_display(draw_phantom(kind, seed=number // 2, size=64))
+        path = write_png(tmp_path / f"{number}.png", pixels)
+        rows.append(Row(path, label, "phantoms", "", "train" if number < 32 else "tune", ""))
+    phase = Phase("whole", 3, 2e-3, depth_factor=0.5)
+    recipe = replace(RECIPE, size=64, batch=8, epoch_slices=48, phases=(phase,), average=0.5, augment=PLAIN)
+    fit(recipe, rows, out=tmp_path / "run", pretrained=load_pretrained(shared_weights))
+    assert max(float(line["tune_auc"]) for line in read_metrics(tmp_path / "run")) > 0.85
+
+
+def relabel(rows: tuple[Row, ...], split: str, label: str) -> tuple[Row, ...]:
+    return tuple(replace(row, label=label) if row.split == split else row for row in rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: relabel(rows, "train", "covid"),
+        lambda rows: relabel(rows, "train", "no-lesion"),
+        lambda rows: tuple(row for row in rows if row.split != "train"),
+    ],
+)
+def test_train_needs_both_labels(
+    rows: tuple[Row, ...], tmp_path: Path, change: Callable[[tuple[Row, ...]], tuple[Row, ...]]
+) -> None:
+    with pytest.raises(
+        ManifestError, match=r"^split train: \d+ slices and not of both labels; give it slices of each"
+    ):
+        fit(RECIPE, change(rows), out=tmp_path / "out", pretrained=None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_tune_needs_both_labels(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    for some in (relabel(rows, "tune", "covid"), tuple(row for row in rows if row.split == "train")):
+        with pytest.raises(ManifestError, match=r"^split tune: \d+ slices and not of both labels"):
+            fit(RECIPE, some, out=tmp_path, pretrained=None)
+
+
+@pytest.mark.parametrize("change", [{"epoch_slices": 3}, {"epoch_slices": 0, "batch": 64}])
+def test_an_epoch_fills_a_batch(rows: tuple[Row, ...], tmp_path: Path, change: dict[str, int]) -> None:
+    recipe: Recipe = replace(RECIPE, **change)  # type: ignore[arg-type]
+    with pytest.raises(
+        RecipeError, match=r"^recipe tiny: an epoch of \d+ slices fills no batch of \d+; lower batch"
+    ):
+        fit(recipe, rows, out=tmp_path, pretrained=None)
+
+
+def make_slices(labels: list[int], sources: str) -> Slices:
+    return Slices(
+        np.zeros((len(labels), 2, 2), np.uint8), np.array(labels), tuple(sources), (None,) * len(labels)
+    )  # type: ignore[arg-type]
+
+
+def test_aucs_by_source() -> None:
+    slices = make_slices([1, 0, 1, 0, 1], "aabbc")
+    aucs = compute_aucs(np.array([2, 1, 1, 2, 0], np.float32), slices)
+    assert aucs == {"a": 1.0, "b": 0.0}  # c has one label
+
+
+def test_aucs_where_each_source_has_one_label() -> None:
+    slices = make_slices([1, 1, 0, 0], "aabb")
+    assert compute_aucs(np.array([3, 1, 2, 0], np.float32), slices) == {"all": 0.75}
+
+
+def test_loss() -> None:
+    network = EvidenceNet(32).eval()
+    slices, labels = torch.zeros(2, 40, 40, dtype=torch.uint8), torch.tensor([1.0, 0.0])
+    network.bias.data.fill_(20.0)
+    # Sure and half wrong: 20 / 2, where the truth is smoothed a little on either side.
+    assert compute_loss(
+        network, slices, labels, replace(RECIPE, label_smoothing=0.0)
+    ).item() == pytest.approx(10, abs=0.5)
+    sure = compute_loss(network, slices, torch.ones(2), replace(RECIPE, label_smoothing=0.1)).item()
+    assert sure == pytest.approx(0.05 * 20, abs=0.1)
+    low = compute_loss(network, slices, labels, replace(RECIPE, label_smoothing=0.0, precision="bfloat16"))
+    assert (low.dtype, low.item()) == (torch.float32, pytest.approx(10, abs=0.5))
+
+
+def test_logits_do_not_depend_on_the_batch() -> None:
+    torch.manual_seed(0)
+    network = EvidenceNet(32)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 30), np.uint8)
+    logits = compute_logits(network.train(), pixels)
+    assert (logits.shape, logits.dtype) == ((5,), np.float32)
+    assert compute_logits(network, pixels, batch=2) == pytest.approx(logits, abs=1e-5)
+    assert not network.training

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covidct.report import (
+    COLUMNS,
+    csv_header,
+    table_header,
+    to_csv_line,
+    to_json_line,
+    to_record,
+    to_summary,
+    to_table_line,
+)
+from covidct.types import Decision, Kind, OperatingPoint, Reason, Result, Status
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8)
+POSITIVE = Result(
+    path="a/b.png",
+    status=Status.OK,
+    model="tiny-1.2.3",
+    decision=Decision.POSITIVE,
+    probability=2 / 3,
+    prediction_set=("covid",),
+    operating_point=POINT,
+    heatmap="maps/b.png",
+    logit=1.5,
+)
+INDETERMINATE = Result(
+    path="c.dcm",
+    status=Status.OK,
+    model="tiny-1.2.3",
+    decision=Decision.INDETERMINATE,
+    probability=0.3,
+    prediction_set=("covid", "non-covid"),
+    operating_point=POINT,
+    reason=Reason.NEAR_THRESHOLD,
+    series_uid="1.2.3",
+    slice_index=0,
+)
+NEGATIVE = Result(
+    path="d.png",
+    status=Status.OK,
+    model="tiny-1.2.3",
+    decision=Decision.NEGATIVE,
+    probability=0.0,
+    prediction_set=("non-covid",),
+    operating_point=POINT,
+)
+REFUSED = Result(
+    path="e.png",
+    status=Status.REFUSED,
+    model="tiny-1.2.3",
+    reason=Reason.BLANK,
+    message="e.png: one grey level",
+)
+ERROR = Result(
+    path="f.png", status=Status.ERROR, model="tiny-1.2.3", reason=Reason.UNREADABLE, message="f.png: empty"
+)
+ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR)
+CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
+
+
+def named(path: str) -> Result:
+    return Result(path=path, status=Status.ERROR, model="m", reason=Reason.UNREADABLE, message=f"{path}: bad")
+
+
+def check(record: Any) -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(record)
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("result", ALL, ids=lambda result: result.path)
+def test_every_kind_of_result_is_valid(result: Result) -> None:
+    record = to_record(result)
+    check(record)
+    assert json.loads(to_json_line(result)) == record
+
+
+@pytest.mark.parametrize("reason", [Reason.TOO_SMALL, Reason.BLANK])
+def test_every_refusal_is_valid(reason: Reason) -> None:
+    check(to_record(Result(path="x", status=Status.REFUSED, model="m", reason=reason, message="x: no")))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result(path="x", status=Status.OK, model="m"),
+        Result(path="x", status=Status.ERROR, model="m"),
+        Result(path="x", status=Status.ERROR, model="m", message="x", reason=Reason.BLANK, probability=0.5),
+    ],
+)
+def test_the_schema_is_strict(result: Result) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        check(to_record(result))
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "nullable"),
+    [
+        ("kind", Kind, False),
+        ("status", Status, False),
+        ("decision", Decision, True),
+        ("reason", Reason, True),
+    ],
+)
+def test_the_words_are_those_of_the_types(key: str, words: type[StrEnum], nullable: bool) -> None:
+    assert set(SCHEMA["properties"][key]["enum"]) == {word.value for word in words} | (
+        {None} if nullable else set()
+    )
+
+
+def test_the_columns_are_those_of_the_schema() -> None:
+    assert ["schema_version", *COLUMNS] == list(to_record(POSITIVE))
+    assert set(SCHEMA["required"]) == set(SCHEMA["properties"]) == {"schema_version", *COLUMNS}
+
+
+def test_a_record_in_full() -> None:
+    assert to_record(POSITIVE) == {
+        "schema_version": 1,
+        "kind": "slice",
+        "path": "a/b.png",
+        "status": "ok",
+        "decision": "positive",
+        "probability": 0.666667,
+        "prediction_set": ["covid"],
+        "operating_point": {
+            "name": "balanced",
+            "threshold": 0.333333,
+            "band": [0.25, 0.4],
+            "sensitivity": 0.9,
+            "specificity": 0.8,
+        },
+        "reason": None,
+        "message": None,
+        "model": "tiny-1.2.3",
+        "series_uid": None,
+        "slice_index": None,
+        "heatmap": "maps/b.png",
+    }
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=30))
+def test_any_path_survives_json(path: str) -> None:
+    line = to_json_line(named(path))
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["path"] == path
+
+
+def test_json_has_no_nan() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        to_json_line(Result(path="x", status=Status.OK, model="m", probability=float("nan")))
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=4))
+def test_csv_reads_back(paths: list[str]) -> None:
+    results = [*ALL, *map(named, paths)]
+    text = "\n".join([csv_header(), *map(to_csv_line, results)]) + "\n"
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    assert [row["path"] for row in rows] == [result.path for result in results]
+    assert [row["message"] for row in rows] == [result.message or "" for result in results]
+    assert [row["status"] for row in rows] == [result.status for result in results]
+    assert {len(row) for row in rows} == {1 + len(COLUMNS)}
+
+
+def test_a_csv_row_in_full() -> None:
+    assert csv_header() == ",".join(["schema_version", *COLUMNS])
+    wanted = "1,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,near_threshold,,tiny-1.2.3,1.2.3,0,"
+    assert to_csv_line(INDETERMINATE) == wanted
+
+
+def test_zero_is_not_nothing() -> None:
+    assert to_record(NEGATIVE)["probability"] == 0
+    assert to_csv_line(NEGATIVE).split(",")[5] == "0.0"
+    assert "0.000" in to_table_line(NEGATIVE)
+
+
+@pytest.mark.parametrize("result", [*ALL, named(CONTROL), named("\udcff")])
+def test_a_table_line_is_one_printable_line(result: Result) -> None:
+    line = to_table_line(result)
+    assert line.isprintable()
+    assert line.encode("utf-8")
+
+
+def test_table_columns_line_up() -> None:
+    at = table_header().index("slice")
+    assert to_table_line(POSITIVE)[at:] == "a/b.png"
+    assert to_table_line(POSITIVE).split() == ["positive", "0.667", "a/b.png"]
+    assert to_table_line(INDETERMINATE)[at:] == "c.dcm"
+    assert to_table_line(ERROR).split(maxsplit=2) == ["error", "-", "f.png: empty"]
+    assert to_table_line(REFUSED)[at:] == "e.png: one grey level"
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ({}, "0 slices: nothing to do."),
+        ({"positive": 1}, "1 slice: 1 positive."),
+        (
+            {"error": 1, "refused": 2, "negative": 3, "positive": 4, "indeterminate": 5},
+            "15 slices: 4 positive, 3 negative, 5 indeterminate, 2 refused, 1 error.",
+        ),
+    ],
+)
+def test_summary(counts: dict[str, int], sentence: str) -> None:
+    assert to_summary(Counter(counts)) == sentence
