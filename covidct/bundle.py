@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
         )
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(f"{where}: is no configuration of a bundle: {error!r}") from error
-    if not config.operating_points or not config.temperature > 0:
+    if not config.operating_points or not 0 < config.temperature < math.inf:
         raise BundleError(f"{where}: needs an operating point and a temperature above 0")
     return config
 

@@ -16,6 +16,9 @@ from covidct.errors import BundleError
 from covidct.types import Evidence, Pixels
 
 
+PIXELS = 2**25  # in one run: large slices go through one by one, or their float copies fill the memory
+
+
 @dataclass(frozen=True)
 class Outputs:
     """What a graph says of N slices: `logit` (N,) float32, `evidence` (N, h, w) float32."""
@@ -43,10 +46,21 @@ class Session:
             raise BundleError(f"the graph lacks {', '.join(missing)}; it is no graph of covidct's")
 
     def run(self, slices: Pixels) -> Outputs:
-        """Run (N, H, W) uint8 slices, display grey levels of the lung window, through the graph."""
-        if slices.ndim != 3 or slices.dtype != np.uint8:
+        """Run (N, H, W) uint8 slices, N >= 1, display grey levels of the lung window, through the graph.
+
+        Raises ValueError for another shape or type, BundleError for a logit that is not finite.
+        """
+        if slices.ndim != 3 or slices.dtype != np.uint8 or not slices.size:
             raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
-        logit, evidence = self._session.run(["logit", "map"], {"slices": slices})
+        count, height, width = slices.shape
+        step = max(1, PIXELS // (height * width))
+        parts = [
+            self._session.run(["logit", "map"], {"slices": slices[at : at + step]})
+            for at in range(0, count, step)
+        ]
+        logit, evidence = (np.concatenate(part) for part in zip(*parts, strict=True))
+        if not np.isfinite(logit).all():
+            raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")
         return Outputs(logit, evidence)
 
 

@@ -121,7 +121,7 @@ def test_only_results_go_to_standard_output(tiny_bundle: Path, slices: list[Path
     assert len(result.stdout.splitlines()) == len(slices) + (form != "jsonl")
     assert DISCLAIMER not in result.stdout
     assert "4 slices: " in result.stderr
-    assert "1 files passed over: neither pictures nor DICOM." in result.stderr
+    assert "Passed over, neither pictures nor DICOM: 1." in result.stderr
     assert result.stderr.splitlines()[-1] == DISCLAIMER
 
 

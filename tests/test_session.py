@@ -123,3 +123,13 @@ def test_another_graph(name: str) -> None:
 
 def test_cores() -> None:
     assert count_cores() >= 1
+
+
+def test_large_slices_go_through_in_parts_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = tiny()
+    slices = np.random.default_rng(0).integers(0, 256, (5, 40, 30), np.uint8)
+    whole = session.run(slices)
+    monkeypatch.setattr("covidct.session.PIXELS", 2 * 40 * 30)
+    parts = session.run(slices)
+    np.testing.assert_allclose(parts.logit, whole.logit, rtol=1e-6)
+    np.testing.assert_allclose(parts.evidence, whole.evidence, rtol=1e-6)

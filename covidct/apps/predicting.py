@@ -42,7 +42,7 @@ def run_predict(
     classifier = Classifier.load(model, precision=precision, threads=threads)
     found = find_all(Path(name) for name in _expand(names))
     if found.skipped:
-        click.echo(f"{len(found.skipped)} files passed over: neither pictures nor DICOM.", err=True)
+        click.echo(f"Passed over, neither pictures nor DICOM: {len(found.skipped)}.", err=True)
     results = classifier.predict_many(found.paths, heatmaps=heatmaps)
     counts = _print_all(_with_progress(results, len(found.paths)), form)
     click.echo(to_summary(counts), err=True)

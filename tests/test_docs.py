@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_commands_page_is_what_the_program_says() -> None:
+    text = runpy.run_path(str(ROOT / "scripts" / "docs"))["cli_text"]()
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == text, "run scripts/docs"
+
+
+def test_the_examples_are_drawn_by_the_projects_own_code() -> None:
+    drawn = runpy.run_path(str(ROOT / "scripts" / "examples"))["EXAMPLES"]
+    assert set(drawn) == {path.name for path in (ROOT / "examples").glob("*.png")}
+    for name, draw in drawn.items():
+        kept = np.asarray(Image.open(ROOT / "examples" / name)).astype(int)
+        # One grey level of room: rounding differs between processors.
+        assert np.abs(kept - draw().astype(int)).max() <= 1, f"{name}: run scripts/examples"
