@@ -4,11 +4,11 @@ import csv
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from states import is_same
 
 from covidct.errors import RecipeError
 from covidct.train import checkpoint
@@ -17,7 +17,7 @@ from covidct.train.fit import build_optimiser, build_run
 from runs import tiny_recipe
 
 RECIPE = tiny_recipe()
-PHASE = replace(RECIPE.phases[-1], freeze=False)
+PHASE = RECIPE.phases[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -39,17 +39,6 @@ def keep(run: Run, out: Path, *, auc: float = 0.7, loss: float = 0.5) -> None:
     run.average.update_parameters(run.network)
     record = {"epoch": run.progress.epoch + 1, "phase": "unfrozen", "tune_auc": auc, "tune_loss": loss}
     keep_epoch(run, record, RECIPE, optimiser=optimiser, schedule=schedule, out=out)
-
-
-def is_same(first: Any, second: Any) -> bool:
-    """Whether two nested states are equal to the last bit."""
-    if isinstance(first, torch.Tensor):
-        return torch.equal(first, second)
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(is_same(first[key], second[key]) for key in first)
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(map(is_same, first, second))
-    return bool(first == second)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ TEMPERATURES = (1.0, 10.0)
 DECIDED_ACCURACY = 0.90  # outside the band at least this share of answers should be right
 WIDEST = 0.20  # share of slices that may stay undecided for it
 STEP = 0.005
+NARROWEST = 0.05  # half a band's width: so near the threshold, another scanner decides, not the lung
 
 
 def fit_temperature(logits: Floats, labels: Labels, weights: Floats) -> float:
@@ -67,14 +68,15 @@ def choose_band(
     """The narrowest band about the threshold outside which 90 % of answers are right in every source.
 
     The source where the model does worst is the one most like a new hospital, so it decides. The
-    band stops widening before more than a fifth of the slices (by weight) would stay undecided.
+    band is never narrower than 0.05 either side, and stops widening before more than a fifth of the
+    slices (by weight) would stay undecided.
     """
     weights = to_weights(labels, sources)
     right = (probabilities >= threshold) == (labels == 1)
     distance = np.abs(probabilities - threshold)
     members = [np.array(sources) == source for source in sorted(set(sources))]
-    width = 0.0
-    for wider in np.arange(STEP, 0.5, STEP):
+    width = NARROWEST
+    for wider in np.arange(NARROWEST + STEP, 0.5, STEP):
         if _worst(right, weights, members, decided=distance > width) >= DECIDED_ACCURACY:
             break
         if weights[distance <= wider].sum() > WIDEST:

@@ -152,7 +152,11 @@ def _rates(evaluation: Evaluation) -> str:
 def _size(section: Section) -> str:
     """How much it is, and what the intervals are over."""
     evaluation = section.evaluation
-    units = f"{section.patients} patient{'' if section.patients == 1 else 's'}" if section.patients else "no patient ids"
+    units = (
+        f"{section.patients} patient{'' if section.patients == 1 else 's'}"
+        if section.patients
+        else "no patient ids"
+    )
     if section.patients and section.unidentified:
         units += f" ({section.unidentified} slices without id)"
     return f"{evaluation.n} slices, {evaluation.positives} COVID-19, {units}"

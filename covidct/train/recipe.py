@@ -93,14 +93,15 @@ class Recipe:
 NETWORKS = ("mobilenet_v2",)
 PRECISIONS = ("float32", "bfloat16")
 SHARES = ("flip", "field_of_view", "resolution", "noise", "jpeg", "marks", "boxes", "tune", "calibrate")
+LARGE = 1e9
 # Lowest and highest value of a key, in whatever table it stands.
 RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0, 1)),
     **dict.fromkeys(("label_smoothing", "dropout", "average"), (0, 0.9999)),
-    **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices"), (0, math.inf)),
-    **dict.fromkeys(("epochs", "patience", "block"), (1, math.inf)),
+    **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices"), (0, LARGE)),
+    **dict.fromkeys(("epochs", "patience", "block"), (1, LARGE)),
     **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
-    "batch": (2, math.inf),
+    "batch": (2, LARGE),
     "size": (32, 4096),
     "seed": (0, 2**32 - 1),
     "rotation": (0, 180),
@@ -141,18 +142,15 @@ def _build(kind: type[T], table: object, where: str) -> T:
     types = get_type_hints(kind)
     if unknown := sorted(set(table) - set(types)):
         raise RecipeError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(types))}")
+    # A default is an attribute of the class, and so is none that a factory makes: those are always given.
+    if missing := [key for key in types if key not in table and not hasattr(kind, key)]:
+        raise RecipeError(f"{where}: {', '.join(missing)} is missing")
     for key, value in table.items():
         if not _fits(value, types[key]):
             raise RecipeError(f"{where}: {key} = {value!r} must be {_name(types[key])}")
-        low, high = RANGES.get(key, (-math.inf, math.inf))
-        if key in RANGES and not low <= value <= high:
-            raise RecipeError(f"{where}: {key} = {value!r} must lie in {low:g} to {high:g}")
-    try:
-        return kind(
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-        )
-    except TypeError as error:  # a key without a default is missing
-        raise RecipeError(f"{where}: {error}") from error
+        if key in RANGES and not RANGES[key][0] <= value <= RANGES[key][1]:
+            raise RecipeError(f"{where}: {key} = {value!r} must lie in {'{:g} to {:g}'.format(*RANGES[key])}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
 
 
 def _fits(value: object, kind: Any) -> bool:
@@ -163,7 +161,7 @@ def _fits(value: object, kind: Any) -> bool:
         kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
         return len(value) == len(kinds) and all(map(_fits, value, kinds))
     if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+        return type(value) is int or (type(value) is float and math.isfinite(value))
     return type(value) is kind
 
 
