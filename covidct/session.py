@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from covidct.errors import BundleError
 from covidct.types import Evidence, Pixels
 
-
 PIXELS = 2**25  # in one run: large slices go through one by one, or their float copies fill the memory
 
 
