@@ -43,7 +43,7 @@ def test_a_graph_of_other_weights_is_refused(network: EvidenceNet, graph: bytes)
     other = EvidenceNet(64)
     other.load_state_dict(network.state_dict())
     with torch.no_grad():
-        other.bias += 0.01
+        other.bias.add_(0.01)
     with pytest.raises(ParityError, match=r"differ from torch by up to 0\.01"):
         check_float(other, graph, [np.zeros((64, 64), np.uint8)])
 
