@@ -22,10 +22,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from makers import write_dicom
-
 from covidct.phantom import Phantom, draw_phantom
 from covidct.window import to_display
+from makers import write_dicom
 
 EAGER = Path(__file__).with_name("eager.py")
 OURS = Path(sys.executable).with_name("covidct")

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from bundles import write_tiny_bundle
 
 # Tests run side by side: more threads in each than its share of the cores, and torch waits for itself.

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import phantom_hu
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ from covidct.train.augment import (
 from covidct.train.recipe import Augmentation
 from covidct.types import Pixels
 from covidct.window import to_display
+from makers import phantom_hu
 
 NOTHING = Augmentation(
     rotation=0,

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import CONFIG_TABLE, TEMPERATURE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bundles import CONFIG_TABLE, TEMPERATURE
 from covidct.bundle import CONFIG, REQUIRED, SUMS, default_path, load_bundle, parse_config, write_sums
 from covidct.errors import BundleError
 from covidct.types import OperatingPoint

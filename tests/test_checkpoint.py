@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from states import is_same
 
 from covidct.errors import RecipeError
 from covidct.train import checkpoint
 from covidct.train.checkpoint import Progress, Run, keep_epoch, resume_run, write_beside
 from covidct.train.fit import build_optimiser, build_run
-from runs import tiny_recipe
+from states import is_same
+from training import tiny_recipe
 
 RECIPE = tiny_recipe()
 PHASE = RECIPE.phases[-1]

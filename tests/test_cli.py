@@ -18,7 +18,6 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 from pydicom import uid
 
 import covidct
@@ -26,6 +25,7 @@ from covidct.apps.cli import EXTRA_TRAIN, main
 from covidct.bundle import CONFIG, REFERENCE, default_path, write_sums
 from covidct.report import DISCLAIMER, csv_header, table_header
 from covidct.window import to_display
+from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 HU = phantom_hu()

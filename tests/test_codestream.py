@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import encode
 from PIL import Image
 
 from covidct.codestream import Frame, parse_frame
+from makers import encode
 
 GREY = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
 JPEG, JPEG_2000 = encode(GREY, "JPEG"), encode(GREY, "JPEG2000", no_jp2=True)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import phantom_hu, write_dicom, write_png
 
 from covidct.errors import ManifestError
 from covidct.phantom import Phantom
@@ -15,6 +14,7 @@ from covidct.train.data import AugmentedSlices, Draws, Slices, read_slices, to_s
 from covidct.train.manifest import Row
 from covidct.train.recipe import Augmentation, DataPlan
 from covidct.window import to_display
+from makers import phantom_hu, write_dicom, write_png
 
 
 @pytest.fixture(scope="module")

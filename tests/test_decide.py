@@ -6,10 +6,10 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from bundles import CONFIG_TABLE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundles import CONFIG_TABLE
 from covidct.bundle import parse_config
 from covidct.decide import decide, to_decision, to_probability
 from covidct.types import Decision, OperatingPoint, Reason

@@ -12,6 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from pydicom import dcmread, uid
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
+
+from covidct.dicom import parse_dicom, parse_dicom_bytes, read_dicom
+from covidct.errors import ReadError, UnsupportedDicom
+from covidct.window import to_display
 from makers import (
     SERIES_UID,
     ct_dataset,
@@ -22,14 +30,6 @@ from makers import (
     transcode,
     write_dicom,
 )
-from PIL import Image
-from pydicom import dcmread, uid
-from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, get_frame
-
-from covidct.dicom import parse_dicom, parse_dicom_bytes, read_dicom
-from covidct.errors import ReadError, UnsupportedDicom
-from covidct.window import to_display
 
 HU = phantom_hu()
 SHOWN = to_display(HU)

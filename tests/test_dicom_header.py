@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from makers import SERIES_UID, ct_dataset, phantom_hu
 from pydicom import uid
 
 from covidct.dicom_header import KEYWORDS, Header, parse_header
 from covidct.errors import ReadError, UnsupportedDicom
+from makers import SERIES_UID, ct_dataset, phantom_hu
 
 HU = phantom_hu(size=16)
 

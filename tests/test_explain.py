@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from makers import phantom_hu
 from PIL import Image
 
 from covidct.explain import FULL, Overlays, to_overlay, to_strength
 from covidct.types import Pixels, Slice, Source
 from covidct.window import to_display
+from makers import phantom_hu
 
 PIXELS = to_display(phantom_hu(size=48))
 EVIDENCE = np.linspace(-4, 8, 16, dtype=np.float32).reshape(4, 4)

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from makers import write_png
 from PIL import Image
 from safetensors.torch import load_file
-from states import is_same, make_network
 
 from covidct.errors import ManifestError, RecipeError
 from covidct.phantom import Phantom, draw_phantom
@@ -35,6 +33,8 @@ from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import load_pretrained
 from covidct.train.recipe import Augmentation, Phase, Recipe
 from covidct.window import to_display
+from makers import write_png
+from states import is_same, make_network
 
 FROZEN, WHOLE = Phase("frozen", 2, 1e-3, freeze=True), Phase("whole", 2, 1e-3)
 # Two batches an epoch, two epochs a phase.

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import phantom_hu
 
 from covidct.gate import FLATTEST, SMALLEST, check_slice
 from covidct.phantom import Phantom
 from covidct.types import GateResult, Reason
 from covidct.window import to_display
+from makers import phantom_hu
 
 
 @pytest.mark.parametrize("kind", list(Phantom))

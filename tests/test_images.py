@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from makers import SERIES_UID, ct_dataset, dicom_bytes, encode, phantom_hu, png_bytes, write_dicom, write_png
 from PIL import Image
 from pydicom import uid
 
@@ -20,6 +19,7 @@ from covidct.images import parse_slice, read_array, read_slice
 from covidct.picture import draw_picture
 from covidct.types import Source
 from covidct.window import to_display
+from makers import SERIES_UID, ct_dataset, dicom_bytes, encode, phantom_hu, png_bytes, write_dicom, write_png
 
 HU = phantom_hu()
 SHOWN = to_display(HU)

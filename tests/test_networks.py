@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import phantom_hu
 from safetensors.torch import load_file
-from states import make_network
 from torch import Tensor, nn
 
 from covidct.train.networks import FEATURES, GREY_MEAN, GREY_STD, EvidenceNet, Standardise, mobilenet_features
 from covidct.window import to_display
+from makers import phantom_hu
+from states import make_network
 
 
 @pytest.fixture(scope="module")

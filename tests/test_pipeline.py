@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bundles import BIASES, TEMPERATURE
-from makers import SERIES_UID, phantom_hu, write_dicom, write_png
 
 import covidct
+from bundles import BIASES, TEMPERATURE
 from covidct.bundle import load_bundle
 from covidct.decide import to_probability
 from covidct.errors import BundleError
@@ -25,6 +24,7 @@ from covidct.raster import parse_raster
 from covidct.reference import SIZE
 from covidct.types import Decision, Kind, Pixels, Reason, Result, Slice, Source, Status
 from covidct.window import to_display
+from makers import SERIES_UID, phantom_hu, write_dicom, write_png
 
 HU = phantom_hu()
 SHOWN = to_display(HU)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import encode, png_bytes
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -19,6 +18,7 @@ from covidct.errors import ReadError, UnsupportedImage
 from covidct.limits import MAX_PIXELS
 from covidct.picture import draw_picture
 from covidct.raster import parse_raster, sniff_format
+from makers import encode, png_bytes
 
 GREY = draw_picture(seed=1, size=24)[:, :18]
 IMAGE = Image.fromarray(GREY)

@@ -23,7 +23,7 @@ from covidct.train.recipe import DataPlan
 from covidct.train.run import Job, train
 from covidct.train.score import answer_rows, read_pixels
 from covidct.train.split import assign_splits
-from runs import SOURCES, tiny_recipe, write_phantoms
+from training import SOURCES, tiny_recipe, write_phantoms
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from bundles import BIASES, tiny_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import phantom_hu
 from numpy.typing import NDArray
 
+from bundles import BIASES, tiny_graph
 from covidct.bundle import load_bundle
 from covidct.errors import BundleError
 from covidct.phantom import Phantom
 from covidct.session import Session, count_cores
 from covidct.window import to_display
+from makers import phantom_hu
 
 
 @cache

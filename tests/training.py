@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from makers import write_png
-
 from covidct.phantom import Phantom, draw_phantom
 from covidct.train.recipe import DataPlan, Phase, Recipe
 from covidct.window import to_display
+from makers import write_png
 
 SOURCES = ("north", "south")
 
