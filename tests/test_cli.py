@@ -312,7 +312,7 @@ def test_check_without_outputs_to_compare(tiny_bundle: Path, tmp_path: Path, tex
 
 
 def test_evaluate(tiny_bundle: Path, tmp_path: Path) -> None:
-    from runs import tiny_recipe
+    from training import tiny_recipe
 
     bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
     table = json.loads((bundle / CONFIG).read_text())
