@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from covidct.files import OVERLAY_ENDING
 from covidct.types import Evidence, Pixels, Slice
 
 FULL = 8.0  # evidence (logit per cell) at which the colour is full
@@ -54,14 +55,14 @@ class Overlays:
 
     def write(self, item: Slice, evidence: Evidence) -> Path:
         """Write the overlay of one slice, beside and then renamed; returns where."""
-        path = self._folder / f"{self._name(item.source.path)}.png"
+        path = self._folder / f"{self._name(item.source.path)}{OVERLAY_ENDING}"
         partial = path.with_suffix(".partial")
         Image.fromarray(to_overlay(item.pixels, evidence)).save(partial, "PNG")
         partial.replace(path)
         return path
 
     def _name(self, path: str) -> str:
-        """`study/slice.png` -> `study_slice.png`: flat, and never the name of another slice of this run."""
+        """`study/slice.png` -> `study_slice.png`: flat, and no other slice of this run has it."""
         parts = [part for part in Path(path).parts if part not in ("..", "/", "\\")]
         # Names of files may have 255 bytes, four a letter; the end of a path says more than its beginning.
         wanted = re.sub(r"[^\w.\-]+", "_", "_".join(parts))[-56:] or "slice"

@@ -21,6 +21,10 @@ ENDINGS = frozenset(
 )
 
 
+# What evidence overlays are called, so that a second run over a folder does not take them for slices.
+OVERLAY_ENDING = ".heatmap.png"
+
+
 @dataclass(frozen=True)
 class Found:
     """What a search found: `paths` to read, `skipped` to count, both in natural order.
@@ -126,8 +130,8 @@ def _entries(folder: Path, *, seen: set[tuple[int, int]]) -> list[Path] | None:
 
 
 def _is_clutter(name: str) -> bool:
-    # DICOMDIR is DICOM, and has the magic, but is a table of contents.
-    return name.startswith(".") or name == "__MACOSX" or name.upper() == "DICOMDIR"
+    # DICOMDIR is DICOM, and has the magic, but is a table of contents. Overlays are our own pictures.
+    return name.startswith(".") or name.endswith(OVERLAY_ENDING) or name.upper() in ("__MACOSX", "DICOMDIR")
 
 
 def _is_candidate(file: Path) -> bool:

@@ -97,7 +97,8 @@ def _as_plane(array: ArrayLike, name: str) -> NDArray[Any]:
     check_pixels(*values.shape, name=name, error=ReadError)
     if values.dtype != np.uint8 and values.dtype.kind not in "if":
         raise ReadError(
-            f"{name}: type {values.dtype}; give uint8 (display grey levels) or signed integers or floats (HU)"
+            f"{name}: type {values.dtype}; give uint8 (display grey levels) or signed integers or floats "
+            "(HU: stored DICOM values times RescaleSlope plus RescaleIntercept)"
         )
     return values
 

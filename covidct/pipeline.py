@@ -71,6 +71,8 @@ class Classifier:
 
         With `heatmaps` the overlay of each answered slice is written into that folder.
         """
+        if isinstance(given, str | Path | np.ndarray):
+            raise TypeError("predict_many takes a list of slices; for one slice there is predict")
         overlays = Overlays(heatmaps) if heatmaps is not None else None
         with ThreadPoolExecutor(count_cores()) as readers:
             for batch in self._read_ahead(readers, iter(given)):

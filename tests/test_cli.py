@@ -121,7 +121,7 @@ def test_only_results_go_to_standard_output(tiny_bundle: Path, slices: list[Path
     assert len(result.stdout.splitlines()) == len(slices) + (form != "jsonl")
     assert DISCLAIMER not in result.stdout
     assert "4 slices: " in result.stderr
-    assert "Passed over, neither pictures nor DICOM: 1." in result.stderr
+    assert "Passed over, no slices by name: " in result.stderr
     assert result.stderr.splitlines()[-1] == DISCLAIMER
 
 
@@ -133,7 +133,7 @@ def test_folders_are_searched_in_natural_order(tiny_bundle: Path, slices: list[P
 def test_an_empty_folder(tiny_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = call("predict", tmp_path / "empty", "--model", tiny_bundle)
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert (result.exit_code, result.stdout) == (1, "")
     assert "0 slices: nothing to do." in result.stderr
 
 
@@ -215,7 +215,7 @@ def test_heatmaps(tiny_bundle: Path, slices: list[Path], tmp_path: Path) -> None
 def test_heatmaps_where_nothing_can_be_written(tiny_bundle: Path, slices: list[Path], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = call("predict", slices[1], "--model", tiny_bundle, "--heatmaps", tmp_path / "file" / "maps")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
 
 
@@ -334,8 +334,12 @@ def test_evaluate(tiny_bundle: Path, tmp_path: Path) -> None:
     none_there = call(
         "evaluate", bundle, "--data", tmp_path / "manifest.csv", "--out", out, "--split", "test"
     )
-    assert none_there.exit_code == 1
-    assert "no labelled slice of here is in split test" in none_there.stderr
+    assert none_there.exit_code == 2
+    assert "no labelled slice is in split test; there are tune (12): give --split" in none_there.stderr
+    strange = call(
+        "evaluate", bundle, "--data", tmp_path / "manifest.csv", "--out", out, "--source", "nowhere"
+    )
+    assert "has no source nowhere; it has here" in strange.stderr
 
 
 def test_evaluate_needs_the_recipe(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_arguments_are_left_alone() -> None:
 def test_writes_a_png(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     path = Overlays(folder).write(item("study/slice.png"), EVIDENCE)
-    assert path == folder / "study_slice.png.png"
+    assert path == folder / "study_slice.png.heatmap.png"
     with Image.open(path) as image:
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (48, 48))
         np.testing.assert_array_equal(np.asarray(image), to_overlay(PIXELS, EVIDENCE))
@@ -84,18 +84,18 @@ def test_writes_a_png(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("/data/a/b.dcm", "data_a_b.dcm.png"),
-        ("../../etc/passwd", "etc_passwd.png"),
-        ("./a.png", "a.png.png"),
-        ("..", "slice.png"),
-        ("", "slice.png"),
-        ("/", "slice.png"),
-        ("a\\b\\..\\c", "a_b_.._c.png"),
-        ("<img src=x onerror=alert(1)>.png", "_img_src_x_onerror_alert_1_.png.png"),
-        ("a\nb\x1b[2J\0.png", "a_b_2J_.png.png"),
-        ("Schnitt-ä-断层.png", "Schnitt-ä-断层.png.png"),
-        ("bad\udcff.png", "bad_.png.png"),
-        ("a:b*c?d|e", "a_b_c_d_e.png"),
+        ("/data/a/b.dcm", "data_a_b.dcm.heatmap.png"),
+        ("../../etc/passwd", "etc_passwd.heatmap.png"),
+        ("./a.png", "a.png.heatmap.png"),
+        ("..", "slice.heatmap.png"),
+        ("", "slice.heatmap.png"),
+        ("/", "slice.heatmap.png"),
+        ("a\\b\\..\\c", "a_b_.._c.heatmap.png"),
+        ("<img src=x onerror=alert(1)>.png", "_img_src_x_onerror_alert_1_.png.heatmap.png"),
+        ("a\nb\x1b[2J\0.png", "a_b_2J_.png.heatmap.png"),
+        ("Schnitt-ä-断层.png", "Schnitt-ä-断层.png.heatmap.png"),
+        ("bad\udcff.png", "bad_.png.heatmap.png"),
+        ("a:b*c?d|e", "a_b_c_d_e.heatmap.png"),
     ],
 )
 def test_names_are_flat_and_plain(tmp_path: Path, path: str, name: str) -> None:
@@ -135,7 +135,7 @@ def test_very_long_names_keep_their_end(tmp_path: Path, letter: str) -> None:
     first = overlays.write(item(letter * 3000 + "0001.dcm"), EVIDENCE)
     second = overlays.write(item(letter * 3001 + "0001.dcm"), EVIDENCE)
     assert first != second
-    assert first.name.endswith("0001.dcm.png")
+    assert first.name.endswith("0001.dcm.heatmap.png")
     assert all(path.is_file() for path in (first, second))
 
 

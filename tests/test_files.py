@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ReadError
-from covidct.files import find_all, find_slices, natural_key, read_bytes
+from covidct.files import OVERLAY_ENDING, find_all, find_slices, natural_key, read_bytes
 from covidct.limits import MAX_BYTES
 
 
@@ -171,3 +171,11 @@ def test_too_many_bytes(tmp_path: Path) -> None:
         stream.truncate(MAX_BYTES + 1)
     with pytest.raises(ReadError, match="at most 268,435,456 are read; give a single slice"):
         read_bytes(tmp_path / "big", name="big")
+
+
+def test_overlays_are_not_taken_for_slices(tmp_path: Path) -> None:
+    for name in ("a.png", f"a.png{OVERLAY_ENDING}"):
+        (tmp_path / name).touch()
+    found = find_slices(tmp_path)
+    assert [path.name for path in found.paths] == ["a.png"]
+    assert [path.name for path in found.skipped] == ["a.png.heatmap.png"]

@@ -317,3 +317,8 @@ def test_an_array_is_copied(classifier: Classifier) -> None:
     pixels[:] = 0
     np.testing.assert_array_equal(item.pixels, SHOWN)
     assert classifier.predict(item) == classifier.predict(SHOWN)
+
+
+def test_one_path_is_no_list_of_slices(tiny_bundle: Path) -> None:
+    with pytest.raises(TypeError, match="takes a list"):
+        next(Classifier.load(tiny_bundle).predict_many("study"))

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from covidct import Classifier
 from covidct.apps.cli import main
+from covidct.apps.evaluating import place_rows
 from covidct.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.errors import ManifestError, ParityError
 from covidct.pipeline import Precision
@@ -194,7 +195,7 @@ def test_evaluate_of_one_source(out: Path, manifest: Path, tmp_path: Path) -> No
 def test_evaluate_says_when_a_split_is_empty(out: Path, manifest: Path, tmp_path: Path) -> None:
     arguments = ["evaluate", str(out / "bundle"), "--data", str(manifest), "--split", "external"]
     done = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "no labelled slice" in done.output
 
 
@@ -209,3 +210,11 @@ def test_slices_without_an_answer_are_kept_apart(out: Path, tmp_path: Path) -> N
         read_pixels(rows, label="slices")
     with pytest.raises(ManifestError, match="could be scored"):
         evaluate_rows(Classifier.load(out / "bundle"), rows[:1], DataPlan(), split="all", digest="")
+
+
+def test_slices_of_a_source_that_was_not_trained_on_are_external(manifest: Path) -> None:
+    rows = read_manifest(manifest).rows
+    placed = place_rows(rows, DataPlan(sources=("north",)))
+    assert {row.split for row in placed if row.source == "south"} == {"external"}
+    assert {row.split for row in placed if row.source == "north"} == {"train", "tune", "calibrate"}
+    assert "external" not in {row.split for row in place_rows(rows, DataPlan())}

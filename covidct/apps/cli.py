@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 
 import covidct
-from covidct.errors import BundleError, CovidctError
+from covidct.errors import CovidctError
 from covidct.report import DISCLAIMER
 
-EXTRA_TRAIN = "the training extra is not installed; run: pip install 'covidct[train]'"
+EXTRA_TRAIN = "the training extra is not installed; in the clone of covidct run: pip install '.[train]'"
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -56,10 +56,13 @@ def predict(
     use_float: bool,
     threads: int | None,
 ) -> None:
-    """Classify slices: PNG, JPEG or DICOM files, folders (all in them), or - for a list on standard input.
+    """Classify slices: files, folders, or - for a list.
+
+    PNG, JPEG and other pictures, DICOM; folders with all that is in them; - reads names from standard input.
 
     Results go to standard output, one a slice and in order; all else to standard error.
-    Exit code: 0 when every slice was read (refused ones too), 1 when one was not, 2 for wrong usage.
+    Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
+    nothing could be done (wrong usage, a damaged model).
     """
     from covidct.apps.predicting import run_predict
 
@@ -83,7 +86,10 @@ def predict(
     "--check", is_flag=True, help="Also run the graphs on phantoms and compare with the recorded outputs."
 )
 def info(bundle: Path | None, card: bool, check: bool) -> None:
-    """Verify a bundle's checksums and say in short what it is; the one that ships by default."""
+    """Verify a bundle and say in short what it is.
+
+    The one that ships, unless another is named. Exit code 2 where a file is not what SHA256SUMS says.
+    """
     from covidct.apps.describing import check_installation, to_short_card
     from covidct.bundle import load_bundle
 
@@ -128,7 +134,7 @@ def train(
     notes: Path | None,
     workers: int,
 ) -> None:
-    """Train a model by a RECIPE and make a bundle of it, DIR/bundle."""
+    """Train a model by a RECIPE; makes DIR/bundle."""
     with _plain_errors(), _needs_training_extra():
         from covidct.train.manifest import read_manifest
         from covidct.train.pretrained import load_pretrained
@@ -159,7 +165,7 @@ def train(
     type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
     default="tune",
     show_default=True,
-    help="Which slices; rows without a split get the one that training gave them.",
+    help="Which slices; rows without a split get the one training gave them, or external.",
 )
 @click.option(
     "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
@@ -169,43 +175,42 @@ def train(
 def evaluate(
     bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, use_float: bool
 ) -> None:
-    """Measure a BUNDLE on labelled slices: every figure with its 95 % interval, by source, with plots."""
+    """Measure a BUNDLE on labelled slices.
+
+    Every figure with its 95 % interval, overall and by source; DIR gets evaluation.json, scores.csv and plots
+    (ROC, calibration, confusion, scores). Sources that the bundle was not trained on are `external`.
+    """
     with _plain_errors(), _needs_training_extra():
         from covidct.apps.evaluating import run_evaluate
 
-        click.echo(
-            run_evaluate(
-                bundle,
-                data,
-                split=split,
-                sources=sources,
-                out=out,
-                precision="float" if use_float else "int8",
-            )
+        table = run_evaluate(
+            bundle,
+            data,
+            split=split,
+            sources=sources,
+            out=out,
+            precision="float" if use_float else "int8",
         )
+        click.echo(table)
+        click.echo(f"Report and plots are in {out}.", err=True)
         click.echo(DISCLAIMER, err=True)
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Errors raised on purpose are told in one line; usage code 2 for bundles that cannot be loaded."""
+    """Errors that end a command are told in one line, with code 2; 1 is for slices that were not read."""
     try:
         yield
     except BrokenPipeError:
         raise  # the reader has seen enough (`| head`): click ends quietly
-    except BundleError as error:
-        raise _Failure(str(error), code=2) from error
     except (CovidctError, OSError) as error:
-        raise _Failure(str(error), code=1) from error
+        raise _Failure(str(error)) from error
 
 
 class _Failure(click.ClickException):
-    """An error message with its exit code."""
+    """An error that ends a command."""
 
-    def __init__(self, message: str, *, code: int):
-        super().__init__(message)
-        # Click keeps the code on the class; ours depends on what went wrong.
-        vars(self)["exit_code"] = code
+    exit_code = 2
 
 
 @contextmanager
@@ -215,4 +220,4 @@ def _needs_training_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "covidct":
             raise
-        raise _Failure(f"{error.name}: {EXTRA_TRAIN}", code=2) from error
+        raise _Failure(f"{error.name} is missing: {EXTRA_TRAIN}") from error

@@ -23,8 +23,9 @@ def to_short_card(bundle: Bundle) -> str:
         f"  temperature  {config.temperature:.3f}",
     ]
     lines += [_to_line(point) for point in config.operating_points]
-    headline = next((line for line in bundle.card.splitlines() if line.startswith("**AUC")), "")
-    return "\n".join([*lines, *([f"  figures      {headline.strip('*')}"] if headline else [])])
+    # The card's headlines, the one from at home and the one from abroad.
+    headlines = [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")]
+    return "\n".join([*lines, *(f"  figures      {headline}" for headline in headlines)])
 
 
 def _to_line(point: OperatingPoint) -> str:

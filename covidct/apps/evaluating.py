@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from covidct.errors import BundleError, ManifestError
 from covidct.pipeline import Classifier, Precision
 from covidct.train.evaluate import write_report
-from covidct.train.manifest import read_manifest, select_rows
+from covidct.train.manifest import Row, read_manifest, select_rows
 from covidct.train.measure import evaluate_rows
 from covidct.train.recipe import DataPlan, parse_recipe
 from covidct.train.split import assign_splits
@@ -20,23 +22,34 @@ def run_evaluate(
 ) -> str:
     """Evaluate and write the report into `out`; returns the table for the terminal.
 
-    Rows without a split get the one that the bundle's own training plan gives them.
+    Raises ManifestError for a source or split that has no slice.
     """
     classifier = Classifier.load(bundle, precision=precision)
     manifest = read_manifest(data)
     plan = _plan_of(classifier)
-    wanted = tuple(sources) or tuple(sorted({row.source for row in manifest.rows}))
-    everything = DataPlan(**{**vars(plan), "sources": wanted})
-    rows = [
-        row for row in assign_splits(select_rows(manifest, everything), plan) if split in ("all", row.split)
-    ]
+    known = sorted({row.source for row in manifest.rows})
+    if strange := sorted(set(sources) - set(known)):
+        raise ManifestError(f"{data}: has no source {', '.join(strange)}; it has {', '.join(known)}")
+    everything = replace(plan, sources=tuple(sources or known))
+    placed = place_rows(select_rows(manifest, everything), plan)
+    rows = [row for row in placed if split in ("all", row.split)]
     if not rows:
-        raise ManifestError(
-            f"{data}: no labelled slice of {', '.join(wanted)} is in split {split}; choose another"
-        )
+        there = ", ".join(f"{name} ({count})" for name, count in Counter(row.split for row in placed).items())
+        raise ManifestError(f"{data}: no labelled slice is in split {split}; there are {there}: give --split")
     report = evaluate_rows(classifier, rows, plan, split=split, digest=manifest.digest)
     write_report(report, out)
     return to_table(report)
+
+
+def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
+    """Fill in missing splits: as in training for its own sources, `external` for all others."""
+    # A plan that names no source was trained on all there were.
+    own = [row for row in rows if not plan.sources or row.source in plan.sources]
+    others = [row for row in rows if plan.sources and row.source not in plan.sources]
+    return [
+        *assign_splits(own, plan),
+        *(row if row.split else replace(row, split="external") for row in others),
+    ]
 
 
 def _plan_of(classifier: Classifier) -> DataPlan:

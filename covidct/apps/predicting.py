@@ -38,16 +38,22 @@ def run_predict(
     precision: Precision,
     threads: int | None,
 ) -> int:
-    """Predict and print; returns the exit code: 1 where a slice could not be read, else 0."""
+    """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
     classifier = Classifier.load(model, precision=precision, threads=threads)
     found = find_all(Path(name) for name in _expand(names))
     if found.skipped:
-        click.echo(f"Passed over, neither pictures nor DICOM: {len(found.skipped)}.", err=True)
+        click.echo(f"Passed over, no slices by name: {_name_some(found.skipped)}.", err=True)
     results = classifier.predict_many(found.paths, heatmaps=heatmaps)
     counts = _print_all(_with_progress(results, len(found.paths)), form)
     click.echo(to_summary(counts), err=True)
     click.echo(DISCLAIMER, err=True)
-    return 1 if counts[Status.ERROR] else 0
+    return 1 if counts[Status.ERROR] or not counts else 0
+
+
+def _name_some(paths: Sequence[Path]) -> str:
+    """The first three names, and how many there are beyond."""
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(path.name for path in paths[:3]) + more
 
 
 def _expand(names: Iterable[str]) -> Iterator[str]:

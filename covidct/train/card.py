@@ -67,7 +67,7 @@ def to_card(config: Mapping[str, Any], reports: Mapping[Precision, Report], *, n
 def _headline(report: Report) -> str:
     sections = (report.overall, *report.sources)
     aucs = [f"{s.name} {s.evaluation.metrics['auc'].to_text(3)}" for s in sections if s.has_both_classes]
-    return f"**AUC on `{report.protocol.split}` (95 % interval): {'; '.join(aucs)}.**\n"
+    return f"**AUC on `{report.protocol.split}`, at home (95 % interval): {'; '.join(aucs)}.**\n"
 
 
 def _decision(config: Mapping[str, Any]) -> str:

@@ -120,9 +120,12 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _float_nodes(path: Path) -> list[str]:
-    """The convolutions that stay in float: the first few, where eight bits cost most, and the evidence."""
-    convolutions = [node.name for node in onnx.load(path).graph.node if node.op_type == "Conv"]
-    return [*convolutions[:FLOAT_LAYERS], convolutions[-1]]
+    """What stays in float: the first layers, where eight bits cost most, the evidence, and the logit."""
+    nodes = onnx.load(path).graph.node
+    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    # The last sum is the logit itself: in eight bits it would take 256 values at most.
+    last_sum = [node.name for node in nodes if node.op_type == "Add"][-1]
+    return [*convolutions[:FLOAT_LAYERS], convolutions[-1], last_sum]
 
 
 def _strip(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -79,7 +79,7 @@ def plot_confusion(section: Section, path: Path, *, threshold: float) -> None:
     if decisions:
         columns = (decisions.positive, decisions.indeterminate, decisions.negative)
         title = (
-            f"{decisions.n} slices with a decision, {100 * decisions.indeterminate_share:.0f} % indeterminate"
+            f"{decisions.n} slices with an answer, {100 * decisions.indeterminate_share:.0f} % indeterminate"
         )
         axes = add_panel(figure, title, f"without these: {_rates(decisions.decided)}", place=grid[1])
         cells = ([one.covid for one in columns], [one.other for one in columns])
