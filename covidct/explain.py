@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from covidct.files import OVERLAY_ENDING
+from covidct.files import OVERLAY_ENDING, write_beside
 from covidct.types import Evidence, Pixels, Slice
 
 FULL = 8.0  # evidence (logit per cell) at which the colour is full
@@ -56,9 +56,8 @@ class Overlays:
     def write(self, item: Slice, evidence: Evidence) -> Path:
         """Write the overlay of one slice, beside and then renamed; returns where."""
         path = self._folder / f"{self._name(item.source.path)}{OVERLAY_ENDING}"
-        partial = path.with_suffix(".partial")
-        Image.fromarray(to_overlay(item.pixels, evidence)).save(partial, "PNG")
-        partial.replace(path)
+        overlay = Image.fromarray(to_overlay(item.pixels, evidence))
+        write_beside(path, lambda partial: overlay.save(partial, "PNG"))
         return path
 
     def _name(self, path: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,13 @@ def read_bytes(path: Path, *, name: str) -> bytes:
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ReadError(f"{name}: cannot be read ({error}); check the path and the disk") from error
+
+
+def write_beside(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` fill a neighbouring file, then rename it: `path` is never half-written. Raises OSError."""
+    partial = path.with_name(f"{path.name}.partial")
+    write(partial)
+    partial.replace(path)
 
 
 def _check_is_regular(mode: int, name: str) -> None:

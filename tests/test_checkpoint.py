@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from covidct.errors import RecipeError
+from covidct.files import write_beside
 from covidct.train import checkpoint
-from covidct.train.checkpoint import Progress, Run, keep_epoch, resume_run, write_beside
+from covidct.train.checkpoint import Progress, Run, keep_epoch, resume_run
 from covidct.train.fit import build_optimiser, build_run
 from states import is_same
 from training import tiny_recipe

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
 from covidct.errors import RecipeError
+from covidct.files import write_beside
 from covidct.train.networks import EvidenceNet
 from covidct.train.plots import plot_history
 from covidct.train.recipe import Recipe
@@ -96,13 +97,6 @@ def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
     run.average.load_state_dict(saved["average"])
     run.progress = Progress(**saved["progress"])
     return saved
-
-
-def write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """Write to a neighbouring name and rename, so that `path` is never half-written."""
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-    write(partial)
-    partial.replace(path)
 
 
 def _to_text(recipe: Recipe) -> str:

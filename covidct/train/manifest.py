@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidct.errors import ManifestError
+from covidct.files import write_beside
 from covidct.train.recipe import DataPlan
 
 SPLITS = ("train", "tune", "calibrate", "test", "external")
@@ -127,10 +128,12 @@ def to_label(row: Row, plan: DataPlan) -> int:
 
 def write_manifest(rows: Sequence[Row], path: Path) -> None:
     """Write rows with absolute paths, beside and then renamed, so that a reader never sees half of it."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    write_beside(path, lambda partial: _write_rows(rows, partial))
+
+
+def _write_rows(rows: Sequence[Row], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
             writer.writerow((row.path.resolve(), row.label, row.source, row.patient_id, row.split, row.note))
-    partial.replace(path)
