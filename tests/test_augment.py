@@ -28,22 +28,8 @@ from covidct.train.recipe import Augmentation
 from covidct.types import Pixels
 from covidct.window import to_display
 from makers import phantom_hu
+from training import NOTHING
 
-NOTHING = Augmentation(
-    rotation=0,
-    flip=0,
-    scale=(1, 1),
-    aspect=0,
-    shift=0,
-    window=0,
-    gamma=0,
-    field_of_view=0,
-    resolution=0,
-    noise=0,
-    jpeg=0,
-    marks=0,
-    boxes=0,
-)
 SHARES = ("field_of_view", "resolution", "noise", "jpeg", "marks", "boxes")
 SIDES = st.integers(20, 90)
 SEEDS = st.integers(0, 2**32)

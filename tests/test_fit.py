@@ -35,6 +35,7 @@ from covidct.train.recipe import Augmentation, Phase, Recipe
 from covidct.window import to_display
 from makers import write_png
 from states import is_same, make_network
+from training import NOTHING
 
 FROZEN, WHOLE = Phase("frozen", 2, 1e-3, freeze=True), Phase("whole", 2, 1e-3)
 # Two batches an epoch, two epochs a phase.
@@ -256,20 +257,7 @@ def test_each_epoch_draws_anew(
     assert len({tuple(index for _, _, index in draws) for draws in drawn}) == 4
 
 
-PLAIN = Augmentation(
-    rotation=0,
-    scale=(1, 1),
-    aspect=0,
-    shift=0,
-    window=0,
-    gamma=0,
-    field_of_view=0,
-    resolution=0,
-    noise=0,
-    jpeg=0,
-    marks=0,
-    boxes=0,
-)
+PLAIN = replace(NOTHING, flip=Augmentation().flip)
 
 
 def test_learns_from_nothing(rows: tuple[Row, ...], tmp_path: Path) -> None:

@@ -6,11 +6,27 @@ import csv
 from pathlib import Path
 
 from covidct.phantom import Phantom, draw_phantom
-from covidct.train.recipe import DataPlan, Phase, Recipe
+from covidct.train.recipe import Augmentation, DataPlan, Phase, Recipe
 from covidct.window import to_display
 from makers import write_png
 
 SOURCES = ("north", "south")
+# The augmentation that leaves every slice as it is.
+NOTHING = Augmentation(
+    rotation=0,
+    flip=0,
+    scale=(1, 1),
+    aspect=0,
+    shift=0,
+    window=0,
+    gamma=0,
+    field_of_view=0,
+    resolution=0,
+    noise=0,
+    jpeg=0,
+    marks=0,
+    boxes=0,
+)
 
 
 def write_phantoms(folder: Path, *, patients: int = 6, size: int = 64) -> Path:
