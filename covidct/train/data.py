@@ -6,11 +6,9 @@ here is a square a little larger than the network's input, so that augmentation 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,10 +16,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from covidct.errors import ManifestError, ReadError
-from covidct.images import read_slice
 from covidct.train.augment import augment_slice
 from covidct.train.manifest import Row, to_label
+from covidct.train.reading import read_pixels
 from covidct.train.recipe import Augmentation, DataPlan
 from covidct.types import Pixels
 
@@ -44,12 +41,8 @@ class Slices:
 def read_slices(rows: Sequence[Row], plan: DataPlan, *, side: int, label: str = "") -> Slices:
     """Read rows into squares of `side`. Raises ManifestError naming the first file that cannot be read."""
     pixels = np.empty((len(rows), side, side), np.uint8)
-    with click.progressbar(rows, label=f"reading {label}".ljust(17), file=sys.stderr) as bar:
-        for index, row in enumerate(bar):
-            try:
-                pixels[index] = to_square(read_slice(row.path).pixels, side)
-            except ReadError as error:
-                raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
+    for index, stored in enumerate(read_pixels(rows, label=label)):
+        pixels[index] = to_square(stored, side)
     labels = np.array([to_label(row, plan) for row in rows], np.int64)
     return Slices(pixels, labels, tuple(row.source for row in rows), tuple(rows))
 

@@ -35,11 +35,13 @@ from covidct.train.manifest import Manifest, Row, select_rows, to_label, write_m
 from covidct.train.measure import evaluate_rows
 from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import Pretrained
+from covidct.train.reading import read_pixels
 from covidct.train.recipe import DataPlan, Recipe
-from covidct.train.score import read_pixels, score_logits
+from covidct.train.score import score_logits
 from covidct.train.split import assign_splits, count_splits
 from covidct.window import LUNG_CENTRE, LUNG_WIDTH
 
+Logits = NDArray[np.float64]
 CALIBRATION_SLICES = 200
 PARITY_SLICES = 100
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
@@ -76,8 +78,8 @@ def build_bundle(job: Job, rows: Sequence[Row], network: EvidenceNet) -> Path:
     folder, final = job.out / "bundle.partial", job.out / "bundle"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    parity = _export(network, rows, job.recipe, folder)
-    config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity)}
+    parity, logits = _export(network, rows, job.recipe, folder)
+    config = _calibrate(job, rows, folder, logits) | {"training": _record(job, rows, parity)}
     _write_json(folder / CONFIG, config)
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
     # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
@@ -101,35 +103,40 @@ def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precisio
     )
 
 
-def _export(network: EvidenceNet, rows: Sequence[Row], recipe: Recipe, folder: Path) -> dict[str, float]:
-    """Write both graphs; returns how far they are apart. Raises ParityError."""
+def _export(
+    network: EvidenceNet, rows: Sequence[Row], recipe: Recipe, folder: Path
+) -> tuple[dict[str, float], Logits]:
+    """Write both graphs; returns how far they are apart, and int8's logits of `tune`. Raises ParityError."""
     float_path, int8_path = folder / GRAPHS["float"], folder / GRAPHS["int8"]
     export_float(network, float_path)
     rng = np.random.default_rng(recipe.seed)
     train = _only(rows, "train")
     drawn = rng.choice(len(train), min(CALIBRATION_SLICES, len(train)), replace=False)
-    export_int8(float_path, int8_path, read_pixels([train[at] for at in drawn], label="calibration"))
+    export_int8(float_path, int8_path, list(read_pixels([train[at] for at in drawn], label="calibration")))
     tune = _only(rows, "tune")
-    slices, labels = read_pixels(tune, label="tune"), [to_label(row, recipe.data) for row in tune]
+    slices, labels = list(read_pixels(tune, label="tune")), [to_label(row, recipe.data) for row in tune]
     sample = rng.choice(len(slices), min(PARITY_SLICES, len(slices)), replace=False)
     apart = check_float(network, float_path.read_bytes(), [slices[at] for at in sample])
-    aucs = {
-        name: float(roc_auc_score(labels, score_logits(_session(folder, name), slices))) for name in GRAPHS
-    }
+    logits = {name: score_logits(_session(folder, name), slices) for name in GRAPHS}
+    aucs = {name: float(roc_auc_score(labels, given)) for name, given in logits.items()}
     check_int8(aucs["float"], aucs["int8"])
-    return {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
+    parity = {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
+    return parity, logits["int8"]
 
 
-def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
+def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits) -> dict[str, Any]:
     """The configuration's numbers, from the int8 graph, which is the one that runs by default."""
-    session = _session(folder, "int8")
     plan = job.recipe.data
-    # Sets too small to spare a `calibrate` split are calibrated on `tune`; the counts in the card show it.
-    split = "calibrate" if len({to_label(row, plan) for row in _only(rows, "calibrate")}) == 2 else "tune"
-    logits, labels, sources = _score(session, _only(rows, split), plan, label=split)
+    tune_labels, tune_sources = _describe(_only(rows, "tune"), plan)
+    spared = _only(rows, "calibrate")
+    labels, sources = _describe(spared, plan)
+    if len(set(labels.tolist())) == 2:
+        logits = score_logits(_session(folder, "int8"), list(read_pixels(spared, label="calibrate")))
+    else:
+        # Sets too small to spare a `calibrate` split are calibrated on `tune`; the card's counts show it.
+        logits, labels, sources = tune_logits, tune_labels, tune_sources
     temperature = fit_temperature(logits, labels, to_weights(labels, sources))
-    logits, labels, sources = _score(session, _only(rows, "tune"), plan, label="tune")
-    point = choose_balanced(expit(logits / temperature), labels, sources)
+    point = choose_balanced(expit(tune_logits / temperature), tune_labels, tune_sources)
     return {
         "format": FORMAT,
         "name": f"covidct-{job.recipe.name}",
@@ -141,13 +148,9 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     }
 
 
-def _score(
-    session: Session, rows: Sequence[Row], plan: DataPlan, *, label: str
-) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
-    """Logits, labels and sources of rows, each (N,)."""
-    logits = score_logits(session, read_pixels(rows, label=label))
-    labels = np.array([to_label(row, plan) for row in rows], np.int64)
-    return logits, labels, [row.source for row in rows]
+def _describe(rows: Sequence[Row], plan: DataPlan) -> tuple[NDArray[np.int64], list[str]]:
+    """Labels and sources of rows, each (N,)."""
+    return np.array([to_label(row, plan) for row in rows], np.int64), [row.source for row in rows]
 
 
 def _record(job: Job, rows: Sequence[Row], parity: dict[str, float]) -> dict[str, Any]:

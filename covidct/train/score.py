@@ -13,8 +13,6 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from covidct.errors import ManifestError, ReadError
-from covidct.images import read_slice
 from covidct.pipeline import Classifier
 from covidct.session import Session
 from covidct.train.manifest import Row, to_label
@@ -33,15 +31,6 @@ class Answers:
 
     scored: tuple[Scored, ...]
     unanswered: tuple[Result, ...]
-
-
-def read_pixels(rows: Sequence[Row], *, label: str) -> list[Pixels]:
-    """Slices (H, W) uint8 as they are stored. Raises ManifestError naming the first that cannot be read."""
-    try:
-        with click.progressbar(rows, label=f"reading {label}".ljust(24), file=sys.stderr) as bar:
-            return [read_slice(row.path).pixels for row in bar]
-    except ReadError as error:
-        raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
 
 
 def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float64]:
