@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ManifestError
+from covidct.manifest import Row
 from covidct.phantom import Phantom
+from covidct.plan import DataPlan
 from covidct.train.data import AugmentedSlices, Draws, Slices, read_slices, to_square
-from covidct.train.manifest import Row
-from covidct.train.recipe import Augmentation, DataPlan
+from covidct.train.recipe import Augmentation
 from covidct.window import to_display
 from makers import phantom_hu, write_dicom, write_png
 

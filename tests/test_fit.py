@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from covidct.errors import ManifestError, RecipeError
+from covidct.manifest import Row
 from covidct.phantom import Phantom, draw_phantom
 from covidct.train import checkpoint
 from covidct.train import fit as fitting
@@ -28,7 +29,6 @@ from covidct.train.fit import (
     compute_loss,
     fit,
 )
-from covidct.train.manifest import Row
 from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import load_pretrained
 from covidct.train.recipe import Augmentation, Phase, Recipe

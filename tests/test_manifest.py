@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ManifestError
-from covidct.train.manifest import SPLITS, Manifest, Row, read_manifest, select_rows, to_label, write_manifest
-from covidct.train.recipe import DataPlan
+from covidct.manifest import SPLITS, Manifest, Row, read_manifest, select_rows, to_label, write_manifest
+from covidct.plan import DataPlan
 
 HEAD = "path,label,source,patient_id,split,note\n"
 

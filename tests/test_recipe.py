@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import RecipeError
-from covidct.train.recipe import Augmentation, DataPlan, Phase, Recipe, parse_recipe, read_recipe
+from covidct.plan import DataPlan
+from covidct.train.recipe import Augmentation, Phase, Recipe, parse_recipe, read_recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 HEAD = 'name = "a"\nnetwork = "mobilenet_v2"\n'

@@ -14,17 +14,17 @@ from covidct.apps.cli import main
 from covidct.apps.evaluating import place_rows
 from covidct.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.errors import ManifestError, ParityError
+from covidct.manifest import read_manifest
 from covidct.pipeline import Precision
+from covidct.plan import DataPlan
 from covidct.reference import check_reference
 from covidct.session import Session
+from covidct.split import assign_splits
 from covidct.train.card import to_card
-from covidct.train.manifest import read_manifest
 from covidct.train.measure import evaluate_rows
 from covidct.train.reading import read_pixels
-from covidct.train.recipe import DataPlan
 from covidct.train.run import Job, train
 from covidct.train.score import answer_rows
-from covidct.train.split import assign_splits
 from training import SOURCES, tiny_recipe, write_phantoms
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covidct.train.manifest import SPLITS, Row, read_manifest, select_rows
-from covidct.train.recipe import DataPlan
-from covidct.train.split import assign_splits, count_splits, to_groups
+from covidct.manifest import SPLITS, Row, read_manifest, select_rows
+from covidct.plan import DataPlan
+from covidct.split import assign_splits, count_splits, to_groups
 
 
 def make_row(

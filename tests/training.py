@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 
 from covidct.phantom import Phantom, draw_phantom
-from covidct.train.recipe import Augmentation, DataPlan, Phase, Recipe
+from covidct.plan import DataPlan
+from covidct.train.recipe import Augmentation, Phase, Recipe
 from covidct.window import to_display
 from makers import write_png
 

@@ -136,7 +136,7 @@ def train(
 ) -> None:
     """Train a model by a RECIPE; makes DIR/bundle."""
     with _plain_errors(), _needs_training_extra():
-        from covidct.train.manifest import read_manifest
+        from covidct.manifest import read_manifest
         from covidct.train.pretrained import load_pretrained
         from covidct.train.recipe import read_recipe
         from covidct.train.run import Job, train

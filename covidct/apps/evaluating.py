@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from covidct.errors import BundleError, ManifestError
+from covidct.manifest import Row, read_manifest, select_rows
 from covidct.pipeline import Classifier, Precision
+from covidct.plan import DataPlan
+from covidct.split import assign_splits
 from covidct.train.evaluate import write_report
-from covidct.train.manifest import Row, read_manifest, select_rows
 from covidct.train.measure import evaluate_rows
-from covidct.train.recipe import DataPlan, parse_recipe
-from covidct.train.split import assign_splits
+from covidct.train.recipe import parse_recipe
 from covidct.train.tables import to_table
 
 

@@ -16,10 +16,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from covidct.manifest import Row, to_label
+from covidct.plan import DataPlan
 from covidct.train.augment import augment_slice
-from covidct.train.manifest import Row, to_label
 from covidct.train.reading import read_pixels
-from covidct.train.recipe import Augmentation, DataPlan
+from covidct.train.recipe import Augmentation
 from covidct.types import Pixels
 
 ROOM = 1.15  # how much larger than the network's input a slice is kept

@@ -29,10 +29,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from covidct.errors import ManifestError, RecipeError
+from covidct.manifest import Row
 from covidct.train.balance import to_weights
 from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
 from covidct.train.data import ROOM, AugmentedSlices, Draws, Slices, read_slices
-from covidct.train.manifest import Row
 from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import Pretrained, apply_pretrained
 from covidct.train.recipe import Phase, Recipe

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import click
 
 from covidct.errors import ManifestError
+from covidct.manifest import Row
 from covidct.pipeline import Classifier
+from covidct.plan import DataPlan
 from covidct.train.evaluate import Protocol, Report, to_report
-from covidct.train.manifest import Row
-from covidct.train.recipe import DataPlan
 from covidct.train.score import answer_rows
 
 

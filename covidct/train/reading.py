@@ -12,7 +12,7 @@ import click
 
 from covidct.errors import ManifestError, ReadError
 from covidct.images import read_slice
-from covidct.train.manifest import Row
+from covidct.manifest import Row
 from covidct.types import Pixels
 
 

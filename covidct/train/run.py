@@ -22,23 +22,24 @@ from sklearn.metrics import roc_auc_score
 
 import covidct
 from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
+from covidct.manifest import Manifest, Row, select_rows, to_label, write_manifest
 from covidct.pipeline import Classifier, Precision
+from covidct.plan import DataPlan
 from covidct.reference import to_reference
 from covidct.session import Session
+from covidct.split import assign_splits, count_splits
 from covidct.train.balance import to_weights
 from covidct.train.calibrate import choose_balanced, fit_temperature
 from covidct.train.card import to_card
 from covidct.train.evaluate import Report, write_report
 from covidct.train.export import check_float, check_int8, export_float, export_int8
 from covidct.train.fit import fit
-from covidct.train.manifest import Manifest, Row, select_rows, to_label, write_manifest
 from covidct.train.measure import evaluate_rows
 from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import Pretrained
 from covidct.train.reading import read_pixels
-from covidct.train.recipe import DataPlan, Recipe
+from covidct.train.recipe import Recipe
 from covidct.train.score import score_logits
-from covidct.train.split import assign_splits, count_splits
 from covidct.window import LUNG_CENTRE, LUNG_WIDTH
 
 Logits = NDArray[np.float64]

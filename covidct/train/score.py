@@ -13,12 +13,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from covidct.manifest import Row, to_label
 from covidct.pipeline import Classifier
+from covidct.plan import DataPlan
 from covidct.session import Session
-from covidct.train.manifest import Row, to_label
-from covidct.train.recipe import DataPlan
+from covidct.split import to_groups
 from covidct.train.scored import Scored
-from covidct.train.split import to_groups
 from covidct.types import Pixels, Result, Status
 
 # Neighbours in number that stand in for a patient in intervals, where a source has no ids.

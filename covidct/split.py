@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from covidct.files import natural_key
-from covidct.train.manifest import Row
-from covidct.train.recipe import DataPlan
+from covidct.manifest import Row
+from covidct.plan import DataPlan
 
 
 def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from covidct.errors import ManifestError
 from covidct.files import write_beside
-from covidct.train.recipe import DataPlan
+from covidct.plan import DataPlan
 
 SPLITS = ("train", "tune", "calibrate", "test", "external")
 COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
