@@ -20,13 +20,15 @@ HOMES = {
     "onnx": {"train/"},
     "onnxscript": {"train/"},
     "onnxruntime": {"session.py", "train/export.py"},
-    "pydicom": {"dicom.py", "dicom_header.py", "dicom_sr.py", "apps/node.py"},
+    "pydicom": {"dicom.py", "dicom_header.py", "dicom_sr.py", "audit/facts.py", "apps/node.py"},
     "gdcm": {"dicom.py", "codestream.py"},
-    "PIL": {"raster.py", "explain.py", "dicom.py", "train/augment.py", "train/data.py"},
-    "sklearn": {"metrics.py", "train/"},
-    "scipy": {"metrics.py", "train/"},
-    "matplotlib": {"train/plots.py", "train/panels.py"},
-    "click": {"apps/", "train/"},
+    "PIL": {"raster.py", "explain.py", "dicom.py", "train/augment.py", "train/data.py", "audit/"},
+    "sklearn": {"metrics.py", "train/", "audit/"},
+    "scipy": {"metrics.py", "train/", "audit/"},
+    "cv2": {"audit/"},
+    "jinja2": {"audit/page.py"},
+    "matplotlib": {"train/plots.py", "train/panels.py", "audit/charts.py"},
+    "click": {"apps/", "train/", "audit/"},
 }
 LIGHT = {"numpy", "covidct"}
 # What belongs to the extra `train`; `metrics` is of the core, but needs it.

@@ -1,0 +1,95 @@
+"""The rows of a manifest, each read once: what the file is, what the checks need of its pixels, or why not.
+
+Knows files and rows. A thumbnail and a few vectors are kept, not the pixels: a hundred thousand slices
+take about a gigabyte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import click
+import cv2
+import numpy as np
+
+from covidct.audit.facts import Facts, parse_facts
+from covidct.audit.features import Features, measure_features
+from covidct.errors import ReadError
+from covidct.files import read_bytes
+from covidct.images import parse_slice
+from covidct.manifest import Row
+from covidct.types import Pixels
+
+THUMBNAIL = 96
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One readable row: `label` is 1 for COVID-19; `digest` the SHA-256 of the grey levels and their shape.
+
+    `thumbnail` is (96, 96) uint8, the slice stretched to a square. `name` is the path as the manifest has it.
+    """
+
+    row: Row
+    name: str
+    label: int
+    facts: Facts
+    digest: str
+    thumbnail: Pixels = field(compare=False, repr=False)
+    features: Features = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A row whose file is missing or damaged, with the reason in a sentence."""
+
+    row: Row
+    name: str
+    label: int
+    reason: str
+
+
+def read_samples(
+    rows: Sequence[Row], names: Sequence[str], labels: Sequence[int]
+) -> tuple[tuple[Sample, ...], tuple[Unreadable, ...]]:
+    """Read every row, in order, under a progress bar; what cannot be read is told, not raised."""
+    with ThreadPoolExecutor(_cores()) as threads:
+        results = threads.map(_read, rows, names, labels)
+        with click.progressbar(results, len(rows), label="reading slices".ljust(24), file=sys.stderr) as bar:
+            found = list(bar)
+    good = tuple(one for one in found if isinstance(one, Sample))
+    bad = tuple(one for one in found if isinstance(one, Unreadable))
+    return good, bad
+
+
+def _read(row: Row, name: str, label: int) -> Sample | Unreadable:
+    try:
+        data = read_bytes(row.path, name=name)
+        pixels = parse_slice(data, name=name).pixels
+    except ReadError as error:
+        return Unreadable(row, name, label, str(error))
+    facts = parse_facts(data, row.path)
+    return Sample(
+        row=row,
+        name=name,
+        label=label,
+        facts=facts,
+        digest=_digest(pixels),
+        thumbnail=np.asarray(
+            cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), np.uint8
+        ),
+        features=measure_features(pixels, colour=facts.colour),
+    )
+
+
+def _digest(pixels: Pixels) -> str:
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
