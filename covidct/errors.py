@@ -6,6 +6,7 @@
     │   └── UnsupportedDicom     it is DICOM, but no single CT slice (no pixels, other modality ...)
     ├── BundleError          a model directory is missing, damaged or of another version
     ├── ManifestError        a manifest cannot be used (columns, labels, splits, missing files)
+    ├── AuditError           a data set is not fit to learn from, and nobody said why to go on
     ├── RecipeError          a recipe has unknown keys or impossible values
     ├── PretrainedError      pretrained weights are missing or not what they should be
     └── ParityError          an exported graph does not do what the network did
@@ -38,6 +39,10 @@ class BundleError(CovidctError):
 
 class ManifestError(CovidctError):
     """A manifest cannot be used."""
+
+
+class AuditError(CovidctError):
+    """A data set is not fit to learn from."""
 
 
 class RecipeError(CovidctError):

@@ -1,7 +1,7 @@
 """The manifest: a CSV that names every slice of a data set, its label, source, patient and split.
 
-Columns: `path` (relative to the manifest) and `label` are needed; `source`, `patient_id`,
-`split` and `note` may be missing or empty. Knows nothing of pixels.
+Columns: `path` (relative to the manifest) and `label` are needed; all others may be missing or empty. Knows
+nothing of pixels.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,16 @@ from covidct.plan import DataPlan
 
 SPLITS = ("train", "tune", "calibrate", "test", "external")
 COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
+# Written only where a row has one. `parent` is the path of the picture that a copy was made from.
+MORE_COLUMNS = ("parent", "study_uid", "series_uid", "age", "sex")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One slice of a manifest. `path` can be opened as it stands; `group` is what must not be split."""
+    """One slice of a manifest. `path` can be opened as it stands, and so can `parent`, None for originals.
+
+    `age` is in years, `sex` whatever the manifest says; "" where it says nothing.
+    """
 
     path: Path
     label: str
@@ -31,6 +37,11 @@ class Row:
     patient_id: str
     split: str
     note: str
+    parent: Path | None = None
+    study_uid: str = ""
+    series_uid: str = ""
+    age: str = ""
+    sex: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,11 @@ class Manifest:
     path: Path
     digest: str
     rows: tuple[Row, ...]
+
+    def name(self, row: Row) -> str:
+        """The path of a row as the manifest has it."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        return str(row.path.relative_to(folder)) if row.path.is_relative_to(folder) else str(row.path)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -71,7 +87,7 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
         raise ManifestError(
             f"{path}, line {number}: more cells than columns; quote names with commas in them"
         )
-    values = {name: (line.get(name) or "").strip() for name in COLUMNS}
+    values = {name: (line.get(name) or "").strip() for name in (*COLUMNS, *MORE_COLUMNS)}
     if not values["path"]:
         raise ManifestError(f"{path}, line {number}: no path; remove the line or name the file")
     if values["split"] not in ("", *SPLITS):
@@ -85,15 +101,20 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
         patient_id=values["patient_id"],
         split=values["split"],
         note=values["note"],
+        parent=path.parent / values["parent"] if values["parent"] else None,
+        study_uid=values["study_uid"],
+        series_uid=values["series_uid"],
+        age=values["age"],
+        sex=values["sex"],
     )
 
 
 def _check_unique(rows: Iterable[Row], path: Path) -> None:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for row in rows:
-        if row.path in seen:
+        if (place := os.path.normpath(row.path)) in seen:
             raise ManifestError(f"{path}: {row.path} is listed twice; keep one line for a file")
-        seen.add(row.path)
+        seen.add(place)
 
 
 def select_rows(manifest: Manifest, plan: DataPlan) -> tuple[Row, ...]:
@@ -132,8 +153,13 @@ def write_manifest(rows: Sequence[Row], path: Path) -> None:
 
 
 def _write_rows(rows: Sequence[Row], path: Path) -> None:
+    more = [name for name in MORE_COLUMNS if any(getattr(row, name) for row in rows)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, *more))
         for row in rows:
-            writer.writerow((row.path.resolve(), row.label, row.source, row.patient_id, row.split, row.note))
+            writer.writerow(_cell(getattr(row, name)) for name in (*COLUMNS, *more))
+
+
+def _cell(value: Path | str | None) -> str:
+    return str(value.resolve()) if isinstance(value, Path) else value or ""

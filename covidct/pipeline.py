@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidct.bundle import Bundle, load_bundle
+from covidct.cores import count_cores
 from covidct.decide import decide
 from covidct.errors import BundleError, ReadError
 from covidct.explain import Overlays
 from covidct.gate import check_slice
 from covidct.images import read_array, read_slice
-from covidct.session import Session, count_cores
+from covidct.session import Session
 from covidct.types import OperatingPoint, Prediction, Reason, Result, Slice, Status
 
 Given = str | Path | NDArray[np.generic] | Slice

@@ -5,13 +5,13 @@ Knows the graph's inputs and outputs. Knows nothing of files or of what a logit 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from covidct.cores import count_cores
 from covidct.errors import BundleError
 from covidct.types import Evidence, Pixels
 
@@ -61,9 +61,3 @@ class Session:
         if not np.isfinite(logit).all():
             raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")
         return Outputs(logit, evidence)
-
-
-def count_cores() -> int:
-    """Cores that this process may run on."""
-    # More threads than free cores make a run slower, so affinity counts, not the machine.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

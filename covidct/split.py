@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from covidct.files import natural_key
@@ -52,6 +52,48 @@ def assign_splits(rows: Sequence[Row], plan: DataPlan) -> tuple[Row, ...]:
     return tuple(
         replace(row, split=_to_split(row, splits[group])) for row, group in zip(rows, groups, strict=True)
     )
+
+
+def divide_groups(
+    rows: Sequence[Row], groups: Sequence[str], shares: Mapping[str, float], *, seed: int
+) -> tuple[Row, ...]:
+    """Rows with a split each: groups whole, `shares` (split -> share of slices) of every source and label.
+
+    What is left is `train`. Splits that rows bring are kept, and so are their groups. The same rows, groups,
+    shares and seed give the same answer. Raises ValueError where the shares leave nothing to train on.
+    """
+    if min(shares.values(), default=0.0) < 0 or sum(shares.values()) >= 1:
+        raise ValueError(f"shares {dict(shares)} must be 0 or more and leave something for train")
+    splits: dict[str, str] = {}
+    for members in _strata(rows, groups).values():
+        given = {name: _given_split(rows, indices) for name, indices in members.items()}
+        left = {name: len(members[name]) for name, split in given.items() if not split}
+        total = sum(left.values())
+        for split, share in shares.items():
+            taken = _take(left, share * total / max(sum(left.values()), 1), seed)
+            given |= dict.fromkeys(taken, split)
+            left = {name: size for name, size in left.items() if name not in taken}
+        splits |= {name: split or "train" for name, split in given.items()}
+    return tuple(
+        row if row.split else replace(row, split=splits[group])
+        for row, group in zip(rows, groups, strict=True)
+    )
+
+
+def join_groups(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+    """Groups (n,) where those of each pair of indices have become one, named after the first of its names."""
+    root = {group: group for group in groups}
+
+    def find(name: str) -> str:
+        while root[name] != name:
+            root[name] = root[root[name]]
+            name = root[name]
+        return name
+
+    for first, second in pairs:
+        low, high = sorted((find(groups[first]), find(groups[second])))
+        root[high] = low
+    return tuple(find(group) for group in groups)
 
 
 def _to_split(row: Row, assigned: str) -> str:

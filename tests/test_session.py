@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from bundles import BIASES, tiny_graph
 from covidct.bundle import load_bundle
+from covidct.cores import count_cores
 from covidct.errors import BundleError
 from covidct.phantom import Phantom
-from covidct.session import Session, count_cores
+from covidct.session import Session
 from covidct.window import to_display
 from makers import phantom_hu
 

@@ -1,4 +1,4 @@
-"""The command line: `covidct predict`, `info`, `train`, `evaluate`.
+"""The command line: `covidct predict`, `info`, `audit`, `split`, `train`, `evaluate`.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.
@@ -7,7 +7,7 @@ so that `covidct --help` answers at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,9 +18,13 @@ import covidct
 from covidct.errors import CovidctError
 from covidct.report import DISCLAIMER
 
-EXTRA_TRAIN = "the training extra is not installed; in the clone of covidct run: pip install '.[train]'"
+MISSING = "an extra is not installed; in the clone of covidct run: pip install '.[{}]'"
+CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DATA = click.Path(exists=True, path_type=Path)
+OUT = click.Path(dir_okay=False, path_type=Path)
+SHARE = click.FloatRange(0, 1, max_open=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -101,10 +105,158 @@ def info(bundle: Path | None, card: bool, check: bool) -> None:
         click.echo(DISCLAIMER, err=True)
 
 
+def _labels(command: Callable[..., None]) -> Callable[..., None]:
+    """Which labels of a data set mean what."""
+    options = (
+        click.option(
+            "--positive",
+            multiple=True,
+            default=("covid",),
+            show_default=True,
+            metavar="LABEL",
+            help="A label that means COVID-19; may be given again.",
+        ),
+        click.option(
+            "--negative",
+            multiple=True,
+            default=("non-covid", "no-lesion"),
+            show_default=True,
+            metavar="LABEL",
+            help="A label that means something else; may be given again.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
+@click.option("--html", type=OUT, metavar="FILE", help="Write a report to look at, one self-contained page.")
+@click.option(
+    "--json", "document", type=OUT, metavar="FILE", help="Write everything found, each file named, as JSON."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fail", "warn", "never"]),
+    default="fail",
+    show_default=True,
+    help="From which level on the exit code is 1.",
+)
+@click.option("--only", type=click.Choice(CHECKS), multiple=True, help="Only this check; may be given again.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+@_labels
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model whose AUC to set beside the shortcut floor."
+)
+def audit(
+    data: Path,
+    html: Path | None,
+    document: Path | None,
+    fail_on: str,
+    only: tuple[str, ...],
+    sources: tuple[str, ...],
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+    model: Path | None,
+) -> None:
+    """Ask whether a data set is fit to learn from.
+
+    DATA is a manifest, or a folder with one sub-folder a class, each named exactly as its label. Looks for
+    wrong labels, duplicates, patients in two splits, shortcuts, and claims that so few patients cannot bear.
+
+    Exit code: 0 when nothing fails, 1 when something does, 2 when nothing could be done.
+    """
+    with _plain_errors(), _needs_extra("audit"):
+        from covidct.apps.auditing import is_failed, run_audit
+        from covidct.audit.text import to_text
+        from covidct.plan import DataPlan
+
+        found = run_audit(
+            data,
+            DataPlan(sources=sources, positive=positive, negative=negative),
+            only=only,
+            model=model,
+            html=html,
+            document=document,
+        )
+        click.echo(to_text(found))
+        sys.exit(1 if is_failed(found, fail_on) else 0)
+
+
+@main.command()
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
+@click.option("--out", required=True, type=OUT, metavar="NEW.csv", help="The new manifest.")
+@click.option(
+    "--by",
+    type=click.Choice(["patient_id", "study_uid", "series_uid", "source"]),
+    default="patient_id",
+    show_default=True,
+    help="What must not be divided.",
+)
+@click.option(
+    "--test", type=SHARE, default=0.2, show_default=True, help="Share of slices for the final test."
+)
+@click.option("--tune", type=SHARE, default=0.15, show_default=True, help="Share for choosing.")
+@click.option("--calibrate", type=SHARE, default=0.1, show_default=True, help="Share for calibrating.")
+@click.option("--seed", type=click.IntRange(0), default=2020, show_default=True, help="Another draw.")
+@click.option(
+    "--block",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Neighbours in number kept together where there is no id.",
+)
+@click.option("--keep", is_flag=True, help="Leave the splits that the manifest brings as they are.")
+@click.option(
+    "--no-pixels",
+    is_flag=True,
+    help="Do not look for duplicates; faster, and files need not be there to read.",
+)
+@_labels
+def split(
+    data: Path,
+    out: Path,
+    by: str,
+    test: float,
+    tune: float,
+    calibrate: float,
+    seed: int,
+    block: int,
+    keep: bool,
+    no_pixels: bool,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+) -> None:
+    """Divide a data set into train, tune, calibrate and test.
+
+    No patient is divided, and no picture parts from its copies; every source and label is shared out alike.
+    The same data and seed give the same splits. Rows without an id stay with their neighbours in number and
+    with slices that look alike. NEW.csv.lock.json locks the test split: it records every time it is measured
+    on.
+    """
+    if test + tune + calibrate >= 1:
+        raise click.UsageError("--test, --tune and --calibrate must leave something to train on")
+    with _plain_errors(), _needs_extra("audit"):
+        from covidct.apps.splitting import run_split
+        from covidct.plan import DataPlan
+
+        plan = DataPlan(positive=positive, negative=negative, block=block, seed=seed)
+        shares = {"test": test, "tune": tune, "calibrate": calibrate}
+        click.echo(run_split(data, out, plan, by=by, shares=shares, keep=keep, alike=not no_pixels))
+
+
 @main.command()
 @click.argument("recipe", type=FILE)
 @click.option(
-    "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help="The slices."
+    "--data",
+    required=True,
+    type=DATA,
+    envvar="COVIDCT_MANIFEST",
+    metavar="MANIFEST.csv|FOLDER",
+    help="The slices.",
 )
 @click.option(
     "--out",
@@ -125,6 +277,12 @@ def info(bundle: Path | None, card: bool, check: bool) -> None:
 @click.option(
     "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
 )
+@click.option(
+    "--accept",
+    default="",
+    metavar="REASON",
+    help="Go on where the audit of the data fails, for this reason; it goes into the model card.",
+)
 def train(
     recipe: Path,
     data: Path,
@@ -133,10 +291,14 @@ def train(
     number: str,
     notes: Path | None,
     workers: int,
+    accept: str,
 ) -> None:
-    """Train a model by a RECIPE; makes DIR/bundle."""
-    with _plain_errors(), _needs_training_extra():
-        from covidct.manifest import read_manifest
+    """Train a model by a RECIPE; makes DIR/bundle.
+
+    The data are audited first (DIR/audit.html); where the audit fails, nothing is trained without --accept.
+    """
+    with _plain_errors(), _needs_extra("train"):
+        from covidct.folders import read_data
         from covidct.train.pretrained import load_pretrained
         from covidct.train.recipe import read_recipe
         from covidct.train.run import Job, train
@@ -144,12 +306,13 @@ def train(
         plan = read_recipe(recipe)
         job = Job(
             recipe=plan,
-            manifest=read_manifest(data),
+            manifest=read_data(data, plan.data),
             out=out,
             version=number,
             pretrained=load_pretrained(pretrained) if plan.pretrained else None,
             notes=notes.read_text(encoding="utf-8") if notes else "",
             workers=workers,
+            accept=accept.strip(),
         )
         click.echo(train(job))
         click.echo(DISCLAIMER, err=True)
@@ -180,7 +343,7 @@ def evaluate(
     Every figure with its 95 % interval, overall and by source; DIR gets evaluation.json, scores.csv and plots
     (ROC, calibration, confusion, scores). Sources that the bundle was not trained on are `external`.
     """
-    with _plain_errors(), _needs_training_extra():
+    with _plain_errors(), _needs_extra("train"):
         from covidct.apps.evaluating import run_evaluate
 
         table = run_evaluate(
@@ -214,10 +377,10 @@ class _Failure(click.ClickException):
 
 
 @contextmanager
-def _needs_training_extra() -> Iterator[None]:
+def _needs_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "covidct":
             raise
-        raise _Failure(f"{error.name} is missing: {EXTRA_TRAIN}") from error
+        raise _Failure(f"{error.name} is missing: {MISSING.format(extra)}") from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
+from covidct.bundle import SUMS
 from covidct.errors import BundleError, ManifestError
+from covidct.lock import LOCKED, Use, record_use
 from covidct.manifest import Row, read_manifest, select_rows
 from covidct.pipeline import Classifier, Precision
 from covidct.plan import DataPlan
@@ -27,7 +31,7 @@ def run_evaluate(
     """
     classifier = Classifier.load(bundle, precision=precision)
     manifest = read_manifest(data)
-    plan = _plan_of(classifier)
+    plan = plan_of(classifier)
     known = sorted({row.source for row in manifest.rows})
     if strange := sorted(set(sources) - set(known)):
         raise ManifestError(f"{data}: has no source {', '.join(strange)}; it has {', '.join(known)}")
@@ -37,9 +41,18 @@ def run_evaluate(
     if not rows:
         there = ", ".join(f"{name} ({count})" for name, count in Counter(row.split for row in placed).items())
         raise ManifestError(f"{data}: no labelled slice is in split {split}; there are {there}: give --split")
+    if any(row.split == LOCKED for row in rows):
+        # Before the figures are seen: a use that was interrupted is a use.
+        record_use(manifest, _to_use(classifier))
     report = evaluate_rows(classifier, rows, plan, split=split, digest=manifest.digest)
     write_report(report, out)
     return to_table(report)
+
+
+def _to_use(classifier: Classifier) -> Use:
+    bundle = classifier.bundle
+    digest = hashlib.sha256((bundle.path / SUMS).read_bytes()).hexdigest()
+    return Use(bundle.config.name, bundle.config.version, digest, date.today().isoformat())
 
 
 def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
@@ -53,7 +66,7 @@ def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
     ]
 
 
-def _plan_of(classifier: Classifier) -> DataPlan:
+def plan_of(classifier: Classifier) -> DataPlan:
     """The data plan the bundle was trained by."""
     recipe = classifier.bundle.config.training.get("recipe")
     if recipe is None:

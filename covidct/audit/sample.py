@@ -7,7 +7,6 @@ take about a gigabyte.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 
 from covidct.audit.facts import Facts, parse_facts
 from covidct.audit.features import Features, measure_features
+from covidct.cores import count_cores
 from covidct.errors import ReadError
 from covidct.files import read_bytes
 from covidct.images import parse_slice
@@ -58,7 +58,7 @@ def read_samples(
     rows: Sequence[Row], names: Sequence[str], labels: Sequence[int]
 ) -> tuple[tuple[Sample, ...], tuple[Unreadable, ...]]:
     """Read every row, in order, under a progress bar; what cannot be read is told, not raised."""
-    with ThreadPoolExecutor(_cores()) as threads:
+    with ThreadPoolExecutor(count_cores()) as threads:
         results = threads.map(_read, rows, names, labels)
         with click.progressbar(results, len(rows), label="reading slices".ljust(24), file=sys.stderr) as bar:
             found = list(bar)
@@ -89,7 +89,3 @@ def _read(row: Row, name: str, label: int) -> Sample | Unreadable:
 
 def _digest(pixels: Pixels) -> str:
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

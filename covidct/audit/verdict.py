@@ -129,3 +129,8 @@ class Audit:
 def worst(levels: Iterable[Level]) -> Level:
     """The worst of some levels; pass where there are none."""
     return max(levels, key=lambda level: level.rank, default=Level.PASS)
+
+
+def advise(findings: Iterable[Finding], advice: str) -> str:
+    """The advice, where any finding calls for one."""
+    return "" if worst(finding.level for finding in findings) is Level.PASS else advice

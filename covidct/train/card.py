@@ -58,6 +58,7 @@ def to_card(config: Mapping[str, Any], reports: Mapping[Precision, Report], *, n
         *(_figures(name, report) for name, report in reports.items()),
         *([notes.rstrip() + "\n"] if notes else []),
         _data(config["training"]),
+        _audit(config["training"]),
         _making(config["training"]),
         LICENCE,
     ]
@@ -111,6 +112,14 @@ def _data(training: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _audit(training: Mapping[str, Any]) -> str:
+    """What `covidct audit` said of the data, and why they were used all the same."""
+    found = training["audit"]
+    lines = [f"- {check['title']}: **{check['level']}**. {check['headline']}" for check in found["checks"]]
+    reason = f"Trained on all the same, because: {found['accepted']}\n" if found["accepted"] else ""
+    return "\n".join([f"## Audit of the data: {found['level']}\n", *lines, "", *([reason] if reason else [])])
 
 
 def _making(training: Mapping[str, Any]) -> str:

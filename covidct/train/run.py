@@ -1,5 +1,5 @@
 """Training, the straight line:
-manifest -> split -> fit -> export -> calibrate -> evaluate -> card -> bundle.
+manifest -> split -> audit -> fit -> export -> calibrate -> evaluate -> card -> bundle.
 
 Knows the order of the steps and what is written where.
 """
@@ -21,7 +21,11 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 import covidct
+from covidct.audit.reports import write_reports
+from covidct.audit.run import audit
+from covidct.audit.verdict import Audit, Level
 from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
+from covidct.errors import AuditError
 from covidct.manifest import Manifest, Row, select_rows, to_label, write_manifest
 from covidct.pipeline import Classifier, Precision
 from covidct.plan import DataPlan
@@ -50,7 +54,10 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
 
 @dataclass(frozen=True)
 class Job:
-    """What a training run is asked for."""
+    """What a training run is asked for.
+
+    `accept` is why to go on where the audit of the data fails; it goes into the model card.
+    """
 
     recipe: Recipe
     manifest: Manifest
@@ -59,28 +66,47 @@ class Job:
     pretrained: Pretrained | None = None
     notes: str = ""
     workers: int = 0
+    accept: str = ""
 
 
 def train(job: Job) -> Path:
     """Go from manifest to bundle; returns the bundle's folder, `out/bundle`.
 
-    Under `out` also: `manifest.csv` with every split, `metrics.csv`, `curves.png`, checkpoints, and
-    `evaluation/` of the bundle on `tune`.
+    Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
+    `curves.png`, checkpoints, and `evaluation/` of the bundle on `tune`. Raises AuditError where the data are
+    not fit to learn from and the job accepts no such thing.
     """
     rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
     job.out.mkdir(parents=True, exist_ok=True)
     write_manifest(rows, job.out / "manifest.csv")
+    audited = audit_rows(job, rows)
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
-    return build_bundle(job, rows, network)
+    return build_bundle(job, rows, network, audited=audited)
 
 
-def build_bundle(job: Job, rows: Sequence[Row], network: EvidenceNet) -> Path:
+def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
+    """Audit the rows as they were split, and write the reports. Raises AuditError."""
+    manifest = Manifest(job.manifest.path, job.manifest.digest, tuple(rows))
+    found = audit(manifest, job.recipe.data)
+    page = job.out / "audit.html"
+    write_reports(found, manifest, html=page, document=job.out / "audit.json")
+    failed = [check.title for check in found.checks if check.level is Level.FAIL]
+    if failed and not job.accept:
+        raise AuditError(
+            f"{job.manifest.path}: the audit fails ({'; '.join(failed)}): see {page}. Mend the data, or say "
+            "why to "
+            "go on with --accept REASON, which goes into the model card"
+        )
+    return found
+
+
+def build_bundle(job: Job, rows: Sequence[Row], network: EvidenceNet, *, audited: Audit) -> Path:
     """Export, check, calibrate, evaluate and describe a network; the bundle appears when all is done."""
     folder, final = job.out / "bundle.partial", job.out / "bundle"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     parity, logits = _export(network, rows, job.recipe, folder)
-    config = _calibrate(job, rows, folder, logits) | {"training": _record(job, rows, parity)}
+    config = _calibrate(job, rows, folder, logits) | {"training": _record(job, rows, parity, audited)}
     _write_json(folder / CONFIG, config)
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
     # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
@@ -154,7 +180,7 @@ def _describe(rows: Sequence[Row], plan: DataPlan) -> tuple[NDArray[np.int64], l
     return np.array([to_label(row, plan) for row in rows], np.int64), [row.source for row in rows]
 
 
-def _record(job: Job, rows: Sequence[Row], parity: dict[str, float]) -> dict[str, Any]:
+def _record(job: Job, rows: Sequence[Row], parity: dict[str, float], audited: Audit) -> dict[str, Any]:
     """What a reader needs to make the model again, without any path of this machine."""
     return {
         "recipe": asdict(job.recipe),
@@ -164,6 +190,14 @@ def _record(job: Job, rows: Sequence[Row], parity: dict[str, float]) -> dict[str
         if job.pretrained is None
         else {"origin": job.pretrained.origin, "sha256": job.pretrained.digest},
         "parity": parity,
+        "audit": {
+            "level": audited.level,
+            "checks": [
+                {"title": check.title, "level": check.level, "headline": check.headline}
+                for check in audited.checks
+            ],
+            "accepted": job.accept,
+        },
         "versions": {
             "covidct": covidct.__version__,
             "python": platform.python_version(),

@@ -1,0 +1,94 @@
+"""The data set that is audited: its rows, read; who belongs together; which slices are alike.
+
+Everything that more than one check needs, made once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from covidct.audit.match import Match
+from covidct.audit.sample import Sample, Unreadable, read_samples
+from covidct.audit.similar import find_matches
+from covidct.errors import ManifestError
+from covidct.manifest import Manifest, Row
+from covidct.plan import DataPlan
+from covidct.split import to_groups
+
+# Without ids, this many neighbours in number stand in for one patient.
+BLOCK = 10
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A manifest as the checks see it.
+
+    `samples` are the readable rows with a declared label; `groups` names each sample's patient, or what
+    stands in for one; `undeclared` counts the labels that are neither positive nor negative; `matches` are
+    pairs of samples that are alike.
+    """
+
+    manifest: Manifest
+    plan: DataPlan
+    samples: tuple[Sample, ...]
+    groups: tuple[str, ...]
+    unreadable: tuple[Unreadable, ...]
+    undeclared: Counter[str]
+    matches: tuple[Match, ...]
+
+
+def read_dataset(manifest: Manifest, plan: DataPlan, *, alike: bool = True) -> Dataset:
+    """Read every labelled row once; `alike` also looks for duplicates, which takes longest.
+
+    Raises ManifestError where no row has a declared label, or none of a source that is asked for.
+    """
+    rows = _labelled(manifest, plan)
+    labels = [int(row.label in plan.positive) for row in rows]
+    samples, unreadable = read_samples(rows, [manifest.name(row) for row in rows], labels)
+    kept = [sample.row for sample in samples]
+    return Dataset(
+        manifest=manifest,
+        plan=plan,
+        samples=samples,
+        groups=to_groups(_with_studies(kept, samples), block=BLOCK),
+        unreadable=unreadable,
+        undeclared=_undeclared(manifest, plan),
+        matches=find_matches(samples) if alike else (),
+    )
+
+
+def _labelled(manifest: Manifest, plan: DataPlan) -> list[Row]:
+    sources = {row.source for row in manifest.rows}
+    if absent := sorted(set(plan.sources) - sources):
+        raise ManifestError(
+            f"{manifest.path}: has no source {', '.join(absent)}; it has {', '.join(sorted(sources))}"
+        )
+    chosen = [row for row in manifest.rows if not plan.sources or row.source in plan.sources]
+    rows = [row for row in chosen if row.label in (*plan.positive, *plan.negative)]
+    if not rows:
+        there = ", ".join(sorted({row.label or "(empty)" for row in chosen}))
+        raise ManifestError(
+            f"{manifest.path}: no row has a label of {', '.join((*plan.positive, *plan.negative))}; there "
+            f"are {there}: say which is which with --positive and --negative"
+        )
+    return rows
+
+
+def _undeclared(manifest: Manifest, plan: DataPlan) -> Counter[str]:
+    known = (*plan.positive, *plan.negative)
+    rows = (row for row in manifest.rows if not plan.sources or row.source in plan.sources)
+    return Counter(row.label for row in rows if row.label not in known)
+
+
+def _with_studies(rows: Sequence[Row], samples: Sequence[Sample]) -> list[Row]:
+    """Where there is no patient id, the study's UID, of the manifest or the DICOM file, names the patient."""
+    studies = (
+        row.study_uid or sample.facts.tags.get("StudyInstanceUID", "")
+        for row, sample in zip(rows, samples, strict=True)
+    )
+    return [
+        row if row.patient_id else replace(row, patient_id=study)
+        for row, study in zip(rows, studies, strict=True)
+    ]

@@ -1,0 +1,58 @@
+"""The audit, a straight line: manifest -> samples -> nine questions -> verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from covidct.audit.claims import check_claims
+from covidct.audit.dataset import Dataset, read_dataset
+from covidct.audit.duplicates import check_duplicates
+from covidct.audit.labels import check_labels
+from covidct.audit.metadata import check_metadata
+from covidct.audit.modality import check_modality
+from covidct.audit.partition import check_partition
+from covidct.audit.shortcuts import check_shortcuts
+from covidct.audit.sources import check_sources
+from covidct.audit.verdict import Audit, Check
+from covidct.manifest import Manifest
+from covidct.metrics import Estimate
+from covidct.plan import DataPlan
+
+CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
+# These two look at pairs of slices.
+ALIKE = {"labels", "duplicates"}
+
+
+def audit(
+    manifest: Manifest,
+    plan: DataPlan,
+    *,
+    only: Sequence[str] = (),
+    measure_model: Callable[[Dataset], Estimate] | None = None,
+) -> Audit:
+    """Ask whether a data set is fit to learn from.
+
+    `plan` names sources and labels; `only` some of `CHECKS`, all by default; `measure_model` gives the AUC of a
+    model on the same slices, to stand beside the shortcut floor. Raises ManifestError where no row has a
+    declared label.
+    """
+    chosen = tuple(only) or CHECKS
+    data = read_dataset(manifest, plan, alike=bool(ALIKE & set(chosen)))
+    model = measure_model(data) if measure_model else None
+    checks: Mapping[str, Callable[[], Check]] = {
+        "labels": lambda: check_labels(data),
+        "duplicates": lambda: check_duplicates(data.samples, data.matches),
+        "splits": lambda: check_partition(data),
+        "metadata": lambda: check_metadata(data.samples, data.groups),
+        "shortcuts": lambda: check_shortcuts(data.samples, data.groups, model_auc=model),
+        "sources": lambda: check_sources(data),
+        "modality": lambda: check_modality(data.samples),
+        "claims": lambda: check_claims(data),
+    }
+    return Audit(
+        subject=str(manifest.path),
+        digest=manifest.digest,
+        slices=len(data.samples),
+        positives=sum(sample.label for sample in data.samples),
+        checks=tuple(checks[name]() for name in CHECKS if name in chosen),
+    )
