@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from pydicom import uid
 
 import covidct
-from covidct.apps.cli import EXTRA_TRAIN, main
+from covidct.apps.cli import MISSING, main
 from covidct.bundle import CONFIG, REFERENCE, default_path, write_sums
 from covidct.report import DISCLAIMER, csv_header, table_header
 from covidct.window import to_display
@@ -30,7 +30,7 @@ from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 HU = phantom_hu()
 SHOWN = to_display(HU)
-COMMANDS = ["predict", "info", "train", "evaluate"]
+COMMANDS = ["predict", "info", "audit", "split", "train", "evaluate"]
 RUN = "from covidct.apps.cli import main; main(prog_name='covidct')"
 HEAVY = ("onnxruntime", "torch", "onnx", "PIL", "pydicom", "gdcm", "sklearn", "scipy", "matplotlib")
 
@@ -196,6 +196,8 @@ def test_refused_is_no_failure(tiny_bundle: Path, tmp_path: Path) -> None:
         ["info", "no-such-bundle"],
         ["evaluate", "bundle"],
         ["train"],
+        ["audit"],
+        ["split"],
     ],
 )
 def test_wrong_usage(arguments: list[str]) -> None:
@@ -391,14 +393,18 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
     assert done.stderr.splitlines()[-1] == b"['PIL', 'onnxruntime']"
 
 
-@pytest.mark.parametrize("missing", ["torch", "sklearn"])
-def test_without_the_training_extra(tiny_bundle: Path, tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "extra"), [("torch", "train"), ("sklearn", "train"), ("cv2", "audit"), ("jinja2", "audit")]
+)
+def test_without_an_extra(tiny_bundle: Path, tmp_path: Path, missing: str, extra: str) -> None:
     (tmp_path / "recipe.toml").touch()
     (tmp_path / "manifest.csv").touch()
     data = ("--data", str(tmp_path / "manifest.csv"), "--out", str(tmp_path / "out"))
     commands: Sequence[tuple[str, ...]] = [("evaluate", str(tiny_bundle), *data)]
     if missing == "torch":
         commands = [("train", str(tmp_path / "recipe.toml"), *data)]
+    if extra == "audit":
+        commands = [("audit", str(tmp_path / "manifest.csv"))]
     for command in commands:
         code = f"""
 import sys
@@ -412,7 +418,7 @@ sys.meta_path.insert(0, Missing())
         done = start(code, *command)
         assert done.returncode == 2
         assert done.stderr.decode().startswith(f"Error: {missing}")
-        assert done.stderr.decode().endswith(f": {EXTRA_TRAIN}\n")
+        assert done.stderr.decode().endswith(f": {MISSING.format(extra)}\n")
 
 
 # --- a real process: names, pipes

@@ -13,7 +13,7 @@ from covidct import Classifier
 from covidct.apps.cli import main
 from covidct.apps.evaluating import place_rows
 from covidct.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
-from covidct.errors import ManifestError, ParityError
+from covidct.errors import AuditError, ManifestError, ParityError
 from covidct.manifest import read_manifest
 from covidct.pipeline import Precision
 from covidct.plan import DataPlan
@@ -26,6 +26,9 @@ from covidct.train.reading import read_pixels
 from covidct.train.run import Job, train
 from covidct.train.score import answer_rows
 from training import SOURCES, tiny_recipe, write_phantoms
+
+# The audit fails a dozen patients, and rightly.
+ACCEPTED = "phantoms, and too few"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,16 @@ def any_int8() -> Iterator[None]:
 def out(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run on phantoms, from manifest to bundle."""
     out = tmp_path_factory.mktemp("run")
-    train(Job(tiny_recipe(), read_manifest(manifest), out, version="9.9.9", notes="## A note\n\nof ours"))
+    train(
+        Job(
+            tiny_recipe(),
+            read_manifest(manifest),
+            out,
+            version="9.9.9",
+            notes="## A note\n\nof ours",
+            accept=ACCEPTED,
+        )
+    )
     return out
 
 
@@ -63,8 +75,23 @@ def test_a_run_whose_int8_strays_leaves_no_bundle(
     before = (out / "bundle" / SUMS).read_text()
     monkeypatch.setattr("covidct.train.export.INT8_TOLERANCE", -1.0)
     with pytest.raises(ParityError, match="int8 graph"):
-        train(Job(tiny_recipe(), read_manifest(manifest), out, version="0.0.1"))
+        train(Job(tiny_recipe(), read_manifest(manifest), out, version="0.0.1", accept=ACCEPTED))
     assert (out / "bundle" / SUMS).read_text() == before
+
+
+def test_nothing_is_trained_where_the_audit_fails(manifest: Path, tmp_path: Path) -> None:
+    with pytest.raises(AuditError, match=r"the audit fails \(.*Claims.*audit\.html.*--accept REASON"):
+        train(Job(tiny_recipe(), read_manifest(manifest), tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.csv", "audit.html", "audit.json"}
+
+
+def test_the_card_tells_what_the_audit_found_and_why_it_was_accepted(out: Path) -> None:
+    bundle = load_bundle(out / "bundle")
+    assert "## Audit of the data: fail" in bundle.card
+    assert "- Claims: **fail**. On " in bundle.card
+    assert f"Trained on all the same, because: {ACCEPTED}" in bundle.card
+    recorded = bundle.config.training["audit"]
+    assert (recorded["level"], recorded["accepted"], len(recorded["checks"])) == ("fail", ACCEPTED, 8)
 
 
 def test_a_run_leaves_its_splits_curves_and_evaluation(out: Path) -> None:
@@ -83,7 +110,16 @@ def test_a_run_leaves_its_splits_curves_and_evaluation(out: Path) -> None:
 
 def test_a_run_that_is_done_makes_the_same_bundle_again(out: Path, manifest: Path) -> None:
     before = (out / "bundle" / SUMS).read_text()
-    train(Job(tiny_recipe(), read_manifest(manifest), out, version="9.9.9", notes="## A note\n\nof ours"))
+    train(
+        Job(
+            tiny_recipe(),
+            read_manifest(manifest),
+            out,
+            version="9.9.9",
+            notes="## A note\n\nof ours",
+            accept=ACCEPTED,
+        )
+    )
     assert (out / "bundle" / SUMS).read_text() == before
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from covidct.manifest import SPLITS, Row, read_manifest, select_rows
 from covidct.plan import DataPlan
-from covidct.split import assign_splits, count_splits, to_groups
+from covidct.split import assign_splits, count_splits, divide_groups, join_groups, to_groups
 
 
 def make_row(
@@ -217,3 +217,49 @@ def test_development_data(shared_data: Path) -> None:
     assert set(counts["train"]) == set(plan.sources)
     # 1,220 slices without patient ids, in blocks of neighbours: both labels everywhere all the same.
     assert all(min(counts[split]["sarscov2-ct"]) >= 50 for split in ("train", "tune", "calibrate"))
+
+
+SHARES = {"test": 0.2, "tune": 0.15, "calibrate": 0.1}
+
+
+def test_groups_are_divided_by_share_in_every_source_and_label() -> None:
+    rows = [
+        row
+        for source in ("north", "south")
+        for label in ("covid", "non-covid")
+        for row in make_patients(60, label, source=source)
+    ]
+    divided = divide_groups(rows, to_groups(rows, block=1), SHARES, seed=0)
+    for source in ("north", "south"):
+        for label in ("covid", "non-covid"):
+            shares = to_shares(row for row in divided if (row.source, row.label) == (source, label))
+            assert shares == pytest.approx({"train": 0.55} | SHARES, abs=0.02)
+
+
+@settings(deadline=None, max_examples=25)
+@given(rows=row_sets(given=("", "", "train", "tune", "test")), seed=st.integers(0, 9))
+def test_divided_groups_stay_whole_and_keep_what_was_given(rows: tuple[Row, ...], seed: int) -> None:
+    groups = to_groups(rows, block=3)
+    divided = divide_groups(rows, groups, SHARES, seed=seed)
+    assert divide_groups(rows, groups, SHARES, seed=seed) == divided
+    splits = defaultdict(set)
+    for old, new, group in zip(rows, divided, groups, strict=True):
+        assert new.split in SPLITS
+        assert not old.split or new.split == old.split
+        splits[group].add(new.split)
+    for group, found in splits.items():
+        brought = {row.split for row, name in zip(rows, groups, strict=True) if name == group} - {""}
+        assert len(found) == 1 or found <= brought
+
+
+@pytest.mark.parametrize("shares", [{"test": 1.0}, {"test": 0.6, "tune": 0.5}, {"tune": -0.1}])
+def test_shares_must_leave_something_to_train_on(shares: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="leave something for train"):
+        divide_groups([], [], shares, seed=0)
+
+
+def test_groups_that_share_a_picture_become_one() -> None:
+    groups = ("b", "a", "c", "d", "e")
+    assert join_groups(groups, []) == groups
+    assert join_groups(groups, [(0, 1), (3, 2), (2, 3)]) == ("a", "a", "c", "c", "e")
+    assert join_groups(groups, [(0, 3), (3, 4), (4, 1)]) == ("a", "a", "c", "a", "a")

@@ -14,11 +14,11 @@ import re
 from collections.abc import Sequence
 from html import escape
 from io import StringIO
-from itertools import cycle
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from covidct.audit.text import elide, to_printable
 from covidct.audit.verdict import Bars, Curve
@@ -32,11 +32,11 @@ COVID, OTHER = VERMILION, SKY
 INK, GREY, PALE = "#222222", "#6e6e6e", "#cfcfcf"
 VARIABLES = {INK: "--chart-ink", GREY: "--chart-grey", PALE: "--chart-pale"}
 # In points, 72 an inch, which become the SVG's own units.
-WIDTH, SIDE, LEFT, ROW = 360, 300, 44, 17
-BAR_ROW, BAR = 36, 11
-LETTERS = 10
+WIDTH, SIDE, LEFT, TOP, ROW = 320, 266, 48, 8, 18
+BAR_HEAD, BAR_ROW, BAR = 24, 37, 11
+LETTERS, SMALL = 11.5, 10
 MOST_BARS = 20
-NAME, BAR_NAME = 56, 34
+NAME, BAR_NAME = 45, 32
 
 
 def draw_curves(curves: Sequence[Curve]) -> str:
@@ -46,44 +46,39 @@ def draw_curves(curves: Sequence[Curve]) -> str:
     """
     if not curves:
         raise ValueError("no curves: there is nothing to draw")
-    height = SIDE + 56 + ROW * len(curves)
+    below = TOP + SIDE + 52
+    height = below + ROW * len(curves)
     figure = Figure(figsize=(WIDTH / 72, height / 72))
-    place = (LEFT / WIDTH, 1 - (SIDE + 8) / height, SIDE / WIDTH, SIDE / height)
-    axes = _add_square(figure, place)
+    axes = _add_square(figure, (LEFT / WIDTH, 1 - (TOP + SIDE) / height, SIDE / WIDTH, SIDE / height))
     paper = _add_paper(figure, height)
-    styles = zip(cycle(PALETTE), cycle(STYLES), strict=False)
-    for i, (curve, (color, style)) in enumerate(zip(curves, styles, strict=False)):
-        axes.plot(curve.x, curve.y, color=color, linestyle=style, linewidth=1.8, clip_on=False, zorder=3)
-        y = SIDE + 56 + ROW * i
-        paper.plot((LEFT, LEFT + 26), (y, y), color=color, linestyle=style, linewidth=1.8, clip_on=False)
-        paper.text(LEFT + 33, y, _mark(i), color=INK, fontsize=LETTERS, va="center_baseline")
-    names = [curve.name for curve in curves]
-    return _to_svg(
-        figure, [elide(to_printable(name), NAME) for name in names], f"ROC curves: {'; '.join(names)}"
-    )
+    for i, curve in enumerate(curves):
+        y = below + ROW * (i + 0.5)
+        _draw_line(axes, curve.x, curve.y, i)
+        _draw_line(paper, (0, 26), (y, y), i)
+        _write(paper, 33, y, _mark(i))
+    names = [to_printable(curve.name) for curve in curves]
+    return _to_svg(figure, [elide(name, NAME) for name in names], f"ROC curves: {'; '.join(names)}")
 
 
 def draw_bars(bars: Bars) -> str:
     """Stacked bars, COVID-19 first, one below the other, as an <svg> like that of `draw_curves`.
 
-    After 20 bars the rest are drawn as one. Raises ValueError without names.
+    Of more than 20 bars the last ones are drawn as one. Raises ValueError without names.
     """
     rows = _to_rows(bars)
     if not rows:
         raise ValueError("no names: there is nothing to draw")
-    height = BAR_ROW * len(rows) + 4
+    height = BAR_HEAD + BAR_ROW * len(rows)
     figure = Figure(figsize=(WIDTH / 72, height / 72))
     paper = _add_paper(figure, height)
+    _add_key(paper)
     scale = WIDTH / max(1, *(covid + other for _, covid, other in rows))
     for i, (_, covid, other) in enumerate(rows):
-        top = BAR_ROW * i
-        paper.text(0, top + 10, _mark(i), color=INK, fontsize=LETTERS, va="center_baseline")
-        count = f"{covid:,} COVID-19 · {other:,} other"
-        paper.text(WIDTH, top + 10, count, color=GREY, fontsize=LETTERS, va="center_baseline", ha="right")
-        for start, size, color in ((0, covid, COVID), (covid, other, OTHER)):
-            if size:
-                left, width = start * scale, size * scale
-                paper.barh(top + 24, width, BAR, left=left, color=color, linewidth=0, clip_on=False)
+        y = BAR_HEAD + BAR_ROW * i + 8
+        _write(paper, 0, y, _mark(i))
+        _write(paper, WIDTH, y, f"{covid:,} / {other:,}", to_right=True)
+        paper.barh(y + 15, covid * scale, BAR, color=COVID, linewidth=0, clip_on=False)
+        paper.barh(y + 15, other * scale, BAR, left=covid * scale, color=OTHER, linewidth=0, clip_on=False)
     told = "; ".join(f"{name}: {covid} COVID-19, {other} other" for name, covid, other in rows)
     names = [elide(to_printable(name), BAR_NAME) for name, _, _ in rows]
     return _to_svg(figure, names, f"{bars.title}. {told}")
@@ -108,12 +103,12 @@ def _add_square(figure: Figure, place: tuple[float, float, float, float]) -> Axe
     ticks = (0, 0.25, 0.5, 0.75, 1)
     for set_ticks in (axes.set_xticks, axes.set_yticks):
         set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.tick_params(length=0, pad=5, labelcolor=GREY, labelsize=LETTERS - 1)
+    axes.tick_params(length=0, pad=5, labelcolor=GREY, labelsize=SMALL)
     for tick in ticks[1:]:
         axes.plot((0, 1), (tick, tick), color=PALE, linewidth=0.5, clip_on=False, zorder=1)
         axes.plot((tick, tick), (0, 1), color=PALE, linewidth=0.5, clip_on=False, zorder=1)
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, clip_on=False, zorder=2)
-    axes.text(0.7, 0.67, "chance", color=GREY, fontsize=LETTERS - 1, rotation=45, ha="center", va="center")
+    axes.text(0.76, 0.705, "chance", color=GREY, fontsize=SMALL, rotation=45, ha="center", va="center")
     axes.set_xlabel("1 − specificity", color=INK, fontsize=LETTERS)
     axes.set_ylabel("sensitivity", color=INK, fontsize=LETTERS)
     return axes
@@ -124,6 +119,27 @@ def _add_paper(figure: Figure, height: float) -> Axes:
     paper = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
     paper.set_axis_off()
     return paper
+
+
+def _add_key(paper: Axes) -> None:
+    """What the colours are, and above the counts the same in words."""
+    for left, color, word in ((0, COVID, "COVID-19"), (76, OTHER, "other")):
+        paper.barh(8, 9, 9, left=left, color=color, linewidth=0, clip_on=False)
+        _write(paper, left + 14, 8, word, color=GREY)
+    _write(paper, WIDTH, 8, "COVID-19 / other", color=GREY, to_right=True)
+
+
+def _draw_line(axes: Axes, x: ArrayLike, y: ArrayLike, i: int) -> None:
+    """A line in the i-th colour and style: where colours come round again, the styles differ."""
+    style = STYLES[(i + i // len(PALETTE)) % len(STYLES)]
+    color = PALETTE[i % len(PALETTE)]
+    axes.plot(x, y, color=color, linestyle=style, linewidth=1.8, clip_on=False, zorder=3)
+
+
+def _write(paper: Axes, x: float, y: float, text: str, *, color: str = INK, to_right: bool = False) -> None:
+    """Letters that start, or end, at x; ink is for names, other colours for small print."""
+    size, side = LETTERS if color == INK else SMALL, "right" if to_right else "left"
+    paper.text(x, y, text, color=color, fontsize=size, va="center_baseline", ha=side)
 
 
 def _mark(i: int) -> str:

@@ -8,7 +8,7 @@ from covidct.audit.dataset import Dataset
 from covidct.audit.intervals import estimate_share
 from covidct.audit.match import Likeness, Match
 from covidct.audit.sample import Sample
-from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise
+from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise, count
 
 SMALL_SHARE = 0.1
 SHOWN = 12
@@ -46,13 +46,13 @@ def _unreadable(data: Dataset) -> Iterator[Finding]:
     if missing:
         yield Finding(
             Level.FAIL,
-            f"{len(missing)} files are missing; paths are relative to the manifest.",
+            f"{count(len(missing), 'file is', 'files are')} missing; paths are relative to the manifest.",
             tuple(one.name for one in missing),
         )
     if damaged:
         yield Finding(
             Level.FAIL,
-            f"{len(damaged)} files cannot be read, the first because: {damaged[0].reason}.",
+            f"{count(len(damaged), 'file')} cannot be read, the first because: {damaged[0].reason}.",
             tuple(one.name for one in damaged),
         )
 
@@ -61,7 +61,7 @@ def _undeclared(data: Dataset) -> Iterator[Finding]:
     empty = data.undeclared.get("", 0)
     others = [f"{label} ({count})" for label, count in sorted(data.undeclared.items()) if label]
     if empty:
-        yield Finding(Level.WARN, f"{empty} rows have no label and were passed over.")
+        yield Finding(Level.WARN, f"{count(empty, 'row has', 'rows have')} no label and were passed over.")
     if others:
         yield Finding(
             Level.WARN,
@@ -127,7 +127,7 @@ def _conflicts(samples: Sequence[Sample], conflicts: Sequence[Match]) -> Iterato
         concerned = sorted({index for match in conflicts for index in (match.first, match.second)})
         yield Finding(
             Level.FAIL,
-            f"{len(conflicts)} pairs show the same picture under two labels.",
+            f"{count(len(conflicts), 'pair shows', 'pairs show')} the same picture under two labels.",
             tuple(samples[index].name for index in concerned),
         )
 

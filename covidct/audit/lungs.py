@@ -1,8 +1,9 @@
 """A classical lung finder: dark regions inside a brighter body, on a small square copy of the slice.
 
-Knows grey levels and shapes, no Hounsfield units: lung windows, soft-tissue windows and cropped figures all pass
-through. It is made for blacking out and for a rough look, not for measuring: consolidation is outside its regions
-(though inside their hulls), and lungs that merge with the surround at a tight crop may be missed.
+Knows grey levels and shapes, no Hounsfield units: lung windows, soft-tissue windows and cropped figures all
+pass through. It is made for blacking out and for a rough look, not for measuring: consolidation is outside
+its regions (though inside their hulls), and lungs that merge with the surround at a tight crop may be
+missed.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ LOWEST = 0.88
 class Lungs:
     """What was found on the (128, 128) copy, all (128, 128): `grey` uint8, the masks bool.
 
-    `regions` are the lungs, each filled to itself, largest first; `surround` is the dark that reaches the edge of
-    the picture (air, table, black margins), `body` all within the outline of what is not surround.
-    `contrast` in [0, 1] is the share of the variance that Otsu's threshold explains.
+    `regions` are the lungs, largest first; `surround` is the dark that reaches the edge of the picture
+    (air, black margins), `body` the largest connected thing that is not surround, lungs included.
+    `threshold` is the grey level up to which a pixel is dark; `contrast` in [0, 1] the share of the
+    variance that it explains.
     """
 
     grey: Pixels = field(compare=False, repr=False)
@@ -43,6 +45,14 @@ class Lungs:
     body: Mask = field(compare=False, repr=False)
     threshold: float
     contrast: float
+
+    def outlines(self, *, reach: int) -> Mask:
+        """Convex hulls of the regions, widened by `reach` pixels: consolidation within them is covered."""
+        covered = np.zeros(self.body.shape, np.uint8)
+        for region in self.regions:
+            covered |= hull(region).astype(np.uint8)
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        return np.asarray(cv2.dilate(covered, kernel), bool)
 
 
 def find_lungs(pixels: Pixels) -> Lungs:
@@ -107,11 +117,11 @@ def _is_surround(region: Mask) -> bool:
 
 def _height(region: Mask) -> float:
     """How far down the middle of a region lies, in [0, 1]."""
-    return float(np.nonzero(region)[0].mean()) / region.shape[0]
+    return float(np.nonzero(region)[0].mean() / region.shape[0])
 
 
 def _body(surround: Mask) -> Mask:
-    """Largest thing that is not surround, with its holes filled."""
+    """Give the largest connected thing that is not surround."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~surround).astype(np.uint8), connectivity=4)
     if count < 2:
         return np.zeros(surround.shape, bool)
@@ -124,4 +134,4 @@ def _contrast(grey: Pixels, dark: Mask) -> float:
     if total == 0 or share in (0.0, 1.0):
         return 0.0
     step = float(grey[~dark].mean()) - float(grey[dark].mean())
-    return share * (1 - share) * step**2 / total
+    return float(share * (1 - share) * step**2 / total)

@@ -28,7 +28,7 @@ QUALITY = 90
 # The page is for looking at; the JSON document has all.
 MOST_FILES, MOST_ROWS, MOST_PAIRS = 200, 200, 12
 MOST_PRINTED, MOST_OPEN = 20, 3
-NAME, CELL = 160, 120
+NAME, CELL, SHORT = 160, 120, 60
 _NUMBER = re.compile(r"[\d\s.,:%()+−–-]*")
 
 
@@ -75,6 +75,7 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "name": lambda text: elide(to_printable(text), NAME),
         "cell": lambda text: elide(to_printable(text), CELL),
+        "short": lambda text: elide(to_printable(text), SHORT),
         "count": lambda number: f"{number:,}",
         "place": _to_place,
         "numeric": _numeric_columns,

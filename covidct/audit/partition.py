@@ -11,7 +11,7 @@ from pathlib import Path
 from covidct.audit.dataset import Dataset
 from covidct.audit.intervals import estimate_share
 from covidct.audit.sample import Sample
-from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise
+from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise, count
 from covidct.errors import ManifestError, ReadError
 from covidct.files import natural_key
 from covidct.lock import Lock, is_unchanged, read_lock
@@ -84,7 +84,7 @@ def _missing_splits(samples: Sequence[Sample]) -> Iterator[Finding]:
             Level.PASS, "No row has a split: training will assign them, `covidct split` fixes them for good."
         )
     elif without:
-        yield Finding(Level.WARN, f"{len(without)} rows have no split while others do.", tuple(without))
+        yield Finding(Level.WARN, f"{count(len(without), 'row has', 'rows have')} no split while others do.", tuple(without))
 
 
 def _divided(samples: Sequence[Sample], word: str, key: Callable[[Sample], str]) -> Iterator[Finding]:
@@ -117,7 +117,7 @@ def _copies(samples: Sequence[Sample]) -> Iterator[Finding]:
         files = tuple(one.name for family in torn for one in family)
         yield Finding(
             Level.FAIL,
-            f"Augmented copies of {len(torn)} pictures are in another split than the picture or its other "
+            f"Augmented copies of {count(len(torn), 'picture')} are in another split than the picture or its other "
             "copies: "
             "split first, augment the training part only.",
             files,
@@ -139,7 +139,7 @@ def _consecutive(samples: Sequence[Sample]) -> Iterator[Finding]:
         names = dict.fromkeys(one.name for pair in pairs for one in pair)
         yield Finding(
             Level.WARN,
-            f"{len(pairs)} times, neighbours in number without patient ids are in different splits, as "
+            f"{count(len(pairs), 'time')}, neighbours in number without patient ids are in different splits, as "
             f"{pairs[0][0].name} and {pairs[0][1].name}: they may be one patient.",
             tuple(names),
         )

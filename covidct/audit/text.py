@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from unicodedata import category, combining, east_asian_width
 
-from covidct.audit.verdict import Audit, Check, Finding, Level
+from covidct.audit.verdict import Audit, Check, Finding, Level, count
 
 WIDTH = 100
 FILES = 3
@@ -40,8 +40,7 @@ def to_verdict(audit: Audit) -> str:
     found = [check.level for check in audit.checks]
     words = {Level.FAIL: "failed", Level.WARN: "warned", Level.PASS: "passed"}
     counts = [f"{found.count(level)} {word}" for level, word in words.items() if level in found]
-    checks = "check" if len(found) == 1 else "checks"
-    return f"{VERDICTS[audit.level].capitalize()}. Of {len(found)} {checks} {', '.join(counts)}."
+    return f"{VERDICTS[audit.level].capitalize()}. Of {count(len(found), 'check')} {', '.join(counts)}."
 
 
 def to_printable(text: str) -> str:

@@ -134,3 +134,8 @@ def worst(levels: Iterable[Level]) -> Level:
 def advise(findings: Iterable[Finding], advice: str) -> str:
     """The advice, where any finding calls for one."""
     return "" if worst(finding.level for finding in findings) is Level.PASS else advice
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """`1 file`, `2 files`."""
+    return f"{n} {noun if n == 1 else plural or noun + 's'}"
