@@ -62,7 +62,7 @@ def test_a_fresh_run_has_nothing_to_resume(tmp_path: Path) -> None:
     run = make_run()
     assert resume_run(run, RECIPE, tmp_path) == {}
     assert run.progress == Progress()
-    assert run.progress.best_auc == -math.inf
+    assert run.progress.best_score == -math.inf
 
 
 def test_resumes_where_it_was_kept(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_best_epoch_is_the_averaged_network(tmp_path: Path) -> None:
     best = {key: value.clone() for key, value in run.average.module.state_dict().items()}
     for auc, loss in ((0.7, 0.5), (0.7, 0.6), (0.6, 0.1)):  # no better
         keep(run, tmp_path, auc=auc, loss=loss)
-    assert (run.progress.best_auc, run.progress.best_epoch) == (0.7, 1)
+    assert (run.progress.best_score, run.progress.best_epoch) == (0.7, 1)
     assert is_same(load_file(tmp_path / "best.safetensors"), best)
     for auc, loss in ((0.7, 0.4), (0.71, 0.9)):  # the loss decides between equals
         keep(run, tmp_path, auc=auc, loss=loss)

@@ -49,8 +49,14 @@ def test_a_graph_of_other_weights_is_refused(network: EvidenceNet, graph: bytes)
 
 
 def test_int8_may_not_be_further_than_the_tolerance() -> None:
-    check_int8(0.900, 0.896)
+    check_int8(0.900, 0.896, pairs=10_000)
     with pytest.raises(ParityError, match=r"AUC 0\.8900 against 0\.9000"):
-        check_int8(0.90, 0.89)
+        check_int8(0.90, 0.89, pairs=10_000)
     with pytest.raises(ParityError):
-        check_int8(float("nan"), 0.89)
+        check_int8(float("nan"), 0.89, pairs=10_000)
+
+
+def test_a_single_pair_of_few_may_change_places() -> None:
+    check_int8(0.90, 0.86, pairs=100)
+    with pytest.raises(ParityError, match=r"allowed is 0\.05 apart"):
+        check_int8(0.90, 0.84, pairs=100)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from torch.optim.lr_scheduler import OneCycleLR
 
 from covidct.errors import ManifestError, RecipeError
 from covidct.manifest import Row
@@ -93,6 +94,7 @@ def test_writes(unbroken: Path) -> None:
         "train_loss",
         "tune_loss",
         "tune_auc",
+        "tune_accuracy",
         "rate",
         "seconds",
         "tune_auc_north",
@@ -203,6 +205,7 @@ def test_rates_by_depth(freeze: bool) -> None:
     network = EvidenceNet(32)
     phase = Phase("some", 3, 0.01, freeze=freeze, depth_factor=0.5)
     optimiser, schedule = build_optimiser(network, phase, RECIPE, steps=4)
+    assert isinstance(schedule, OneCycleLR)
     assert schedule.total_steps == 13
     rates = [group["max_lr"] for group in optimiser.param_groups]
     assert rates == ([0.01] if freeze else pytest.approx([0.00125, 0.0025, 0.005, 0.01]))
@@ -235,11 +238,11 @@ def test_stops_early(rows: tuple[Row, ...], tmp_path: Path, monkeypatch: pytest.
     # Two epochs without a better one after the second; the next phase has its own two.
     assert [line["phase"] for line in read_metrics(tmp_path)] == ["frozen"] * 4 + ["next"] * 2
     state = read_state(tmp_path)
-    assert (state["progress"]["best_epoch"], state["progress"]["best_auc"]) == (2, 0.8)
+    assert (state["progress"]["best_epoch"], state["progress"]["best_score"]) == (2, 0.8)
     # What is given is the best, not the last, and the average, not the one that was trained.
     assert is_same(dict(best.state_dict()), load_file(tmp_path / "best.safetensors"))
     for last in (state["average"]["module.evidence.weight"], state["network"]["evidence.weight"]):
-        assert not torch.equal(best.evidence.weight, last)
+        assert not torch.equal(best.state_dict()["evidence.weight"], last)
 
 
 def test_each_epoch_draws_anew(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,22 @@ from click.testing import CliRunner
 from covidct import Classifier
 from covidct.apps.cli import main
 from covidct.apps.evaluating import place_rows
+from covidct.audit.verdict import Level
 from covidct.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.errors import AuditError, ManifestError, ParityError
-from covidct.manifest import read_manifest
+from covidct.manifest import read_manifest, write_manifest
 from covidct.pipeline import Precision
 from covidct.plan import DataPlan
 from covidct.reference import check_reference
 from covidct.session import Session
 from covidct.split import assign_splits
 from covidct.train.card import to_card
+from covidct.train.evaluate import Report
 from covidct.train.measure import evaluate_rows
 from covidct.train.reading import read_pixels
-from covidct.train.run import Job, train
+from covidct.train.run import Job, audit_rows, train
 from covidct.train.score import answer_rows
 from training import SOURCES, tiny_recipe, write_phantoms
-
-# The audit fails a dozen patients, and rightly.
-ACCEPTED = "phantoms, and too few"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,6 @@ def out(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             out,
             version="9.9.9",
             notes="## A note\n\nof ours",
-            accept=ACCEPTED,
         )
     )
     return out
@@ -74,24 +73,32 @@ def test_a_run_whose_int8_strays_leaves_no_bundle(
 ) -> None:
     before = (out / "bundle" / SUMS).read_text()
     monkeypatch.setattr("covidct.train.export.INT8_TOLERANCE", -1.0)
+    monkeypatch.setattr("covidct.train.export.PAIRS", 0.0)
     with pytest.raises(ParityError, match="int8 graph"):
-        train(Job(tiny_recipe(), read_manifest(manifest), out, version="0.0.1", accept=ACCEPTED))
+        train(Job(tiny_recipe(), read_manifest(manifest), out, version="0.0.1"))
     assert (out / "bundle" / SUMS).read_text() == before
 
 
-def test_nothing_is_trained_where_the_audit_fails(manifest: Path, tmp_path: Path) -> None:
-    with pytest.raises(AuditError, match=r"the audit fails \(.*Claims.*audit\.html.*--accept REASON"):
-        train(Job(tiny_recipe(), read_manifest(manifest), tmp_path))
-    assert {path.name for path in tmp_path.iterdir()} == {"manifest.csv", "audit.html", "audit.json"}
+def test_nothing_is_trained_where_the_audit_fails_and_nobody_says_why(manifest: Path, tmp_path: Path) -> None:
+    rows = read_manifest(manifest).rows
+    spoilt = [replace(row, source=row.label, patient_id=row.label + row.patient_id) for row in rows]
+    write_manifest(spoilt, tmp_path / "spoilt.csv")
+    job = Job(tiny_recipe(), read_manifest(tmp_path / "spoilt.csv"), tmp_path / "out")
+    with pytest.raises(AuditError, match=r"fails \(Source and label\).*audit\.html.*--accept REASON"):
+        train(job)
+    assert {path.name for path in job.out.iterdir()} == {"manifest.csv", "audit.html", "audit.json"}
+    divided = read_manifest(job.out / "manifest.csv").rows
+    assert audit_rows(replace(job, accept="a teaching example"), divided).level is Level.FAIL
 
 
 def test_the_card_tells_what_the_audit_found_and_why_it_was_accepted(out: Path) -> None:
     bundle = load_bundle(out / "bundle")
-    assert "## Audit of the data: fail" in bundle.card
-    assert "- Claims: **fail**. On " in bundle.card
-    assert f"Trained on all the same, because: {ACCEPTED}" in bundle.card
-    recorded = bundle.config.training["audit"]
-    assert (recorded["level"], recorded["accepted"], len(recorded["checks"])) == ("fail", ACCEPTED, 8)
+    assert "## Audit of the data: warn" in bundle.card
+    assert "- Claims: **warn**. On tune, " in bundle.card
+    assert "Trained on all the same" not in bundle.card
+    config = json.loads((out / "bundle" / "config.json").read_text())
+    config["training"]["audit"] |= {"level": "fail", "accepted": "a teaching example"}
+    assert "Trained on all the same, because: a teaching example\n" in to_card(config, {"int8": measure(out)})
 
 
 def test_a_run_leaves_its_splits_curves_and_evaluation(out: Path) -> None:
@@ -117,7 +124,6 @@ def test_a_run_that_is_done_makes_the_same_bundle_again(out: Path, manifest: Pat
             out,
             version="9.9.9",
             notes="## A note\n\nof ours",
-            accept=ACCEPTED,
         )
     )
     assert (out / "bundle" / SUMS).read_text() == before
@@ -188,11 +194,14 @@ def test_the_card_tells_data_figures_limits_and_notes(out: Path) -> None:
     assert str(out) not in card
 
 
+def measure(out: Path) -> Report:
+    rows = [row for row in read_manifest(out / "manifest.csv").rows if row.split == "tune"]
+    return evaluate_rows(Classifier.load(out / "bundle"), rows, DataPlan(), split="tune", digest="0" * 64)
+
+
 def test_a_card_without_notes_has_no_gap(out: Path) -> None:
     config = json.loads((out / "bundle" / "config.json").read_text())
-    bundle = load_bundle(out / "bundle")
-    rows = [row for row in read_manifest(out / "manifest.csv").rows if row.split == "tune"]
-    report = evaluate_rows(Classifier.load(bundle.path), rows, DataPlan(), split="tune", digest="0" * 64)
+    report = measure(out)
     assert "of ours" not in to_card(config, {"int8": report, "float": report})
 
 

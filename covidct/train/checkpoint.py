@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from covidct.errors import RecipeError
 from covidct.files import write_beside
-from covidct.train.networks import EvidenceNet
+from covidct.train.build import Network
 from covidct.train.plots import plot_history
 from covidct.train.recipe import Recipe
 
@@ -36,7 +36,7 @@ class Progress:
     phase: int = 0
     done: int = 0
     epoch: int = 0
-    best_auc: float = -math.inf
+    best_score: float = -math.inf
     best_loss: float = math.inf
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -50,13 +50,13 @@ class Progress:
 class Run:
     """The networks of a run (trained and averaged) and its progress."""
 
-    network: EvidenceNet
+    network: Network
     average: AveragedModel
     progress: Progress
 
 
 def keep_epoch(
-    run: Run, record: dict[str, Any], recipe: Recipe, *, optimiser: AdamW, schedule: OneCycleLR, out: Path
+    run: Run, record: dict[str, Any], recipe: Recipe, *, optimiser: AdamW, schedule: LRScheduler, out: Path
 ) -> None:
     """Write all that the next epoch needs. The checkpoint comes last, as it vouches for the rest."""
     progress = run.progress
@@ -64,8 +64,9 @@ def keep_epoch(
     progress.epoch += 1
     progress.done += 1
     # Small tune splits tie at 1.0 early; the loss then tells which epoch is the surer one.
-    if (record["tune_auc"], -record["tune_loss"]) > (progress.best_auc, -progress.best_loss):
-        progress.best_auc, progress.best_loss = record["tune_auc"], record["tune_loss"]
+    score = record[f"tune_{recipe.choose}"]
+    if (score, -record["tune_loss"]) > (progress.best_score, -progress.best_loss):
+        progress.best_score, progress.best_loss = score, record["tune_loss"]
         progress.best_epoch = progress.epoch
         state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
         write_beside(out / BEST, lambda path: save_file(state, path))

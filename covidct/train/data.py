@@ -39,26 +39,35 @@ class Slices:
         return len(self.rows)
 
 
-def read_slices(rows: Sequence[Row], plan: DataPlan, *, side: int, label: str = "") -> Slices:
+def read_slices(
+    rows: Sequence[Row], plan: DataPlan, *, side: int, label: str = "", resize: str = "antialias"
+) -> Slices:
     """Read rows into squares of `side`. Raises ManifestError naming the first file that cannot be read."""
     pixels = np.empty((len(rows), side, side), np.uint8)
     for index, stored in enumerate(read_pixels(rows, label=label)):
-        pixels[index] = to_square(stored, side)
+        pixels[index] = to_square(stored, side, resize=resize)
     labels = np.array([to_label(row, plan) for row in rows], np.int64)
     return Slices(pixels, labels, tuple(row.source for row in rows), tuple(rows))
 
 
-def to_square(pixels: Pixels, side: int) -> Pixels:
-    """Stretch (H, W) uint8 to (side, side) with antialiasing, as the exported graph does."""
+def to_square(pixels: Pixels, side: int, *, resize: str = "antialias") -> Pixels:
+    """Stretch (H, W) uint8 to (side, side), as the exported graph does: with antialiasing, or "nearest"."""
+    if resize == "nearest":
+        rows, columns = ((np.arange(side) * length / side).astype(np.intp) for length in pixels.shape)
+        return np.asarray(pixels[rows[:, None], columns])
     image = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8)
 
 
 class Draws(Sampler[tuple[int, int, int]]):
-    """Draws (epoch, draw, slice) with replacement by weight; the same seed and epoch draw the same."""
+    """Draws (epoch, draw, slice) by weight; the same seed and epoch draw the same.
 
-    def __init__(self, weights: Tensor, *, count: int, seed: int):
+    With replacement, unless told: then `count` must not exceed the slices.
+    """
+
+    def __init__(self, weights: Tensor, *, count: int, seed: int, replacement: bool = True):
         self.weights, self.count, self.seed = weights, count, seed
+        self.replacement = replacement
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -66,7 +75,7 @@ class Draws(Sampler[tuple[int, int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
         generator = torch.Generator().manual_seed(self.seed * 10_007 + self.epoch)
-        drawn = torch.multinomial(self.weights, self.count, replacement=True, generator=generator)
+        drawn = torch.multinomial(self.weights, self.count, replacement=self.replacement, generator=generator)
         return ((self.epoch, draw, int(index)) for draw, index in enumerate(drawn))
 
 

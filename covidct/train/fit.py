@@ -24,16 +24,16 @@ from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from covidct.errors import ManifestError, RecipeError
 from covidct.manifest import Row
 from covidct.train.balance import to_weights
+from covidct.train.build import Network, build_network
 from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
 from covidct.train.data import ROOM, AugmentedSlices, Draws, Slices, read_slices
-from covidct.train.networks import EvidenceNet
 from covidct.train.pretrained import Pretrained, apply_pretrained
 from covidct.train.recipe import Phase, Recipe
 
@@ -53,7 +53,7 @@ class Fitting:
 
 def fit(
     recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
-) -> EvidenceNet:
+) -> Network:
     """Train by the recipe; returns the network of the best epoch, on the CPU and in eval mode.
 
     Writes `metrics.csv`, `curves.png`, `checkpoint.pt` and `best.safetensors` under `out` after
@@ -62,9 +62,11 @@ def fit(
     fills no batch or `out` holds a run of another recipe.
     """
     parts = {split: [row for row in rows if row.split == split] for split in ("train", "tune")}
-    room = round(recipe.size * ROOM)
-    train = read_slices(parts["train"], recipe.data, side=room, label="train slices")
-    tune = read_slices(parts["tune"], recipe.data, side=recipe.size, label="tune slices")
+    room = round(recipe.size * ROOM) if recipe.augment.moves else recipe.size
+    train, tune = (
+        read_slices(parts[split], recipe.data, side=side, label=f"{split} slices", resize=recipe.resize)
+        for split, side in (("train", room), ("tune", recipe.size))
+    )
     for split, slices in (("train", train), ("tune", tune)):
         if len(set(slices.labels.tolist())) < 2:
             raise ManifestError(
@@ -77,7 +79,7 @@ def fit(
         )
     out.mkdir(parents=True, exist_ok=True)
     run_phases(build_run(recipe, pretrained), Fitting(recipe, train, tune, out, workers))
-    best = EvidenceNet(recipe.size, dropout=recipe.dropout)
+    best = build_network(recipe)
     best.load_state_dict(load_file(out / BEST))
     return best.eval()
 
@@ -85,7 +87,7 @@ def fit(
 def build_run(recipe: Recipe, pretrained: Pretrained | None) -> Run:
     """A fresh network by the recipe's seed, on a GPU where there is one, with its running average."""
     torch.manual_seed(recipe.seed)
-    network = EvidenceNet(recipe.size, dropout=recipe.dropout)
+    network = build_network(recipe)
     if pretrained is not None:
         apply_pretrained(network, pretrained)
     network = network.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -97,8 +99,7 @@ def build_run(recipe: Recipe, pretrained: Pretrained | None) -> Run:
 def run_phases(run: Run, fitting: Fitting) -> None:
     """Go through the phases, from wherever a checkpoint left off."""
     recipe = fitting.recipe
-    weights = torch.from_numpy(to_weights(fitting.train.labels, fitting.train.sources))
-    draws = Draws(weights, count=recipe.epoch_slices or len(fitting.train), seed=recipe.seed)
+    draws = build_draws(recipe, fitting.train)
     views = AugmentedSlices(fitting.train, recipe.augment, size=recipe.size, seed=recipe.seed)
     loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True, num_workers=fitting.workers)
     saved = resume_run(run, recipe, fitting.out)
@@ -118,8 +119,19 @@ def run_phases(run: Run, fitting: Fitting) -> None:
         progress.phase, progress.done = progress.phase + 1, 0
 
 
+def build_draws(recipe: Recipe, slices: Slices) -> Draws:
+    """Which slices an epoch sees: sources and labels alike, or each slice once."""
+    count = recipe.epoch_slices or len(slices)
+    if recipe.balance:
+        return Draws(
+            torch.from_numpy(to_weights(slices.labels, slices.sources)), count=count, seed=recipe.seed
+        )
+    weights = torch.ones(len(slices), dtype=torch.float64)
+    return Draws(weights, count=min(count, len(slices)), seed=recipe.seed, replacement=False)
+
+
 def run_epoch(
-    run: Run, phase: Phase, fitting: Fitting, loader: Loader, optimiser: AdamW, schedule: OneCycleLR
+    run: Run, phase: Phase, fitting: Fitting, loader: Loader, optimiser: AdamW, schedule: LRScheduler
 ) -> dict[str, Any]:
     """Train one epoch and measure it on `tune`; returns its line of `metrics.csv`."""
     started = time.monotonic()
@@ -137,12 +149,14 @@ def run_epoch(
         losses.append(loss.item())
     logits = compute_logits(run.average.module, fitting.tune.pixels)
     aucs = compute_aucs(logits, fitting.tune)
+    right = (logits > 0) == (fitting.tune.labels == 1)
     return {
         "epoch": run.progress.epoch + 1,
         "phase": phase.name,
         "train_loss": round(float(np.mean(losses)), 5),
         "tune_loss": round(float(log_loss(fitting.tune.labels, 1 / (1 + np.exp(-logits.astype(float))))), 5),
         "tune_auc": round(float(np.mean(list(aucs.values()))), 5),
+        "tune_accuracy": round(float(right.mean()), 5),
         "rate": schedule.get_last_lr()[-1],
         "seconds": round(time.monotonic() - started, 1),
         **{f"tune_auc_{source}": round(auc, 5) for source, auc in aucs.items()},
@@ -180,17 +194,19 @@ def compute_aucs(logits: NDArray[np.float32], slices: Slices) -> dict[str, float
 
 
 def build_optimiser(
-    network: EvidenceNet, phase: Phase, recipe: Recipe, *, steps: int
-) -> tuple[AdamW, OneCycleLR]:
-    """AdamW over three depths and the head, lowest rate first, under one cycle; frozen: the head alone."""
+    network: Network, phase: Phase, recipe: Recipe, *, steps: int
+) -> tuple[AdamW, LRScheduler]:
+    """AdamW over the network's depths, lowest rate first, under the phase's schedule; frozen: the head alone.
+
+    Without weight decay AdamW is Adam (Loshchilov & Hutter 2019).
+    """
     network.features.requires_grad_(not phase.freeze)
-    blocks = list(network.features)
-    depths = [] if phase.freeze else [blocks[:7], blocks[7:14], blocks[14:]]
-    groups = [[parameter for block in depth for parameter in block.parameters()] for depth in depths]
-    groups.append([*network.evidence.parameters(), network.bias])
+    groups = network.depths()[-1:] if phase.freeze else network.depths()
     rates = [phase.rate * phase.depth_factor**distance for distance in reversed(range(len(groups)))]
-    options = [{"params": group, "lr": rate} for group, rate in zip(groups, rates, strict=True)]
+    options = [{"params": list(group), "lr": rate} for group, rate in zip(groups, rates, strict=True)]
     optimiser = AdamW(options, weight_decay=recipe.weight_decay)
+    if phase.schedule == "constant":
+        return optimiser, LambdaLR(optimiser, lambda step: 1.0)
     return optimiser, OneCycleLR(optimiser, max_lr=rates, total_steps=phase.epochs * steps + 1)
 
 
@@ -201,7 +217,8 @@ def _with_progress(
     total = sum(phase.epochs for phase in recipe.phases)
     last = ""
     if progress.history:
-        last = f"tune AUC {progress.history[-1]['tune_auc']:.3f} best {progress.best_auc:.3f}"
+        score = progress.history[-1][f"tune_{recipe.choose}"]
+        last = f"tune {recipe.choose} {score:.3f} best {progress.best_score:.3f}"
 
     def show(_: object) -> str | None:
         return f"loss {np.mean(losses[-50:]):.3f} {last}" if losses else None

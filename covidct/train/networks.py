@@ -9,6 +9,8 @@ class activation mapping as the decision itself, after Zhou et al. (CVPR 2016).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -114,6 +116,13 @@ class EvidenceNet(nn.Module):
         self.evidence = nn.Conv2d(FEATURES, 1, 1, bias=False)
         self.bias = nn.Parameter(torch.zeros(1))
         nn.init.normal_(self.evidence.weight, std=0.01)
+
+    def depths(self) -> Sequence[Sequence[nn.Parameter]]:
+        """Parameters from the input to the output: three depths of the backbone, then the head."""
+        blocks = list(self.features)
+        parts = (blocks[:7], blocks[7:14], blocks[14:])
+        backbone = [[parameter for block in part for parameter in block.parameters()] for part in parts]
+        return [*backbone, [*self.evidence.parameters(), self.bias]]
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
         """(N, H, W) uint8, display -> logit (N,) float32, map (N, h, w) float32."""

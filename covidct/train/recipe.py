@@ -35,13 +35,18 @@ class Augmentation:
     marks: float = 0.25  # share with letters, arrows or rulers painted in
     boxes: float = 0.3  # share with a strip or box blanked out
 
+    @property
+    def moves(self) -> bool:
+        """Whether slices are turned, mirrored, scaled, stretched or shifted."""
+        return bool(self.rotation or self.flip or self.aspect or self.shift) or self.scale != (1, 1)
+
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of training under one one-cycle schedule.
+    """One stretch of training under one schedule, "one_cycle" or "constant".
 
     `rate` is the highest learning rate of the head; each earlier third of the backbone learns
-    at `depth_factor` times the rate of the one after it.
+    at `depth_factor` times the rate of the one after it. With the schedule "constant" it stays the rate.
     """
 
     name: str
@@ -49,11 +54,17 @@ class Phase:
     rate: float
     freeze: bool = False
     depth_factor: float = 0.3
+    schedule: str = "one_cycle"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides a training run, apart from the data and the machine."""
+    """All that decides a training run, apart from the data and the machine.
+
+    `balance` draws sources and labels alike, with replacement; without it each slice comes once an epoch.
+    `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy". `resize` is how training
+    slices are brought to size, as the network's own graph does it: "antialias" or "nearest".
+    """
 
     name: str
     network: str
@@ -69,12 +80,21 @@ class Recipe:
     average: float = 0.99  # decay of the averaged weights, a step
     patience: int = 8
     precision: str = "float32"
+    balance: bool = True
+    choose: str = "auc"
+    resize: str = "antialias"
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
 
 
-NETWORKS = ("mobilenet_v2",)
-PRECISIONS = ("float32", "bfloat16")
+# The words that a key may have.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "network": ("mobilenet_v2", "six_layers"),
+    "precision": ("float32", "bfloat16"),
+    "choose": ("auc", "accuracy"),
+    "resize": ("antialias", "nearest"),
+    "schedule": ("one_cycle", "constant"),
+}
 SHARES = ("flip", "field_of_view", "resolution", "noise", "jpeg", "marks", "boxes", "tune", "calibrate")
 LARGE = 1e9
 # Lowest and highest value of a key, in whatever table it stands.
@@ -131,6 +151,8 @@ def _build(kind: type[T], table: object, where: str) -> T:
     for key, value in table.items():
         if not _fits(value, types[key]):
             raise RecipeError(f"{where}: {key} = {value!r} must be {_name(types[key])}")
+        if key in WORDS and value not in WORDS[key]:
+            raise RecipeError(f"{where}: {key} {value!r} is none of {', '.join(WORDS[key])}")
         if key in RANGES and not RANGES[key][0] <= value <= RANGES[key][1]:
             raise RecipeError(f"{where}: {key} = {value!r} must lie in {'{:g} to {:g}'.format(*RANGES[key])}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
@@ -159,11 +181,13 @@ def _check(recipe: Recipe, where: str) -> None:
     """What no key can tell by itself. Raises RecipeError."""
     data, (small, large) = recipe.data, recipe.augment.scale
     problems = {
-        f"network {recipe.network!r} is none of {', '.join(NETWORKS)}": recipe.network not in NETWORKS,
-        f"precision {recipe.precision!r} is none of {', '.join(PRECISIONS)}": (
-            recipe.precision not in PRECISIONS
-        ),
         f"size {recipe.size} must be a multiple of 32": recipe.size % 32 != 0,
+        "network six_layers has no pretrained weights: set pretrained = false": (
+            recipe.network == "six_layers" and recipe.pretrained
+        ),
+        "size must be 64 or more for six_layers, which halves it six times": (
+            recipe.network == "six_layers" and recipe.size < 64
+        ),
         "[augment] scale must be two numbers above 0, the smaller first": not 0 < small <= large,
         "[data] tune and calibrate must leave something to train on": data.tune + data.calibrate >= 1,
         "[data] positive and negative must each name a label, and share none": (

@@ -1,0 +1,18 @@
+"""The network that a recipe names."""
+
+from __future__ import annotations
+
+from covidct.train.networks import EvidenceNet
+from covidct.train.recipe import Recipe
+from covidct.train.six_layers import SixLayerNet
+
+Network = EvidenceNet | SixLayerNet
+
+
+def build_network(recipe: Recipe) -> Network:
+    """A network with fresh weights, drawn from torch's global generator."""
+    match recipe.network:
+        case "six_layers":
+            return SixLayerNet(recipe.size, dropout=recipe.dropout)
+        case _:
+            return EvidenceNet(recipe.size, dropout=recipe.dropout)
