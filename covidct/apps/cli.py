@@ -278,6 +278,9 @@ def split(
     "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
 )
 @click.option(
+    "--find-rate", is_flag=True, help="Only search the learning rate of each phase; writes DIR/rates*.png."
+)
+@click.option(
     "--accept",
     default="",
     metavar="REASON",
@@ -291,6 +294,7 @@ def train(
     number: str,
     notes: Path | None,
     workers: int,
+    find_rate: bool,
     accept: str,
 ) -> None:
     """Train a model by a RECIPE; makes DIR/bundle.
@@ -301,7 +305,7 @@ def train(
         from covidct.folders import read_data
         from covidct.train.pretrained import load_pretrained
         from covidct.train.recipe import read_recipe
-        from covidct.train.run import Job, train
+        from covidct.train.run import Job, search_rates, train
 
         plan = read_recipe(recipe)
         job = Job(
@@ -314,6 +318,10 @@ def train(
             workers=workers,
             accept=accept.strip(),
         )
+        if find_rate:
+            for line in search_rates(job):
+                click.echo(line)
+            return
         click.echo(train(job))
         click.echo(DISCLAIMER, err=True)
 

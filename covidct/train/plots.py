@@ -134,6 +134,17 @@ def plot_history(rows: Sequence[Row], path: Path) -> None:
     save_figure(figure, path)
 
 
+def plot_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float, path: Path) -> None:
+    """The smoothed loss over the learning rate, logarithmic, with the suggested rate marked."""
+    figure = new_figure(7.4, 4.2)
+    axes = add_panel(figure, f"Learning-rate search: {suggestion:.1e} suggested", "smoothed training loss")
+    axes.plot(rates, losses, color=PALETTE[0], linewidth=1.9)
+    axes.plot(suggestion, np.interp(suggestion, rates, losses), "o", color=INK, markersize=7)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate of the head")
+    save_figure(figure, path)
+
+
 def _text(evaluation: Evaluation, name: str) -> str:
     return evaluation.metrics[name].to_text()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,7 @@ from covidct.train.export import check_float, check_int8, export_float, export_i
 from covidct.train.fit import fit
 from covidct.train.measure import evaluate_rows
 from covidct.train.pretrained import Pretrained
+from covidct.train.rates import find_rate
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Recipe
 from covidct.train.score import score_logits
@@ -82,6 +83,18 @@ def train(job: Job) -> Path:
     audited = audit_rows(job, rows)
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     return build_bundle(job, rows, network, audited=audited)
+
+
+def search_rates(job: Job) -> Iterator[str]:
+    """Search the learning rate of every phase; gives a line on each. Writes `rates-N.csv` and `.png`."""
+    rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    for number, phase in enumerate(job.recipe.phases):
+        found = find_rate(job.recipe, rows, out=job.out, pretrained=job.pretrained, phase=number)
+        yield (
+            f"phase {number + 1}, {phase.name}: {found.suggestion:.1e} suggested, {phase.rate:.1e} in the "
+            "recipe; "
+            f"see {job.out / f'rates-{number + 1}.png'}"
+        )
 
 
 def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
