@@ -183,4 +183,4 @@ def test_the_development_data(shared_data: Path, tmp_path: Path) -> None:
     auc = metadata["figures"][0]
     assert auc["low"] > 0.75
     misnamed = [finding for finding in metadata["findings"] if "JPEG" in finding["text"]]
-    assert len(misnamed[0]["files"]) == 34
+    assert len(misnamed[0]["files"]) == 32

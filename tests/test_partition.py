@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_rows_without_a_split_among_others_are_warned_of() -> None:
         ("series", {"series_uid": "1.2.3"}),
     ],
 )
-def test_what_is_one_must_not_be_divided(word: str, fields: dict[str, str]) -> None:
+def test_what_is_one_must_not_be_divided(word: str, fields: dict[str, Any]) -> None:
     torn = [make_sample(f"x-{split}.png", split=split, **fields) for split in ("train", "test")]
     found = check([*by_patient(), *torn])
     assert found.level is Level.FAIL

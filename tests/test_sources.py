@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from audits import FACTS, make_cohort, make_dataset, make_sample, texts
@@ -9,7 +11,7 @@ from covidct.audit.sources import check_sources
 from covidct.audit.verdict import Level
 
 
-def cohort(counts: dict[str, tuple[int, int]], **row: str) -> list[Sample]:
+def cohort(counts: dict[str, tuple[int, int]], **row: Any) -> list[Sample]:
     """Patients with one slice: source -> (COVID-19, others)."""
     return [
         make_sample(f"{source}-{label}-{at}.png", label, source=source, patient_id=f"{label}{at}", **row)

@@ -6,6 +6,7 @@ copy keeps its detail, between 0.7 and 2 pixels of a thumbnail; brightness, cont
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import cv2
@@ -28,6 +29,8 @@ OVERLAP = 1500
 # No copy is enlarged or squeezed by more.
 LARGEST_CHANGE = 1.6
 FINE, COARSE = 0.7, 2.0
+# Variances in square pixels: of an interpolated pixel, of interpolation alone; as good as none.
+PIXEL, INTERPOLATED, LEAST_BLUR = 0.25, 0.1, 0.01
 # Contrast is evened out over this many pixels, down to so many grey levels.
 EVEN, FLAT = 4.0, 4.0
 # Arrows and letters drawn into a copy cover less than this share.
@@ -50,7 +53,7 @@ def correlate(moving: Pixels, fixed: Pixels, start: Matrix) -> float:
     moved, inside = _warp(moving, matrix)
     if inside.sum() < OVERLAP:
         return 0.0
-    first, second = _detail(moved), _detail(fixed)
+    first, second = _detail(moved.astype(np.float32)), _detail(_soften(fixed, matrix))
     if min(_structure(first, inside), _structure(second, inside)) < STRUCTURE:
         return 0.0
     return _correlation(first, second, _trim(first, second, inside))
@@ -87,9 +90,14 @@ def _ellipse() -> Mask:
     return np.asarray(x * x + y * y < 1)
 
 
-def _detail(picture: Pixels) -> Detail:
+def _soften(fixed: Pixels, matrix: Matrix) -> Detail:
+    """Blur as much as the other was blurred, when a pixel was enlarged by the map and interpolated."""
+    enlarged = 1 / abs(float(np.linalg.det(matrix[:, :2])))
+    return _blur(fixed.astype(np.float32), math.sqrt(max(PIXEL * (enlarged - 1) + INTERPOLATED, LEAST_BLUR)))
+
+
+def _detail(grey: Detail) -> Detail:
     """The band-passed picture over its local contrast: about 1 in size, less where it is flat."""
-    grey = picture.astype(np.float32)
     band = _blur(grey, FINE) - _blur(grey, COARSE)
     return np.asarray(band / np.sqrt(_blur(band * band, EVEN) + FLAT * FLAT), np.float32)
 

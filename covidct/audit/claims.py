@@ -106,7 +106,7 @@ def _figures(part: _Part) -> tuple[Figure, ...]:
 def _planned_rate(n: int) -> Estimate:
     if not n:
         return Estimate(None, None, None, 0, "undefined: no patients")
-    return Estimate(PLANNED, *(min(max(x, 0.0), 1.0) for x in exact_interval(round(PLANNED * n), n)), n)
+    return Estimate(PLANNED, *exact_interval(round(PLANNED * n), n), n)
 
 
 def planned_auc(auc: float, positives: int, others: int) -> Estimate:

@@ -18,6 +18,8 @@ from covidct.resampling import Floats
 PERSONAL = ("PatientAge", "PatientSex", "StudyInstanceUID", "SeriesInstanceUID")
 NUMBERS = ("KVP", "SliceThickness", "PixelSpacing", "BitsStored")
 WORDS = tuple(tag for tag in TAGS if tag not in (*PERSONAL, *NUMBERS))
+# A file is as long as its picture is detailed, lesions included: the one family that may hold medicine.
+BYTES = "bytes per pixel"
 FREQUENT = 10
 MISSING = -1.0
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
@@ -37,15 +39,13 @@ def encode_facts(facts: Sequence[Facts]) -> dict[str, Floats]:
             _column(facts, lambda one: one.height),
             _column(facts, lambda one: one.width / max(one.height, 1)),
         ),
-        "bytes per pixel and JPEG quality": _join(
-            _column(facts, lambda one: one.n_bytes / max(one.width * one.height, 1)),
-            _column(facts, lambda one: MISSING if one.jpeg_quality is None else one.jpeg_quality),
-        ),
+        "JPEG quality": _column(facts, lambda one: MISSING if one.jpeg_quality is None else one.jpeg_quality),
         "EXIF": _column(facts, lambda one: one.exif_tags),
         "DICOM tags": _join(
             *(_column(facts, _number_of(tag)) for tag in NUMBERS),
             *(_one_hot([one.tags.get(tag, "") for one in facts]) for tag in WORDS),
         ),
+        BYTES: _column(facts, lambda one: one.n_bytes / max(one.width * one.height, 1)),
     }
 
 

@@ -59,7 +59,7 @@ def _concerned(samples: Sequence[Sample], links: Sequence[Link]) -> Bools:
 
 
 def _names(samples: Sequence[Sample], flags: Bools) -> tuple[str, ...]:
-    return tuple(samples[index].name for index in np.flatnonzero(flags))
+    return tuple(samples[index].name for index in np.flatnonzero(flags).tolist())
 
 
 def _example(samples: Sequence[Sample], links: Sequence[Link]) -> str:

@@ -28,7 +28,8 @@ FEW = 64
 # A covariance of 256 numbers is known well enough from so many slices.
 FITTED = 20_000
 ANGLES = (-15, -10, -5, 0, 5, 10, 15)
-CROP, PLACES = 0.8, (-0.1, -0.05, 0.0, 0.05, 0.1)
+# Places 2.4 pixels apart in each direction: at twice that, one crop in four escapes among much alike slices.
+CROP, PLACES = 0.8, tuple(float(shift) for shift in np.linspace(-0.1, 0.1, 9))
 # In grey levels: what is flatter than this is noise, and must not be blown up to a picture.
 FLATNESS = 1.0
 # Directions in which slices hardly differ tell nothing; of chest CT, the first 48 have 0.1 to 8.
@@ -38,9 +39,9 @@ SHARED = 1.0
 
 
 def make_views() -> NDArray[np.float32]:
-    """The views, (66, 2, 3): affine matrices from a pixel of the view to the pixel of the slice it shows.
+    """The views, (178, 2, 3): affine matrices from a pixel of the view to the pixel of the slice it shows.
 
-    With and without a mirror: turns by up to 15 degrees in steps of 5, crops to 80 % at 25 places, to 90 %
+    With and without a mirror: turns by up to 15 degrees in steps of 5, crops to 80 % at 81 places, to 90 %
     in the middle. What lies between is for `alignment` to find.
     """
     turns = [(angle, 1.0, 0.0, 0.0) for angle in ANGLES]
@@ -63,7 +64,7 @@ def describe(thumbnail: Pixels) -> Vectors:
     small = cv2.resize(thumbnail, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
     taper = _taper()
     small -= (small * taper).sum() / taper.sum()
-    return (small / (small.std() + FLATNESS) * taper).ravel()
+    return np.asarray(small / (small.std() + FLATNESS) * taper, np.float32).ravel()
 
 
 @cache

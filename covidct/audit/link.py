@@ -63,8 +63,9 @@ def to_links(samples: Sequence[Sample], matches: Sequence[Match]) -> tuple[Link,
     alone = {id(members): members for members in groups}
     links = [link for members in alone.values() for link in _inside(samples, members)]
     for match in matches:
-        if match.likeness is not Likeness.EXACT:
-            links += _between(samples, groups[match.first], groups[match.second], match)
+        first, second = groups[match.first], groups[match.second]
+        if first is not second:
+            links += _between(samples, first, second, match)
     return tuple(links)
 
 

@@ -17,9 +17,7 @@ from covidct.files import natural_key
 from covidct.lock import Lock, is_unchanged, read_lock
 from covidct.manifest import SPLITS
 
-ADVICE = (
-    "Split by patient with `covidct split` before any copies are made; keep a picture and its copies in one split."
-)
+ADVICE = "Split by patient with `covidct split` before copies are made; keep a picture and its copies together."
 _NUMBER = re.compile(r"^(.*?)([0-9]+)([^0-9]*)$")
 
 
@@ -84,7 +82,11 @@ def _missing_splits(samples: Sequence[Sample]) -> Iterator[Finding]:
             Level.PASS, "No row has a split: training will assign them, `covidct split` fixes them for good."
         )
     elif without:
-        yield Finding(Level.WARN, f"{count(len(without), 'row has', 'rows have')} no split while others do.", tuple(without))
+        yield Finding(
+            Level.WARN,
+            f"{count(len(without), 'row has', 'rows have')} no split while others do.",
+            tuple(without),
+        )
 
 
 def _divided(samples: Sequence[Sample], word: str, key: Callable[[Sample], str]) -> Iterator[Finding]:
@@ -117,9 +119,8 @@ def _copies(samples: Sequence[Sample]) -> Iterator[Finding]:
         files = tuple(one.name for family in torn for one in family)
         yield Finding(
             Level.FAIL,
-            f"Augmented copies of {count(len(torn), 'picture')} are in another split than the picture or its other "
-            "copies: "
-            "split first, augment the training part only.",
+            f"Augmented copies of {count(len(torn), 'picture')} are in another split than the picture or its "
+            "other copies: split first, augment the training part only.",
             files,
         )
 
@@ -139,8 +140,8 @@ def _consecutive(samples: Sequence[Sample]) -> Iterator[Finding]:
         names = dict.fromkeys(one.name for pair in pairs for one in pair)
         yield Finding(
             Level.WARN,
-            f"{count(len(pairs), 'time')}, neighbours in number without patient ids are in different splits, as "
-            f"{pairs[0][0].name} and {pairs[0][1].name}: they may be one patient.",
+            f"{count(len(pairs), 'time')}, neighbours in number without patient ids are in different splits, "
+            f"as {pairs[0][0].name} and {pairs[0][1].name}: they may be one patient.",
             tuple(names),
         )
 

@@ -23,8 +23,10 @@ Matrix = NDArray[np.floating]
 
 FOLDS = 5
 # With few slices more trees change nothing but the time, and probes run before every training.
-TREES, FEW_TREES, FEW = 100, 60, 200
+TREES, FEW_TREES, FEW = 100, 50, 200
 LEAF = 3
+# Up to so many slices a suspicion is looked at again, with other folds.
+ENOUGH, REPEATS = 500, 3
 # More slices make the answer no different: 100,000 would take half an hour.
 CAP = 4000
 WARN_AUC, FAIL_AUC = 0.60, 0.75
@@ -59,7 +61,7 @@ class Probe:
 
 
 def run_probe(
-    matrix: NDArray[np.floating],
+    matrix: Matrix,
     labels: ArrayLike,
     groups: Sequence[str],
     *,
@@ -70,18 +72,40 @@ def run_probe(
 
     `matrix` is (n, k) float without NaN, `labels` (n,) int, 1 is COVID-19; `groups` (n,) the slices'
     patients; `name` is the curve's. Of more than 4,000 slices as many are drawn by `seed`, half of each
-    class where there are enough, which leaves the AUC as it is. The same arguments give the same answer.
+    class where there are enough, which leaves the AUC as it is. Where few slices raise suspicion, they are
+    divided into folds anew, twice, and the mildest answer stands: chance alone, with five folds of a hundred
+    patients, gives an AUC of 0.63 too often. The same arguments give the same answer.
 
+    Source: Breiman 2001. Raises ValueError for lengths that differ.
     """
     y, names = np.asarray(labels).astype(np.int64), np.asarray(groups, dtype=str)
-    patients = _count(y, names)
-    values = np.full(y.size, np.nan)
-    if min(patients) < 2:
-        return Probe(Estimate(None, None, None, y.size, _why_not(patients)), None, values, patients)
+    if not len(matrix) == y.size == names.size:
+        raise ValueError(f"matrix, labels and groups have lengths {len(matrix)}, {y.size} and {names.size}")
     drawn = _draw(y, seed)
-    values[drawn] = _predict(np.asarray(matrix)[drawn], y[drawn], names[drawn], seed)
-    auc = measure_part(values, y, names, np.ones(y.size, bool))
-    return Probe(auc, _curve(name, y[drawn], values[drawn]), values, _count(y[drawn], names[drawn]))
+    patients = _count(y[drawn], names[drawn])
+    if min(patients) < 2:
+        nothing = np.full(y.size, np.nan)
+        return Probe(Estimate(None, None, None, y.size, _why_not(patients)), None, nothing, patients)
+    probe = _probe(np.asarray(matrix), y, names, drawn, seed, name)
+    if probe.level is Level.PASS or is_plain(probe) or drawn.size > ENOUGH:
+        return probe
+    again = [_probe(np.asarray(matrix), y, names, drawn, seed + more, name) for more in range(1, REPEATS)]
+    return min((probe, *again), key=lambda one: (one.level.rank, one.auc.value or 0.0))
+
+
+def _probe(
+    matrix: Matrix,
+    y: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    drawn: NDArray[np.intp],
+    seed: int,
+    name: str,
+) -> Probe:
+    """Run the probe once, on the slices that were drawn."""
+    values = np.full(y.size, np.nan)
+    values[drawn] = _predict(matrix[drawn], y[drawn], groups[drawn], seed)
+    auc = measure_part(values, y, groups, np.ones(y.size, bool))
+    return Probe(auc, _curve(name, y[drawn], values[drawn]), values, _count(y[drawn], groups[drawn]))
 
 
 def measure_part(probabilities: Floats, labels: ArrayLike, groups: ArrayLike, part: Bools) -> Estimate:
@@ -112,7 +136,7 @@ def is_beyond_chance(auc: Estimate, patients: tuple[int, int]) -> bool:
     if auc.value is None:
         return False
     if auc.low is None:
-        return auc.value == 1.0 and comb(sum(patients), min(patients)) * TAIL >= 1
+        return auc.value > 1 - 1e-9 and comb(sum(patients), min(patients)) * TAIL >= 1
     return auc.low > 0.5
 
 
@@ -132,6 +156,11 @@ def pick_sources(sources: Sequence[str], labels: Sequence[int]) -> dict[str, Boo
     found = np.unique(names)
     parts = {str(name): names == name for name in found if found.size > 1}
     return {name: part for name, part in parts.items() if np.unique(y[part]).size == 2}
+
+
+def is_plain(probe: Probe) -> bool:
+    """Whether all of the interval is bad, so that nobody has to look twice."""
+    return probe.level is Level.FAIL and (probe.auc.low is None or probe.auc.low > FAIL_AUC)
 
 
 def _count(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> tuple[int, int]:

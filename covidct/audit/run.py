@@ -32,8 +32,8 @@ def audit(
 ) -> Audit:
     """Ask whether a data set is fit to learn from.
 
-    `plan` names sources and labels; `only` some of `CHECKS`, all by default; `measure_model` gives the AUC of a
-    model on the same slices, to stand beside the shortcut floor. Raises ManifestError where no row has a
+    `plan` names sources and labels; `only` some of `CHECKS`, all by default; `measure_model` gives the AUC
+    of a model on the same slices, to stand beside the shortcut floor. Raises ManifestError where no row has a
     declared label.
     """
     chosen = tuple(only) or CHECKS

@@ -18,9 +18,9 @@ from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise
 from covidct.metrics import Estimate
 
 SHORTCUTS = {
-    BORDER: "The outermost 4 pixels",
+    BORDER: "The border, 4 pixels wide",
     BLACKED_OUT: "The slice with its lungs blacked out",
-    MARKS: "Letters, arrows and colour outside the lungs",
+    MARKS: "Burned-in marks and colour outside the lungs",
 }
 GLANCES = {THUMBNAIL: "An 8 x 8 thumbnail", HISTOGRAM: "The histogram of grey levels"}
 ADVICE = (

@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from covidct.metrics import Evaluation
 from covidct.train import plots
+from covidct.train.mistakes import Mistake, Picture, find_mistakes, plot_mistakes
 from covidct.train.scored import Decisions, Scored, Section, to_sections
 
 SCHEMA = 1
@@ -46,11 +47,16 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was measured: `overall`, and each of the `sources` by name."""
+    """Everything that was measured: `overall`, and each of the `sources` by name; and the worst `mistakes`.
+
+    `pictures` are those of the mistakes, one each, None where there is none any more; or empty.
+    """
 
     protocol: Protocol
     overall: Section
     sources: tuple[Section, ...]
+    mistakes: tuple[Mistake, ...] = ()
+    pictures: tuple[Picture | None, ...] = field(default=(), compare=False, repr=False)
 
 
 def to_report(rows: Sequence[Scored], protocol: Protocol) -> Report:
@@ -58,12 +64,13 @@ def to_report(rows: Sequence[Scored], protocol: Protocol) -> Report:
     overall, *sources = to_sections(
         rows, threshold=protocol.threshold, seed=protocol.seed, resamples=protocol.resamples
     )
-    return Report(protocol, overall, tuple(sources))
+    return Report(protocol, overall, tuple(sources), find_mistakes(rows, threshold=protocol.threshold))
 
 
 def write_report(report: Report, out: Path) -> None:
     """Write evaluation.json, scores.csv and four plots into the folder `out`, replacing older ones.
 
+    Where the report has pictures, mistakes.png too; it shows slices, and is to be kept as they are.
     All are made beside their places first and renamed when the last one is done, evaluation.json last: a run
     that breaks off leaves what was there.
     """
@@ -86,6 +93,7 @@ def to_json(report: Report) -> dict[str, object]:
         "protocol": protocol,
         "overall": _section(report.overall),
         "sources": [_section(section) for section in report.sources],
+        "mistakes": [_mistake(mistake) for mistake in report.mistakes],
     }
 
 
@@ -97,6 +105,18 @@ def _section(section: Section) -> dict[str, object]:
         "slices_without_patient": section.unidentified,
         "decisions": _decisions(section.decisions) if section.decisions else None,
         "notes": list(section.notes),
+    }
+
+
+def _mistake(mistake: Mistake) -> dict[str, object]:
+    row = mistake.row
+    return {
+        "path": row.path,
+        "source": row.source,
+        "label": row.label,
+        "probability": row.probability,
+        "loss": mistake.loss,
+        "wrong": mistake.wrong,
     }
 
 
@@ -127,6 +147,9 @@ def _write_plots(report: Report, folder: Path) -> None:
     plots.plot_calibration(overall, folder / "calibration.png")
     plots.plot_confusion(overall, folder / "confusion.png", threshold=point.threshold)
     plots.plot_scores(report.sources, folder / "scores.png", threshold=point.threshold, band=point.band)
+    if report.pictures:
+        place, n = folder / "mistakes.png", overall.evaluation.n
+        plot_mistakes(report.mistakes, report.pictures, place, n=n, threshold=point.threshold)
 
 
 def _write_scores(rows: Sequence[Scored], path: Path) -> None:

@@ -1,16 +1,20 @@
-"""Measuring a finished bundle on labelled rows: answers -> report."""
+"""Measuring a finished bundle on labelled rows: answers -> report, and a second look at the worst of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from covidct.errors import ManifestError
+from covidct.errors import ManifestError, ReadError
+from covidct.images import read_slice
 from covidct.manifest import Row
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
 from covidct.train.evaluate import Protocol, Report, to_report
+from covidct.train.mistakes import Mistake, Picture, to_picture
 from covidct.train.score import answer_rows
 
 
@@ -35,4 +39,22 @@ def evaluate_rows(
         threshold=point.threshold,
         band=point.band,
     )
-    return to_report(answers.scored, protocol)
+    report = to_report(answers.scored, protocol)
+    return replace(report, pictures=look_again(classifier, report.mistakes))
+
+
+def look_again(classifier: Classifier, mistakes: Iterable[Mistake]) -> tuple[Picture | None, ...]:
+    """The picture of each mistake, None where its file cannot be read any more.
+
+    Read and answered once more: to keep the pixels of all slices until the worst are known takes too much.
+    """
+    return tuple(_look(classifier, Path(mistake.row.path)) for mistake in mistakes)
+
+
+def _look(classifier: Classifier, path: Path) -> Picture | None:
+    try:
+        item = read_slice(path)
+    except ReadError:
+        return None
+    evidence = classifier.predict(item).evidence
+    return None if evidence is None else to_picture(item.pixels, evidence)

@@ -59,9 +59,7 @@ def find_rate(
     side = round(recipe.size * ROOM) if recipe.augment.moves else recipe.size
     slices = read_slices(train, recipe.data, side=side, label="train slices", resize=recipe.resize)
     if len(set(slices.labels.tolist())) < 2:
-        raise ManifestError(
-            f"split train: {len(slices)} slices and not of both labels; give it slices of each"
-        )
+        raise ManifestError(f"split train: {len(slices)} slices, not of both labels; give it slices of each")
     if len(slices) < recipe.batch:
         raise RecipeError(
             f"recipe {recipe.name}: {len(slices)} slices fill no batch of {recipe.batch}; lower batch"
@@ -101,7 +99,9 @@ def _search(
     network.train()
     if chosen.freeze:
         network.features.eval()
-    rates, losses, mean = [], [], 0.0
+    rates: list[float] = []
+    losses: list[float] = []
+    mean = 0.0
     label = f"rates, {chosen.name}".ljust(24)
     with click.progressbar(range(STEPS), label=label, file=sys.stderr) as steps:
         for step in steps:
