@@ -53,7 +53,7 @@ def read_slices(
 def to_square(pixels: Pixels, side: int, *, resize: str = "antialias") -> Pixels:
     """Stretch (H, W) uint8 to (side, side), as the exported graph does: with antialiasing, or "nearest"."""
     if resize == "nearest":
-        rows, columns = ((np.arange(side) * length / side).astype(np.intp) for length in pixels.shape)
+        rows, columns = (np.arange(side) * length // side for length in pixels.shape)
         return np.asarray(pixels[rows[:, None], columns])
     image = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 FILTERS = (16, 32, 64, 128, 256, 512)
 HIDDEN = 128
@@ -24,9 +24,11 @@ class Repeat(nn.Module):
 
     def forward(self, slices: Tensor) -> Tensor:
         """(N, H, W) uint8, display -> (N, 3, size, size) float32 in [0, 255], by the nearest neighbour."""
-        x = slices.unsqueeze(1).float()
-        x = functional.interpolate(x, size=(self.size, self.size), mode="nearest")
-        return x.expand(-1, 3, -1, -1)
+        # By whole numbers: torch and ONNX Runtime round the places of `interpolate` differently.
+        places = torch.arange(self.size, device=slices.device)
+        rows, columns = (places * length // self.size for length in slices.shape[1:])
+        x = slices.index_select(1, rows).index_select(2, columns)
+        return x.unsqueeze(1).float().expand(-1, 3, -1, -1)
 
 
 class SixLayerNet(nn.Module):
