@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from covidct.files import natural_key
 from covidct.manifest import Row
@@ -21,15 +22,17 @@ def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:
 
     That is the patient where there is an id. Where there is none, `block` neighbours in number
     within one source and label stand in for one: sets without ids are mostly numbered patient by patient.
+    Augmented copies stay with the picture they were made from, and count as one with it.
     """
-    order: dict[tuple[str, str], list[int]] = defaultdict(list)
+    families: dict[tuple[str, str], dict[Path, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, row in enumerate(rows):
         if not row.patient_id:
-            order[row.source, row.label].append(index)
+            families[row.source, row.label][row.parent or row.path].append(index)
     groups = [f"{row.source}/{row.patient_id}" for row in rows]
-    for (source, label), indices in order.items():
-        for place, index in enumerate(sorted(indices, key=lambda index: _order(rows[index]))):
-            groups[index] = f"{source}/{label}/neighbours-{place // block:04d}"
+    for (source, label), members in families.items():
+        for place, path in enumerate(sorted(members, key=_order)):
+            for index in members[path]:
+                groups[index] = f"{source}/{label}/neighbours-{place // block:04d}"
     return tuple(groups)
 
 
@@ -136,9 +139,9 @@ def _draw(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
-def _order(row: Row) -> tuple[object, ...]:
+def _order(path: Path) -> tuple[object, ...]:
     """Slice 2 before slice 10; the name itself tells apart what is the same number (02 and 2)."""
-    return natural_key(str(row.path)), str(row.path)
+    return natural_key(str(path)), str(path)
 
 
 def count_splits(rows: Iterable[Row], plan: DataPlan) -> dict[str, dict[str, tuple[int, int]]]:

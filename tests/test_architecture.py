@@ -22,12 +22,21 @@ HOMES = {
     "onnxruntime": {"session.py", "train/export.py"},
     "pydicom": {"dicom.py", "dicom_header.py", "dicom_sr.py", "audit/facts.py", "apps/node.py"},
     "gdcm": {"dicom.py", "codestream.py"},
-    "PIL": {"raster.py", "explain.py", "dicom.py", "train/augment.py", "train/data.py", "audit/"},
+    "PIL": {
+        "raster.py",
+        "explain.py",
+        "dicom.py",
+        "train/augment.py",
+        "train/data.py",
+        "train/offline.py",
+        "audit/",
+    },
     "sklearn": {"metrics.py", "train/", "audit/"},
     "scipy": {"metrics.py", "train/", "audit/"},
     "cv2": {"audit/"},
+    "threadpoolctl": {"audit/similar.py"},
     "jinja2": {"audit/page.py"},
-    "matplotlib": {"train/plots.py", "train/panels.py", "audit/charts.py"},
+    "matplotlib": {"train/plots.py", "train/panels.py", "train/mistakes.py", "audit/charts.py"},
     "click": {"apps/", "train/", "audit/"},
 }
 LIGHT = {"numpy", "covidct"}

@@ -30,7 +30,7 @@ from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 HU = phantom_hu()
 SHOWN = to_display(HU)
-COMMANDS = ["predict", "info", "audit", "split", "train", "evaluate"]
+COMMANDS = ["predict", "info", "audit", "split", "augment", "train", "evaluate"]
 RUN = "from covidct.apps.cli import main; main(prog_name='covidct')"
 HEAVY = ("onnxruntime", "torch", "onnx", "PIL", "pydicom", "gdcm", "sklearn", "scipy", "matplotlib")
 
@@ -198,6 +198,7 @@ def test_refused_is_no_failure(tiny_bundle: Path, tmp_path: Path) -> None:
         ["train"],
         ["audit"],
         ["split"],
+        ["augment"],
     ],
 )
 def test_wrong_usage(arguments: list[str]) -> None:

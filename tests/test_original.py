@@ -73,7 +73,7 @@ def test_2_a_picture_that_never_reaches_the_network_is_seen(folder: Path) -> Non
     def forget(path: Path) -> Pixels:
         array = np.zeros((1, 128, 128), np.uint8)
         read_slice(path)  # and never copied into the array
-        return array[0]
+        return np.asarray(array[0])
 
     paths = [next((folder / label).iterdir()) for label in ("covid", "non-covid")]
     assert len({forget(path).tobytes() for path in paths}) == 1
@@ -133,7 +133,7 @@ def draw_radiograph(seed: int) -> Pixels:
     for side in (-0.42, 0.42):
         lung = np.clip(1.4 - ((x - side) / 0.36) ** 2 - ((y + 0.05) / 0.7) ** 2, 0, 1)
         grey -= 95 * lung + 12 * lung * np.sin(22 * y + 3 * np.abs(x))
-    return np.clip(grey, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(grey, 0, 255), np.uint8)
 
 
 def test_4_radiographs_among_the_slices_are_found(folder: Path) -> None:

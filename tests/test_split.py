@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -263,3 +264,17 @@ def test_groups_that_share_a_picture_become_one() -> None:
     assert join_groups(groups, []) == groups
     assert join_groups(groups, [(0, 1), (3, 2), (2, 3)]) == ("a", "a", "c", "c", "e")
     assert join_groups(groups, [(0, 3), (3, 4), (4, 1)]) == ("a", "a", "c", "a", "a")
+
+
+def test_copies_stay_with_the_picture_they_were_made_from() -> None:
+    originals = [make_row(f"{number}.png") for number in range(6)]
+    copies = [
+        replace(make_row(f"copies/{number}-{copy}.png"), parent=Path(f"{number}.png"))
+        for copy in range(3)
+        for number in range(6)
+    ]
+    groups = to_groups([*originals, *copies], block=1)
+    assert groups == groups[:6] * 4
+    assert len(set(groups)) == 6
+    # Three pictures and all their copies, not three rows, are a block of three.
+    assert len(set(to_groups([*originals, *copies], block=3))) == 2

@@ -1,4 +1,4 @@
-"""The command line: `covidct predict`, `info`, `audit`, `split`, `train`, `evaluate`.
+"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `evaluate`.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.
@@ -188,6 +188,51 @@ def audit(
 
 @main.command()
 @click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
+@click.option(
+    "--to",
+    required=True,
+    type=click.IntRange(2),
+    metavar="N",
+    help="How many slices there shall be, half of them of each class.",
+)
+@click.option(
+    "--out", required=True, type=FOLDER, metavar="DIR", help="The new folder, with its manifest.csv."
+)
+@click.option(
+    "--rotation",
+    type=click.FloatRange(0, 180, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Copies are turned by up to so many degrees either way.",
+)
+@click.option("--seed", type=click.IntRange(0), default=2020, show_default=True, help="Another draw.")
+@_labels
+def augment(
+    data: Path,
+    to: int,
+    out: Path,
+    rotation: float,
+    seed: int,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+) -> None:
+    """Fill up both classes with turned and mirrored copies.
+
+    DIR gets every labelled slice as PNG, and copies until each class has half of N, equally many of each
+    slice. DIR/manifest.csv names the parent of each copy. Split first, and measure on originals only.
+    Training augments on the fly and does not need this.
+    """
+    with _plain_errors():
+        from covidct.apps.augmenting import run_augment
+        from covidct.plan import DataPlan
+        from covidct.train.offline import Enlargement
+
+        plan = DataPlan(positive=positive, negative=negative)
+        click.echo(run_augment(data, out, plan, Enlargement(to, rotation, seed)))
+
+
+@main.command()
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
 @click.option("--out", required=True, type=OUT, metavar="NEW.csv", help="The new manifest.")
 @click.option(
     "--by",
@@ -349,7 +394,9 @@ def evaluate(
     """Measure a BUNDLE on labelled slices.
 
     Every figure with its 95 % interval, overall and by source; DIR gets evaluation.json, scores.csv and plots
-    (ROC, calibration, confusion, scores). Sources that the bundle was not trained on are `external`.
+    (ROC, calibration, confusion, scores, the worst mistakes with their evidence). Sources that the bundle
+    was not trained on are `external`. Where the manifest's test split is locked, the lock records the
+    measurement.
     """
     with _plain_errors(), _needs_extra("train"):
         from covidct.apps.evaluating import run_evaluate

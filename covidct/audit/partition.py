@@ -17,7 +17,7 @@ from covidct.files import natural_key
 from covidct.lock import Lock, is_unchanged, read_lock
 from covidct.manifest import SPLITS
 
-ADVICE = "Split by patient with `covidct split` before copies are made; keep a picture and its copies together."
+ADVICE = "Split by patient with `covidct split` before copies are made; keep copies with their picture."
 _NUMBER = re.compile(r"^(.*?)([0-9]+)([^0-9]*)$")
 
 

@@ -15,6 +15,7 @@ import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from covidct.audit.alignment import correlate
 from covidct.audit.embedding import FEW, Vectors, describe, describe_view, fit_projection, make_views
@@ -169,8 +170,12 @@ def _correlate(first: Pixels, second: Pixels, view: NDArray[np.float32]) -> floa
 
 
 def _in_threads(work: Callable[[int], T], starts: Sequence[int], *, label: str) -> list[T]:
-    """Do it for every start, under a progress bar: OpenCV and NumPy leave the lock to other threads."""
-    with ThreadPoolExecutor(count_cores()) as threads:
+    """Do it for every start, under a progress bar: OpenCV and NumPy leave the lock to other threads.
+
+    Meanwhile BLAS has no threads of its own: they would wait for each other, and on a busy machine ten times
+    as long as they compute.
+    """
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count_cores()) as threads:
         results = threads.map(work, starts)
         with click.progressbar(results, len(starts), label=label.ljust(24), file=sys.stderr) as bar:
             return list(bar)

@@ -15,13 +15,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from covidct.audit.text import to_printable
 from covidct.explain import FULL, to_overlay
-from covidct.train.panels import COVID, GREY, INK, OTHER, save_figure
+from covidct.train.panels import COVID, DPI, GREY, INK, OTHER, save_figure
 from covidct.train.scored import Scored
 from covidct.types import Decision, Evidence, Pixels
 
@@ -94,7 +94,7 @@ def plot_mistakes(
     # Two cells wide at least: the title needs them.
     width = 2 * MARGIN + max(2, across) * (CELL + BETWEEN) - BETWEEN
     height = HEAD + down * (TILE + CAPTION + BETWEEN) - BETWEEN + MARGIN
-    figure = Figure(figsize=(width / 72, height / 72))
+    figure = Figure(figsize=(width / 72, height / 72), dpi=DPI)
     paper = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     paper.set_axis_off()
     _draw_head(paper, mistakes, width=width, n=n, threshold=threshold)
@@ -106,20 +106,32 @@ def plot_mistakes(
     save_figure(figure, path)
 
 
-def fit_text(text: str, width: float, *, size: float = LETTERS) -> str:
-    """The text in letters that the font has, and where it is wider than `width` points without its middle."""
-    font = _font(size)
-    letters = font.get_charmap()
+def to_drawable(text: str) -> str:
+    """The text in letters that the font has; others, of which matplotlib would warn, become U+FFFD."""
+    letters = get_font(findfont(FontProperties(family=FAMILY))).get_charmap()
     plain = normalize("NFC", to_printable(text))
-    shown = "".join(char if ord(char) in letters else "\N{REPLACEMENT CHARACTER}" for char in plain)
-    if _measure(font, shown) <= width:
-        return shown
-    for kept in range(len(shown) - 1, 0, -1):
-        # The end of a name says more than its beginning.
-        short = f"{shown[: kept // 2]}…{shown[len(shown) - (kept + 1) // 2 :]}"
-        if _measure(font, short) <= width:
-            return short
-    return "…"
+    return "".join(char if ord(char) in letters else "\N{REPLACEMENT CHARACTER}" for char in plain)
+
+
+def shorten(text: Text, width: float) -> None:
+    """Take letters out of the middle of a drawn text, until it is no wider than `width` points."""
+    if measure_width(text) <= width:
+        return
+    whole = text.get_text()
+    fitting, too_many = 0, len(whole)
+    while too_many - fitting > 1:
+        kept = (fitting + too_many) // 2
+        text.set_text(_elide(whole, kept))
+        if measure_width(text) <= width:
+            fitting = kept
+        else:
+            too_many = kept
+    text.set_text(_elide(whole, fitting))
+
+
+def measure_width(text: Text) -> float:
+    """How wide a text is drawn, in points."""
+    return text.get_window_extent().width / DPI * 72
 
 
 def _to_mistake(row: Scored, threshold: float) -> Mistake:
@@ -176,10 +188,11 @@ def _draw_caption(paper: Axes, x: float, y: float, mistake: Mistake, *, number: 
     decided = ", indeterminate" if row.decision == Decision.INDETERMINATE else ""
     figures = f"probability {_to_text(row.probability)}{decided} · loss {mistake.loss:.2f}"
     _write(paper, x, y + 2 * LINE, figures)
-    source = fit_text(row.source, CELL / 3, size=SMALL)
-    room = CELL - _measure(_font(SMALL), source) - 8
-    _write(paper, x, y + 3 * LINE, fit_text(Path(row.path).name, room, size=SMALL), size=SMALL, color=GREY)
-    _write(paper, right, y + 3 * LINE, source, size=SMALL, color=GREY, to_right=True)
+    last = y + 3 * LINE
+    source = _write(paper, right, last, to_drawable(row.source), size=SMALL, color=GREY, to_right=True)
+    shorten(source, CELL / 3)
+    name = _write(paper, x, last, to_drawable(Path(row.path).name), size=SMALL, color=GREY)
+    shorten(name, CELL - 8 - measure_width(source))
 
 
 def _to_text(probability: float) -> str:
@@ -205,9 +218,9 @@ def _write(
     color: str = INK,
     bold: bool = False,
     to_right: bool = False,
-) -> None:
+) -> Text:
     """One line whose letters stand on y, from x on or up to it; as it stands, a dollar starts no formula."""
-    paper.text(
+    return paper.text(
         x,
         y,
         text,
@@ -222,13 +235,5 @@ def _write(
     )
 
 
-def _font(size: float) -> FT2Font:
-    font = get_font(findfont(FontProperties(family=FAMILY)))
-    font.set_size(size, 72)
-    return font
-
-
-def _measure(font: FT2Font, text: str) -> float:
-    """Its width in points, or a little more."""
-    font.set_text(text)
-    return 1.02 * font.get_width_height()[0] / 64
+def _elide(text: str, kept: int) -> str:
+    return f"{text[: kept // 2]}…{text[len(text) - (kept + 1) // 2 :]}"
