@@ -11,6 +11,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import click
@@ -53,7 +54,8 @@ class Trial:
 @click.option("--pretrained", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--draws", type=click.IntRange(1), default=5, show_default=True)
-def main(data: Path, pretrained: Path, out: Path, draws: int) -> None:
+@click.option("--approach", "approaches", type=click.Choice(APPROACHES), multiple=True, default=APPROACHES)
+def main(data: Path, pretrained: Path, out: Path, draws: int, approaches: Sequence[str]) -> None:
     """Train and test all; results.json tells what came of it."""
     weights = load_pretrained(pretrained)
     rows = [row for row in read_manifest(data).rows if "label conflict" not in row.note]
@@ -62,16 +64,12 @@ def main(data: Path, pretrained: Path, out: Path, draws: int) -> None:
         HOME: [row for row in rows if row.source == HOME and row.split == "tune"],
         ABROAD: [row for row in rows if row.source == ABROAD],
     }
-    trials = [Trial(*cell, draw) for draw in range(draws) for cell in _cells()]
+    trials = [Trial(*cell, draw) for draw in range(draws) for cell in product(approaches, PROTOCOLS)]
     results = []
     for number, trial in enumerate(trials, 1):
         click.echo(f"{number} of {len(trials)}: {trial.name}", err=True)
         results.append(run_trial(trial, pool, tested, pretrained=weights, out=out))
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def _cells() -> list[tuple[str, str]]:
-    return [(approach, protocol) for approach in APPROACHES for protocol in PROTOCOLS]
 
 
 def run_trial(
