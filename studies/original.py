@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -81,7 +82,8 @@ def run_trial(
     if record.is_file():
         found: dict[str, object] = json.loads(record.read_text(encoding="utf-8"))
         return found
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted trial left
+    folder.mkdir(parents=True)
     recipe = read_recipe(RECIPES / f"{trial.approach}.toml")
     recipe = replace(recipe, seed=recipe.seed + trial.draw)
     manifest = write_data(trial, pool, recipe, folder)
