@@ -91,7 +91,7 @@ def test_copies_without_splits_do_not_cross() -> None:
     [
         ("test/a", "--", Level.WARN),
         ("test/a", "p-", Level.WARN),
-        ("test/a", "pq", Level.WARN),
+        ("test/a", "pq", Level.PASS),
         ("test/a", "pp", Level.PASS),
         ("train/a", "--", Level.PASS),
         ("/a", "--", Level.PASS),
@@ -104,6 +104,12 @@ def test_neighbours_in_two_splits_are_probably_one_patient(second: str, patients
     assert check.level is level
     assert ("one patient in two splits" in texts(check, Level.WARN)) is (level is Level.WARN)
     assert check.figures[0].estimate.value == 0
+
+
+def test_neighbours_with_different_ids_are_named_but_believed() -> None:
+    check = check_duplicates(pair("train/a", "test/a", patients="pq"), (Match(0, 1, NEIGHBOUR, 0.9),))
+    (found,) = (finding for finding in check.findings if "like a neighbour" in finding.text)
+    assert (found.level, found.files) == (Level.PASS, ("0.png", "1.png"))
 
 
 def test_the_table_counts_slices_by_place_and_likeness() -> None:

@@ -109,18 +109,22 @@ def _within(samples: Sequence[Sample], copies: Sequence[Link]) -> Iterator[Findi
 
 
 def _neighbours(samples: Sequence[Sample], links: Sequence[Link]) -> Iterator[Finding]:
-    across = [
-        link
-        for link in links
-        if link.likeness is Likeness.NEIGHBOUR and link.crosses_splits and not link.same_patient
-    ]
-    if across:
-        names = _names(samples, _concerned(samples, across))
-        text = (
-            f"{_slices(len(names), 'looks')} like a neighbour of a slice in another split, "
-            f"{_example(samples, across)}: probably one patient in two splits."
-        )
-        yield Finding(Level.WARN, text, names)
+    """Neighbours in two splits: suspect where an id is missing, worth a look where the ids differ."""
+    neighbours = [link for link in links if link.likeness is Likeness.NEIGHBOUR and link.crosses_splits]
+    unknown = [link for link in neighbours if not link.knows_patients]
+    different = [link for link in neighbours if link.knows_patients and not link.same_patient]
+    cases = (
+        (Level.WARN, unknown, "probably one patient in two splits"),
+        (Level.PASS, different, "if their ids are right, they are two patients"),
+    )
+    for level, across, words in cases:
+        if across:
+            names = _names(samples, _concerned(samples, across))
+            text = (
+                f"{_slices(len(names), 'looks')} like a neighbour of a slice in another split, "
+                f"{_example(samples, across)}: {words}."
+            )
+            yield Finding(level, text, names)
 
 
 def _headline(samples: Sequence[Sample], copies: Sequence[Link]) -> str:

@@ -23,8 +23,8 @@ Members = dict[Place, list[int]]
 class Link:
     """Every slice of `first` is like every one of `second`, by index; both may be the same slices.
 
-    All of `first` are of one split and source, and so are all of `second`; `same_patient` where all are known
-    to be of one patient.
+    All of `first` are of one split and source, and so are all of `second`; `patients` are those of all their
+    slices, (source, id), the id being empty where it is not known.
     """
 
     first: tuple[int, ...] = field(repr=False)
@@ -32,7 +32,17 @@ class Link:
     places: tuple[Place, Place]
     likeness: Likeness
     correlation: float
-    same_patient: bool
+    patients: frozenset[tuple[str, str]]
+
+    @property
+    def same_patient(self) -> bool:
+        """Whether all are known to be of one patient."""
+        return self.knows_patients and len(self.patients) == 1
+
+    @property
+    def knows_patients(self) -> bool:
+        """Whether every slice has a patient id."""
+        return all(name for _, name in self.patients)
 
     @property
     def crosses_splits(self) -> bool:
@@ -100,6 +110,5 @@ def _link(
     correlation: float,
 ) -> Link:
     rows = [samples[index].row for side in sides for index in side]
-    patients = {(row.source, row.patient_id) for row in rows}
-    same = len(patients) == 1 and bool(rows[0].patient_id)
-    return Link(tuple(sides[0]), tuple(sides[1]), places, likeness, correlation, same)
+    patients = frozenset((row.source, row.patient_id) for row in rows)
+    return Link(tuple(sides[0]), tuple(sides[1]), places, likeness, correlation, patients)
