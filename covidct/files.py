@@ -145,10 +145,11 @@ def _is_candidate(file: Path) -> bool:
     # Pipes and devices are left alone: opening one can wait for ever.
     if not os.path.isfile(file):
         return False
-    return file.suffix.lower() in ENDINGS or _has_dicom_magic(file)
+    return file.suffix.lower() in ENDINGS or has_dicom_magic(file)
 
 
-def _has_dicom_magic(file: Path) -> bool:
+def has_dicom_magic(file: Path) -> bool:
+    """Whether a file has DICM at byte 128; False for one that cannot be read."""
     try:
         with file.open("rb") as stream:
             return stream.read(132)[128:] == b"DICM"

@@ -63,7 +63,11 @@ def read_manifest(path: Path) -> Manifest:
     try:
         data = path.read_bytes()
         rows = _parse_rows(data.decode("utf-8-sig"), path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise ManifestError(
+            f"{path}: cannot be read as a manifest: not UTF-8; save it as CSV UTF-8"
+        ) from error
+    except (OSError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read as a manifest: {error}") from error
     if not rows:
         raise ManifestError(f"{path}: holds no rows; list one slice a line")
@@ -74,10 +78,13 @@ def read_manifest(path: Path) -> Manifest:
 def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
     # Not splitlines(): a name may hold what Unicode counts as the end of a line.
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    if missing := {"path", "label"} - set(reader.fieldnames or ()):
+    found = reader.fieldnames or ()
+    if missing := {"path", "label"} - set(found):
         raise ManifestError(
-            f"{path}: column {', '.join(sorted(missing))} is missing; "
-            f"a manifest has the columns {', '.join(COLUMNS)}"
+            f"{path}: no column named {' and none named '.join(sorted(missing))}; its first line has "
+            f"{', '.join(found) or 'nothing'}. A manifest is a CSV with commas and needs the columns path "
+            "and label, "
+            f"in small letters; it may have {', '.join((*COLUMNS[2:], *MORE_COLUMNS))}"
         )
     return tuple(_row(line, path, reader.line_num) for line in reader)
 
@@ -92,7 +99,8 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
         raise ManifestError(f"{path}, line {number}: no path; remove the line or name the file")
     if values["split"] not in ("", *SPLITS):
         raise ManifestError(
-            f"{path}, line {number}: split {values['split']!r} is none of {', '.join(SPLITS)}"
+            f"{path}, line {number}: split {values['split']!r} is none of {', '.join(SPLITS)}; "
+            "tune is what others call validation"
         )
     return Row(
         path=path.parent / values["path"],

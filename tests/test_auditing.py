@@ -86,13 +86,14 @@ def test_a_model_is_set_beside_the_floor(manifest: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "column label, path is missing"),
+        ("", "no column named label and none named path; its first line has nothing"),
         ("path,label\n", "holds no rows"),
-        ("path,source\na.png,x\n", "column label is missing"),
+        ("path,source\na.png,x\n", "no column named label; its first line has path, source"),
+        ("path;label\na.png;covid\n", "A manifest is a CSV with commas"),
         ("path,label\na.png,covid\na.png,covid\n", "listed twice"),
         ("path,label\na.png,covid\n./b/../a.png,covid\n", "listed twice"),
         ("path,label\na.png,7\n", "there are 7: say which is which with --positive"),
-        ("path,label,split\na.png,covid,validation\n", "'validation' is none of train"),
+        ("path,label,split\na.png,covid,validation\n", "tune is what others call validation"),
     ],
 )
 def test_bad_manifests_are_told_and_leave_nothing(tmp_path: Path, text: str, words: str) -> None:
@@ -184,3 +185,13 @@ def test_the_development_data(shared_data: Path, tmp_path: Path) -> None:
     assert auc["low"] > 0.75
     misnamed = [finding for finding in metadata["findings"] if "JPEG" in finding["text"]]
     assert len(misnamed[0]["files"]) == 32
+
+
+def test_a_model_without_the_floor_is_wrong_usage(manifest: Path) -> None:
+    result = call(manifest, "--only", "labels", "--model", manifest.parent)
+    assert result.exit_code == 2
+    assert "add --only shortcuts" in result.stderr
+
+
+def test_the_report_says_which_source_it_is_of(manifest: Path) -> None:
+    assert "manifest.csv (north): " in call(manifest, "--only", "claims", "--source", "north").stdout

@@ -56,10 +56,13 @@ def test_ends_of_lines_in_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ": column label, path is missing; a manifest has the columns path, label, source"),
-        ("path,labels\na.png,covid\n", ": column label is missing"),
+        ("", ": no column named label and none named path; its first line has nothing"),
+        ("path,labels\na.png,covid\n", ": no column named label; its first line has path, labels"),
         (HEAD, ": holds no rows; list one slice a line"),
-        ("path,label\né.png,covid\n".encode("latin-1"), ": cannot be read as a manifest: .*utf-8"),
+        (
+            "path,label\né.png,covid\n".encode("latin-1"),
+            ": cannot be read as a manifest: not UTF-8; save it as CSV UTF-8",
+        ),
         (b"\x89PNG\r\n\x1a\n", ": cannot be read as a manifest"),
         (HEAD + "a" * 200_000 + ",covid\n", ": cannot be read as a manifest: field larger"),
         (HEAD + "a.png,covid\n,covid\n", ", line 3: no path; remove the line or name the file"),

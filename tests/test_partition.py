@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audits import make_cohort, make_dataset, make_sample, texts
-from covidct.audit.facts import Facts
+from covidct.audit.facts import Facts, identify
 from covidct.audit.partition import check_partition
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Level
@@ -72,16 +72,19 @@ def test_what_is_one_must_not_be_divided(word: str, fields: dict[str, Any]) -> N
 
 def test_uids_are_taken_from_dicom_files_too() -> None:
     facts = Facts(".dcm", "DICOM", 64, 64, "", 9000, tags={"SeriesInstanceUID": "1.2.3"})
-    found = check([make_sample(f"{split}.dcm", split=split, facts=facts) for split in ("train", "tune")])
+    samples = [make_sample(f"{split}.dcm", split=split) for split in ("train", "tune")]
+    found = check([replace(one, row=identify(one.row, facts)) for one in samples])
     assert "1 series is in more than one split, as 1.2.3 in train and tune" in texts(found, Level.FAIL)
 
 
-def test_one_id_in_two_sources_is_two_patients() -> None:
+def test_one_id_in_two_sources_is_two_patients_but_told() -> None:
     rows = [
         make_sample(f"{at}.png", patient_id="1", source=at, split=split)
         for at, split in (("a", "train"), ("b", "test"))
     ]
-    assert check(rows).level is Level.PASS
+    found = check(rows)
+    assert found.level is Level.WARN
+    assert "1 patient id is used in several sources and splits, as 1" in texts(found, Level.WARN)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image
 from covidct.apps.cli import main
 from covidct.lock import read_lock
 from covidct.manifest import read_manifest
-from makers import write_png
+from makers import SERIES_UID, phantom_hu, write_dicom, write_png
 from training import write_phantoms
 
 
@@ -91,7 +91,9 @@ def test_splits_that_are_there_can_be_kept(manifest: Path, tmp_path: Path) -> No
 
 
 def test_whole_sources_can_be_kept_together(manifest: Path, tmp_path: Path) -> None:
-    call(manifest, "--out", tmp_path / "new.csv", "--by", "source", "--test", "0.5", "--no-pixels")
+    result = call(manifest, "--out", tmp_path / "new.csv", "--by", "source", "--test", "0.5", "--no-pixels")
+    assert "Note: tune holds nothing." in result.stdout
+    assert {row.split for row in read_manifest(tmp_path / "new.csv").rows} == {"train", "test"}
     splits = defaultdict(set)
     for row in read_manifest(tmp_path / "new.csv").rows:
         splits[row.source].add(row.split)
@@ -141,7 +143,7 @@ def test_files_that_cannot_be_read_leave_nothing_behind(manifest: Path, tmp_path
     (tmp_path / "bad.csv").write_text(f"path,label\n{good},covid\ngone.png,covid\n")
     result = call(tmp_path / "bad.csv", "--out", tmp_path / "new.csv")
     assert result.exit_code == 2
-    assert "1 files cannot be read" in result.stderr
+    assert "1 file cannot be read" in result.stderr
     assert not (tmp_path / "new.csv").exists()
 
 
@@ -158,3 +160,76 @@ def test_wrong_usage(manifest: Path, tmp_path: Path, options: tuple[str, ...], w
     result = call(manifest, "--out", tmp_path / "new.csv", *options)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_dicom_files_bring_their_ids(tmp_path: Path) -> None:
+    """Two patients a class with several series each, in one folder, without a word in the manifest."""
+    lines = ["path,label"]
+    for patient in range(8):
+        for at in range(3):
+            name = f"{at}-{patient}.dcm"
+            tags = {"PatientID": f"p{patient}", "SeriesInstanceUID": f"{SERIES_UID}.{patient}.{at}"}
+            write_dicom(tmp_path / name, phantom_hu(seed=10 * patient + at), **tags)
+            lines.append(f"{name},{('covid', 'non-covid')[patient % 2]}")
+    (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
+    for options in (("--block", "1"), ("--block", "1", "--no-pixels")):
+        out = tmp_path / f"new{len(options)}.csv"
+        assert call(tmp_path / "m.csv", "--out", out, "--test", "0.5", *options).exit_code == 0
+        splits = defaultdict(set)
+        for line in read_lines(out):
+            splits[line["path"].partition("-")[2]].add(line["split"])
+        assert all(len(found) == 1 for found in splits.values())
+        assert {split for found in splits.values() for split in found} >= {"train", "test"}
+
+
+def test_patients_stay_whole_whatever_else_is_kept_together(manifest: Path, tmp_path: Path) -> None:
+    lines = read_lines(manifest)
+    for at, line in enumerate(lines):
+        line["study_uid"] = f"{at % 7 if at < 14 else at}"
+    wide = manifest.with_name("studies.csv")
+    with wide.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    call(wide, "--out", tmp_path / "new.csv", "--by", "study_uid", "--no-pixels", "--test", "0.3")
+    splits = defaultdict(set)
+    for line in read_lines(tmp_path / "new.csv"):
+        splits[line["source"], line["patient_id"]].add(line["split"])
+        splits[line["source"], f"study {line['study_uid']}"].add(line["split"])
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_a_column_that_no_row_has_cannot_be_split_by(manifest: Path, tmp_path: Path) -> None:
+    result = call(manifest, "--out", tmp_path / "new.csv", "--by", "series_uid", "--no-pixels")
+    assert result.exit_code == 2
+    assert "no row has a series_uid" in result.stderr
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_a_test_split_that_would_be_empty_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{at}.png,{('covid', 'non-covid')[at % 2]}\n" for at in range(12))
+    (tmp_path / "m.csv").write_text(f"path,label\n{rows}")
+    result = call(tmp_path / "m.csv", "--out", tmp_path / "new.csv", "--no-pixels")
+    assert result.exit_code == 2
+    assert "the test split would be empty" in result.stderr
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_what_is_kept_divided_is_told(manifest: Path, tmp_path: Path) -> None:
+    lines = read_lines(manifest)
+    for at, line in enumerate(lines):
+        line["split"] = ("train", "test")[at % 2]
+    torn = manifest.with_name("torn.csv")
+    with torn.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    result = call(torn, "--out", tmp_path / "new.csv", "--keep", "--no-pixels")
+    assert "40 groups were divided already, and --keep leaves them so" in result.stdout
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(manifest: Path, tmp_path: Path) -> None:
+    result = call(manifest, "--out", tmp_path / "no" / "new.csv")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    assert "reading" not in result.stderr

@@ -31,6 +31,8 @@ def run_audit(
     document: Path | None,
 ) -> Audit:
     """Audit, and write the reports asked for. Raises ManifestError where there is nothing to audit."""
+    for path in (html, document):
+        check_place(path)
     manifest = read_data(data, plan)
     classifier = Classifier.load(model) if model else None
     found = audit(
@@ -41,6 +43,12 @@ def run_audit(
     )
     write_reports(found, manifest, html=html, document=document)
     return found
+
+
+def check_place(path: Path | None) -> None:
+    """Raise ManifestError where a file could not be written, before the work that it is to hold is done."""
+    if path and not path.parent.is_dir():
+        raise ManifestError(f"{path}: there is no folder {path.parent}; make it first")
 
 
 def is_failed(found: Audit, limit: str) -> bool:

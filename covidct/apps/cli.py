@@ -169,6 +169,8 @@ def audit(
 
     Exit code: 0 when nothing fails, 1 when something does, 2 when nothing could be done.
     """
+    if model and only and "shortcuts" not in only:
+        raise click.UsageError("--model is set beside the shortcut floor: add --only shortcuts")
     with _plain_errors(), _needs_extra("audit"):
         from covidct.apps.auditing import is_failed, run_audit
         from covidct.audit.text import to_text
@@ -239,7 +241,7 @@ def augment(
     type=click.Choice(["patient_id", "study_uid", "series_uid", "source"]),
     default="patient_id",
     show_default=True,
-    help="What must not be divided.",
+    help="What must not be divided; patients never are.",
 )
 @click.option(
     "--test", type=SHARE, default=0.2, show_default=True, help="Share of slices for the final test."
@@ -278,9 +280,9 @@ def split(
     """Divide a data set into train, tune, calibrate and test.
 
     No patient is divided, and no picture parts from its copies; every source and label is shared out alike.
-    The same data and seed give the same splits. Rows without an id stay with their neighbours in number and
-    with slices that look alike. NEW.csv.lock.json locks the test split: it records every time it is measured
-    on.
+    The same data and seed give the same splits. Patient ids count within their source; DICOM files bring
+    their own. Rows without an id stay with their neighbours in number and with slices that look alike.
+    NEW.csv.lock.json locks the test split: it records every time it is measured on.
     """
     if test + tune + calibrate >= 1:
         raise click.UsageError("--test, --tune and --calibrate must leave something to train on")

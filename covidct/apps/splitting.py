@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from covidct.apps.auditing import check_place
+from covidct.audit.facts import identify, parse_facts
 from covidct.audit.match import Likeness
 from covidct.audit.sample import read_samples
 from covidct.audit.similar import find_matches
+from covidct.audit.verdict import count
 from covidct.errors import ManifestError
-from covidct.files import write_beside
+from covidct.files import has_dicom_magic, read_bytes, write_beside
 from covidct.folders import read_data
-from covidct.lock import make_lock, to_lock_path, write_lock
+from covidct.lock import LOCKED, make_lock, to_lock_path, write_lock
 from covidct.manifest import COLUMNS, SPLITS, Manifest, Row, read_manifest
 from covidct.plan import DataPlan
 from covidct.split import divide_groups, join_groups, to_groups
@@ -34,50 +37,109 @@ def run_split(
 ) -> str:
     """Divide the labelled rows, write the new manifest and the lock of its test split; returns a table.
 
-    `by` is the field of Row that must not be divided; rows without one are grouped by `plan.block` neighbours
-    in number and, with `alike`, by likeness. `keep` leaves the splits that the manifest brings as they are.
-    Raises ManifestError for files that cannot be read, and where `out` is there already.
+    `by` is a field of Row that must not be divided, beside the patients; rows without a patient id are
+    grouped by `plan.block` neighbours in number and, with `alike`, by likeness. `keep` leaves the splits
+    that the manifest brings as they are. Raises ManifestError for files that cannot be read, for splits that
+    would be empty, and where `out` is there already; then nothing is written.
     """
+    check_place(out)
     for path in (out, to_lock_path(out)):
         if path.exists():
             raise ManifestError(f"{path}: is there already; give another name, or move it away first")
     manifest = read_data(data, plan)
     chosen = [at for at, row in enumerate(manifest.rows) if row.label in (*plan.positive, *plan.negative)]
     if not chosen:
-        raise ManifestError(f"{data}: no row has a label of {', '.join((*plan.positive, *plan.negative))}")
-    rows = [_prepare(manifest.rows[at], by=by, keep=keep) for at in chosen]
-    groups = to_groups(rows, block=plan.block)
-    if alike:
-        groups = join_groups(groups, _find_pairs(manifest, rows, plan))
-    divided = divide_groups(rows, groups, shares, seed=plan.seed)
+        raise ManifestError(
+            f"{data}: no row has a label of {', '.join((*plan.positive, *plan.negative))}; say which labels "
+            "mean "
+            "what with --positive and --negative"
+        )
+    rows, pairs = _read(manifest, [manifest.rows[at] for at in chosen], plan, alike=alike)
+    groups = join_groups(to_groups(rows, block=plan.block), [*pairs, *_bound(rows, by)])
+    kept = [row if keep else replace(row, split="") for row in rows]
+    if by == "source":  # then sources are what is shared out, not what each split has its share of
+        kept = [replace(row, source="") for row in kept]
+    divided = divide_groups(kept, groups, shares, seed=plan.seed)
+    _check_test(divided, shares)
     splits = dict.fromkeys(range(len(manifest.rows)), "")
     splits |= {at: row.split for at, row in zip(chosen, divided, strict=True)}
     _write(manifest, out, [splits[at] for at in range(len(manifest.rows))])
     write_lock(make_lock(read_manifest(out)))
-    return _to_table(divided, groups)
+    left = len(manifest.rows) - len(chosen)
+    return "\n".join([_to_table(rows, divided, groups), *_to_notes(divided, groups, shares, left=left)])
 
 
-def _prepare(row: Row, *, by: str, keep: bool) -> Row:
-    """The row with what it is grouped by in place of its patient."""
-    return replace(row, patient_id=str(getattr(row, by)), split=row.split if keep else "")
+def _read(
+    manifest: Manifest, rows: Sequence[Row], plan: DataPlan, *, alike: bool
+) -> tuple[list[Row], list[tuple[int, int]]]:
+    """Rows with the ids of their DICOM files, and with `alike` the pairs that look like one patient's.
 
-
-def _find_pairs(manifest: Manifest, rows: Sequence[Row], plan: DataPlan) -> list[tuple[int, int]]:
-    """Rows that must stay together: copies always, look-alikes where one of them has no patient id."""
-    names = [manifest.name(row) for row in rows]
-    samples, unreadable = read_samples(rows, names, [int(row.label in plan.positive) for row in rows])
+    Copies belong together always, look-alikes where one of them has no patient id.
+    """
+    if not alike:
+        return [_identify(row, manifest.name(row)) for row in rows], []
+    labels = [int(row.label in plan.positive) for row in rows]
+    samples, unreadable = read_samples(rows, [manifest.name(row) for row in rows], labels)
     if unreadable:
         raise ManifestError(
-            f"{manifest.path}: {len(unreadable)} files cannot be read, the first because: "
-            f"{unreadable[0].reason}; "
-            "`covidct audit` lists them all"
+            f"{manifest.path}: {count(len(unreadable), 'file')} cannot be read, the first because: "
+            f"{unreadable[0].reason}; `covidct audit` lists them all"
         )
-    return [
+    known = [sample.row for sample in samples]
+    pairs = [
         (match.first, match.second)
         for match in find_matches(samples)
         if match.likeness is not Likeness.NEIGHBOUR
-        or not (rows[match.first].patient_id and rows[match.second].patient_id)
+        or not (known[match.first].patient_id and known[match.second].patient_id)
     ]
+    return known, pairs
+
+
+def _identify(row: Row, name: str) -> Row:
+    """The row with the ids of its file, if that is DICOM and there; others say nothing of whom they show."""
+    if not has_dicom_magic(row.path):
+        return row
+    return identify(row, parse_facts(read_bytes(row.path, name=name), row.path))
+
+
+def _bound(rows: Sequence[Row], by: str) -> list[tuple[int, int]]:
+    """Pairs of rows that `by` keeps together, beside their patients. Raises ManifestError where no row has "
+    "it.
+    """
+    first: dict[tuple[str, str], int] = {}
+    pairs = []
+    for at, row in enumerate(rows):
+        if value := str(getattr(row, by)):
+            pairs.append((first.setdefault((row.source, value), at), at))
+    if not pairs and by != "patient_id":
+        raise ManifestError(f"no row has a {by}; fill that column, or leave --by out")
+    return pairs
+
+
+def _check_test(rows: Sequence[Row], shares: Mapping[str, float]) -> None:
+    """Raise ManifestError where the test split that was asked for got nothing to lock."""
+    if shares.get(LOCKED) and not any(row.split == LOCKED for row in rows):
+        raise ManifestError(
+            f"the {LOCKED} split would be empty: too few patients, or blocks of neighbours, to share out; "
+            "give patient ids, a smaller --block, or other shares"
+        )
+
+
+def _to_notes(
+    rows: Sequence[Row], groups: Sequence[str], shares: Mapping[str, float], *, left: int
+) -> Iterator[str]:
+    """What is not as one would wish it."""
+    for split in ("train", *(name for name, share in shares.items() if share)):
+        labels = {row.label for row in rows if row.split == split}
+        if len(labels) < 2:
+            yield f"Note: {split} holds {f'{min(labels)} only' if labels else 'nothing'}."
+    splits: dict[str, set[str]] = defaultdict(set)
+    for row, group in zip(rows, groups, strict=True):
+        splits[group].add(row.split)
+    if torn := sum(len(found) > 1 for found in splits.values()):
+        yield f"Note: {count(torn, 'group')} were divided already, and --keep leaves them so."
+    if left:
+        yield f"Note: {count(left, 'row')} with other labels, or none, got no split."
 
 
 def _write(manifest: Manifest, out: Path, splits: Sequence[str]) -> None:
@@ -108,8 +170,9 @@ def _read_records(manifest: Manifest) -> tuple[list[str], list[dict[str, str]]]:
     return head if "split" in head else [*head, "split"], list(reader)
 
 
-def _to_table(rows: Sequence[Row], groups: Sequence[str]) -> str:
+def _to_table(rows: Sequence[Row], divided: Sequence[Row], groups: Sequence[str]) -> str:
     """Slices and groups by split and source."""
+    rows = [replace(row, split=one.split) for row, one in zip(rows, divided, strict=True)]
     sources = sorted({row.source for row in rows})
     width = max(len("source"), *map(len, sources))
     splits = [split for split in SPLITS if any(row.split == split for row in rows)]

@@ -18,6 +18,7 @@ from covidct.metrics import Estimate, exact_interval
 # Vergouwe et al. 2005, Collins et al. 2016: at least 100 events and 100 non-events to validate a model.
 ENOUGH, TOO_FEW = 100, 10
 PLANNED = 0.90
+NOTHING = "There is nothing to measure on."
 ADVICE = (
     "Collect more patients of the smaller class for the test split, or give every figure with its interval "
     "and "
@@ -39,11 +40,11 @@ def check_claims(data: Dataset) -> Check:
     """Patients by class and split, and the intervals that figures measured there would have."""
     parts = _parts(data)
     tested = _tested(parts)
-    findings = tuple(_judge(part) for part in tested)
+    findings = tuple(_judge(part, data.unit) for part in tested) or (Finding(Level.FAIL, NOTHING),)
     return Check(
         name="claims",
         title="Claims",
-        headline=" ".join(_claim(part) for part in tested) or "There is nothing to measure on.",
+        headline=" ".join(_claim(part, data.unit) for part in tested) or NOTHING,
         advice=advise(findings, ADVICE),
         findings=findings,
         figures=tuple(figure for part in tested for figure in _figures(part)),
@@ -75,9 +76,9 @@ def _tested(parts: Sequence[_Part]) -> list[_Part]:
     return list(parts[:1])
 
 
-def _judge(part: _Part) -> Finding:
+def _judge(part: _Part, unit: str) -> Finding:
     fewest = min(part.positives, part.others)
-    text = f"{part.name}: {part.positives} patients with COVID-19 and {part.others} without."
+    text = f"{part.name}: {part.positives} {unit} with COVID-19 and {part.others} without."
     if fewest < TOO_FEW and part.name != "tune":
         return Finding(Level.FAIL, f"{text} Fewer than {TOO_FEW} of a class measure nothing.")
     if fewest < ENOUGH:
@@ -85,11 +86,11 @@ def _judge(part: _Part) -> Finding:
     return Finding(Level.PASS, text)
 
 
-def _claim(part: _Part) -> str:
+def _claim(part: _Part, unit: str) -> str:
     """What a flawless result would prove."""
     n = part.positives
     low = exact_interval(n, n)[0]
-    return f"On {part.name}, {n} of {n} patients found would mean a sensitivity of at least {low:.0%}."
+    return f"On {part.name}, {n} of {n} {unit} found would mean a sensitivity of at least {low:.0%}."
 
 
 def _figures(part: _Part) -> tuple[Figure, ...]:

@@ -6,8 +6,7 @@ Everything that more than one check needs, made once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from covidct.audit.match import Match
 from covidct.audit.sample import Sample, Unreadable, read_samples
@@ -38,6 +37,11 @@ class Dataset:
     undeclared: Counter[str]
     matches: tuple[Match, ...]
 
+    @property
+    def unit(self) -> str:
+        """What a group is: a patient, or also what stands in for one."""
+        return "patients" if all(sample.row.patient_id for sample in self.samples) else "patients or blocks"
+
 
 def read_dataset(manifest: Manifest, plan: DataPlan, *, alike: bool = True) -> Dataset:
     """Read every labelled row once; `alike` also looks for duplicates, which takes longest.
@@ -47,12 +51,11 @@ def read_dataset(manifest: Manifest, plan: DataPlan, *, alike: bool = True) -> D
     rows = _labelled(manifest, plan)
     labels = [int(row.label in plan.positive) for row in rows]
     samples, unreadable = read_samples(rows, [manifest.name(row) for row in rows], labels)
-    kept = [sample.row for sample in samples]
     return Dataset(
         manifest=manifest,
         plan=plan,
         samples=samples,
-        groups=to_groups(_with_studies(kept, samples), block=BLOCK),
+        groups=to_groups([sample.row for sample in samples], block=BLOCK),
         unreadable=unreadable,
         undeclared=_undeclared(manifest, plan),
         matches=find_matches(samples) if alike else (),
@@ -80,15 +83,3 @@ def _undeclared(manifest: Manifest, plan: DataPlan) -> Counter[str]:
     known = (*plan.positive, *plan.negative)
     rows = (row for row in manifest.rows if not plan.sources or row.source in plan.sources)
     return Counter(row.label for row in rows if row.label not in known)
-
-
-def _with_studies(rows: Sequence[Row], samples: Sequence[Sample]) -> list[Row]:
-    """Where there is no patient id, the study's UID, of the manifest or the DICOM file, names the patient."""
-    studies = (
-        row.study_uid or sample.facts.tags.get("StudyInstanceUID", "")
-        for row, sample in zip(rows, samples, strict=True)
-    )
-    return [
-        row if row.patient_id else replace(row, patient_id=study)
-        for row, study in zip(rows, studies, strict=True)
-    ]

@@ -128,6 +128,8 @@ def _neighbours(samples: Sequence[Sample], links: Sequence[Link]) -> Iterator[Fi
 
 
 def _headline(samples: Sequence[Sample], copies: Sequence[Link]) -> str:
+    if not samples:
+        return "There are no slices to compare."
     count = int(_concerned(samples, copies).sum())
     if not count:
         return f"None of {len(samples)} slices is in the set twice."

@@ -5,8 +5,9 @@ That is what a network can learn instead of medicine, once the picture's size or
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 from pydicom import dcmread
 
+from covidct.manifest import Row
 from covidct.raster import sniff_format
 
 # PS3.6 keywords that tell hospitals, scanners and protocols apart.
@@ -26,6 +28,7 @@ TAGS = (
     "SliceThickness",
     "PixelSpacing",
     "BitsStored",
+    "PatientID",
     "PatientAge",
     "PatientSex",
     "StudyInstanceUID",
@@ -54,7 +57,7 @@ class Facts:
 
     `ending` is lower case, with its dot; `mode` Pillow's colour mode ("L", "RGBA"), "" for DICOM;
     `colour` the share of pixels that are not grey, in [0, 1]; `tags` DICOM keyword -> value, those of `TAGS`
-    that are there.
+    that are there, PatientID hashed.
     """
 
     ending: str
@@ -114,6 +117,9 @@ def _colour_share(image: Image.Image) -> float:
 def _parse_dicom_facts(data: bytes, path: Path) -> Facts:
     dataset = dcmread(BytesIO(data), stop_before_pixels=True, force=True)
     found = {name: str(dataset.get(name)) for name in TAGS if dataset.get(name) not in (None, "")}
+    if "PatientID" in found:
+        # Who is the same is all that counts; the id itself has no place in a report.
+        found["PatientID"] = hashlib.sha256(found["PatientID"].encode()).hexdigest()[:12]
     return Facts(
         ending=path.suffix.lower(),
         format="DICOM",
@@ -133,3 +139,14 @@ def _estimate_quality(table: list[int]) -> float:
     scale = 100 * sum(table) / 3688
     quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
     return float(min(max(quality, 1), 100))
+
+
+def identify(row: Row, facts: Facts) -> Row:
+    """The row with patient, study and series of the DICOM file where the manifest says nothing of them."""
+    tags = facts.tags
+    return replace(
+        row,
+        patient_id=row.patient_id or tags.get("PatientID", ""),
+        study_uid=row.study_uid or tags.get("StudyInstanceUID", ""),
+        series_uid=row.series_uid or tags.get("SeriesInstanceUID", ""),
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from covidct.audit.dataset import Dataset
 from covidct.audit.intervals import estimate_share
 from covidct.audit.match import Likeness, Match
 from covidct.audit.sample import Sample
-from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise, count
+from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise, count, sum_up
 
 SMALL_SHARE = 0.1
 SHOWN = 12
@@ -22,8 +23,8 @@ def check_labels(data: Dataset) -> Check:
     return Check(
         name="labels",
         title="Labels and files",
-        headline=_headline(data),
-        advice=advise(findings, ADVICE),
+        headline=sum_up(findings, _headline(data)),
+        advice=advise(findings, _advice(data)),
         findings=findings,
         figures=(_share(data),),
         tables=(_counts(data),),
@@ -40,6 +41,11 @@ def _headline(data: Dataset) -> str:
     )
 
 
+def _advice(data: Dataset) -> str:
+    labels = {sample.label for sample in data.samples}
+    return ADVICE if len(labels) == 2 else "Add readable slices of both classes."
+
+
 def _unreadable(data: Dataset) -> Iterator[Finding]:
     missing = [one for one in data.unreadable if not one.row.path.exists()]
     damaged = [one for one in data.unreadable if one.row.path.exists()]
@@ -49,12 +55,11 @@ def _unreadable(data: Dataset) -> Iterator[Finding]:
             f"{count(len(missing), 'file is', 'files are')} missing; paths are relative to the manifest.",
             tuple(one.name for one in missing),
         )
-    if damaged:
-        yield Finding(
-            Level.FAIL,
-            f"{count(len(damaged), 'file')} cannot be read, the first because: {damaged[0].reason}.",
-            tuple(one.name for one in damaged),
-        )
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for one in damaged:
+        reasons[one.reason.removeprefix(f"{one.name}: ")].append(one.name)
+    for reason, names in reasons.items():
+        yield Finding(Level.FAIL, f"{count(len(names), 'file')} cannot be read: {reason}.", tuple(names))
 
 
 def _undeclared(data: Dataset) -> Iterator[Finding]:

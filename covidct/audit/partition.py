@@ -11,13 +11,14 @@ from pathlib import Path
 from covidct.audit.dataset import Dataset
 from covidct.audit.intervals import estimate_share
 from covidct.audit.sample import Sample
-from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise, count
+from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise, count, sum_up
 from covidct.errors import ManifestError, ReadError
 from covidct.files import natural_key
 from covidct.lock import Lock, is_unchanged, read_lock
 from covidct.manifest import SPLITS
 
 ADVICE = "Split by patient with `covidct split` before copies are made; keep copies with their picture."
+RELOCK = "Bring back the locked test split, or divide anew into another file and say so beside the figures."
 _NUMBER = re.compile(r"^(.*?)([0-9]+)([^0-9]*)$")
 
 
@@ -25,24 +26,22 @@ def check_partition(data: Dataset) -> Check:
     """What is divided between splits and must not be; what the lock of the test split says."""
     samples = data.samples
     crossing = _crossing(samples, data.groups)
+    locks = tuple(_locked(data))
     findings = (
         *_missing_splits(samples),
         *_divided(samples, "patient", _patient),
-        *_divided(
-            samples, "study", lambda one: one.row.study_uid or one.facts.tags.get("StudyInstanceUID", "")
-        ),
-        *_divided(
-            samples, "series", lambda one: one.row.series_uid or one.facts.tags.get("SeriesInstanceUID", "")
-        ),
+        *_divided(samples, "study", lambda one: one.row.study_uid),
+        *_divided(samples, "series", lambda one: one.row.series_uid),
+        *_shared_ids(samples),
         *_copies(samples),
         *_consecutive(samples),
-        *_locked(data),
+        *locks,
     )
     return Check(
         name="splits",
         title="Split integrity",
-        headline=_headline(samples, crossing),
-        advice=advise(findings, ADVICE),
+        headline=sum_up(findings, _headline(samples, crossing)),
+        advice=advise(findings, RELOCK if _is_only_the_lock(findings, locks) else ADVICE),
         findings=findings,
         figures=(
             Figure(
@@ -51,6 +50,10 @@ def check_partition(data: Dataset) -> Check:
         ),
         tables=(_table(samples, data.groups),),
     )
+
+
+def _is_only_the_lock(findings: Sequence[Finding], locks: Sequence[Finding]) -> bool:
+    return not any(one.level is not Level.PASS for one in findings if one not in locks)
 
 
 def _headline(samples: Sequence[Sample], crossing: Sequence[bool]) -> str:
@@ -103,6 +106,27 @@ def _divided(samples: Sequence[Sample], word: str, key: Callable[[Sample], str])
         what = f"1 {word} is" if len(divided) == 1 else f"{len(divided)} {plural} are"
         files = tuple(one.name for group in divided.values() for one in group)
         yield Finding(Level.FAIL, f"{what} in more than one split, as {first} in {splits}.", files)
+
+
+def _shared_ids(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Ids that several sources use, in different splits: two patients, or one that is divided."""
+    places: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for sample in samples:
+        if sample.row.patient_id and sample.row.split:
+            places[sample.row.patient_id].add((sample.row.source, sample.row.split))
+    shared = {
+        name
+        for name, found in places.items()
+        if len({source for source, _ in found}) > 1 and len({split for _, split in found}) > 1
+    }
+    if shared:
+        yield Finding(
+            Level.WARN,
+            f"{count(len(shared), 'patient id is', 'patient ids are')} used in several sources and splits, "
+            f"as {min(shared)}. Ids count within their source: where one means one patient, give its rows "
+            "one source.",
+            tuple(sample.name for sample in samples if sample.row.patient_id in shared),
+        )
 
 
 def _copies(samples: Sequence[Sample]) -> Iterator[Finding]:

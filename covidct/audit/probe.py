@@ -143,7 +143,7 @@ def is_beyond_chance(auc: Estimate, patients: tuple[int, int]) -> bool:
 def judge(probe: Probe, what: str) -> Finding:
     """Say in a sentence that starts with `what` how well the probe does, and whether that may be chance."""
     if probe.auc.value is None:
-        return Finding(Level.PASS, f"{what}: not measured, as it is {probe.auc.reason}.")
+        return Finding(Level.WARN, f"{what}: not measured, as it is {probe.auc.reason}.")
     text = f"{what}: AUC {probe.auc.to_text()}"
     if probe.auc.value > WARN_AUC and not is_beyond_chance(probe.auc, probe.patients):
         text += "; that may be chance, the set is too small to tell"

@@ -50,9 +50,13 @@ def audit(
         "claims": lambda: check_claims(data),
     }
     return Audit(
-        subject=str(manifest.path),
+        subject=f"{manifest.path}{_to_filter(plan)}",
         digest=manifest.digest,
         slices=len(data.samples),
         positives=sum(sample.label for sample in data.samples),
         checks=tuple(checks[name]() for name in CHECKS if name in chosen),
     )
+
+
+def _to_filter(plan: DataPlan) -> str:
+    return f" ({', '.join(plan.sources)})" if plan.sources else ""

@@ -16,7 +16,7 @@ import click
 import cv2
 import numpy as np
 
-from covidct.audit.facts import Facts, parse_facts
+from covidct.audit.facts import Facts, identify, parse_facts
 from covidct.audit.features import Features, measure_features
 from covidct.cores import count_cores
 from covidct.errors import ReadError
@@ -30,9 +30,10 @@ THUMBNAIL = 96
 
 @dataclass(frozen=True)
 class Sample:
-    """One readable row: `label` is 1 for COVID-19; `digest` the SHA-256 of the grey levels and their shape.
+    """One readable row, with the ids of its DICOM file where the manifest has none.
 
-    `thumbnail` is (96, 96) uint8, the slice stretched to a square. `name` is the path as the manifest has it.
+    `label` is 1 for COVID-19; `digest` the SHA-256 of the grey levels and their shape; `thumbnail` (96, 96)
+    uint8, the slice stretched to a square. `name` is the path as the manifest has it.
     """
 
     row: Row
@@ -75,7 +76,7 @@ def _read(row: Row, name: str, label: int) -> Sample | Unreadable:
         return Unreadable(row, name, label, str(error))
     facts = parse_facts(data, row.path)
     return Sample(
-        row=row,
+        row=identify(row, facts),
         name=name,
         label=label,
         facts=facts,

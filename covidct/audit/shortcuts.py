@@ -50,10 +50,13 @@ def check_shortcuts(
     return Check(
         name="shortcuts",
         title="Shortcut probes on pixels",
-        headline=_headline(best, probes[best]),
+        headline=_headline(best, probes[best]) + _model(model_auc),
         advice=advise(findings, ADVICE),
         findings=findings,
-        figures=tuple(Figure(name, "AUC", probe.auc) for name, probe in probes.items()),
+        figures=(
+            *(Figure(name, "AUC", probe.auc) for name, probe in probes.items()),
+            *([Figure("the model", "AUC", model_auc)] if model_auc else []),
+        ),
         tables=(_table(probes, model_auc), *_source_tables(probes, samples, groups)),
         curves=tuple(probe.curve for probe in probes.values() if probe.curve),
     )
@@ -69,7 +72,14 @@ def _headline(best: str, probe: Probe) -> str:
     if probe.auc.value is None:
         return f"Not measured: {probe.auc.reason}."
     note = f", {probe.note}" if probe.note else ""
-    return f"The shortcut floor is {probe.auc.value:.2f} ({best}{note}); an honest model must beat it."
+    floor = f"The shortcut floor is {probe.auc.value:.2f} ({best}{note})"
+    if probe.auc.value > 0.995:
+        return f"{floor}: no model can show on these slices that it saw more."
+    return f"{floor}; an honest model must beat it."
+
+
+def _model(auc: Estimate | None) -> str:
+    return f" The model's AUC is {auc.to_text()}, on {auc.n} slices." if auc else ""
 
 
 def _compare(model: Estimate | None, best: str, probe: Probe) -> Iterator[Finding]:
@@ -77,7 +87,10 @@ def _compare(model: Estimate | None, best: str, probe: Probe) -> Iterator[Findin
     if model is None or model.value is None or probe.auc.value is None:
         return
     bottom = model.value if model.low is None else model.low
-    text = f"the model's AUC {model.to_text()} and the floor's {probe.auc.to_text()} ({best})"
+    text = (
+        f"the model's AUC {model.to_text()} on {model.n} slices that it names as unseen, "
+        f"the floor's {probe.auc.to_text()} ({best})"
+    )
     if bottom > probe.auc.value:
         yield Finding(Level.PASS, f"The model beats the shortcut floor: {text}.")
     else:

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from covidct.audit.dataset import Dataset
 from covidct.audit.intervals import estimate_by_patient
 from covidct.audit.sample import Sample
-from covidct.audit.verdict import Bars, Check, Figure, Finding, Level, Table, advise
+from covidct.audit.verdict import Bars, Check, Figure, Finding, Level, Table, advise, sum_up
 from covidct.metrics import Estimate
 
 # Cohen 1988: for two classes 0.3 is a medium association, 0.5 a large one.
@@ -28,6 +28,8 @@ ADVICE = (
     "source "
     "that was left out of training (`covidct evaluate --split external`)."
 )
+ABROAD = "Test on slices of another hospital (`covidct evaluate --split external`)."
+COHORT = "Draw both classes from patients of the same ages and sexes, or report the figures by age and sex."
 # PS3.5, 6.2: an Age String is three digits and a unit.
 _AGE = re.compile(r"^0*([0-9]+(?:\.[0-9]+)?)\s*([DWMY]?)$", re.IGNORECASE)
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0, "": 1.0}
@@ -59,13 +61,19 @@ def check_sources(data: Dataset) -> Check:
     return Check(
         name="sources",
         title="Source and label",
-        headline=_headline(data.samples, association),
-        advice=advise(findings, ADVICE),
+        headline=sum_up(findings, _headline(data.samples, association)),
+        advice=advise(findings, _advice(findings)),
         findings=findings,
         figures=tuple(figures),
         tables=(_table(data.samples, data.groups),),
         bars=(_bars(data.samples),),
     )
+
+
+def _advice(findings: Sequence[Finding]) -> str:
+    if any("one source" in finding.text for finding in findings):
+        return ABROAD
+    return ADVICE if any("Source" in finding.text for finding in findings) else COHORT
 
 
 def _headline(samples: Sequence[Sample], association: Estimate) -> str:

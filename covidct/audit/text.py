@@ -64,17 +64,18 @@ def _to_lines(check: Check) -> list[str]:
     if check.level is Level.PASS:
         return lines
     for finding in check.findings:
-        lines += _to_finding(finding)
+        lines += _to_finding(finding, check.headline)
     if check.advice:
         lines += _wrap(f"What to do: {check.advice}", " " * INDENT, indent=INDENT)
     return [*lines, ""]
 
 
-def _to_finding(finding: Finding) -> Iterator[str]:
-    """A sentence and its first files; nothing for what has passed."""
+def _to_finding(finding: Finding, headline: str) -> Iterator[str]:
+    """A sentence, unless it is the headline, and its first files; nothing for what has passed."""
     if finding.level is Level.PASS:
         return
-    yield from _wrap(finding.text, " " * INDENT + "- ", indent=INDENT + 2)
+    if finding.text != headline:
+        yield from _wrap(finding.text, " " * INDENT + "- ", indent=INDENT + 2)
     place = " " * (INDENT + 4)
     for name in finding.files[:FILES]:
         yield place + elide(to_printable(name), WIDTH - len(place))

@@ -5,7 +5,7 @@ Knows no data and no surface: the checks make them; `text`, `document` and `page
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -134,6 +134,14 @@ def worst(levels: Iterable[Level]) -> Level:
 def advise(findings: Iterable[Finding], advice: str) -> str:
     """The advice, where any finding calls for one."""
     return "" if worst(finding.level for finding in findings) is Level.PASS else advice
+
+
+def sum_up(findings: Sequence[Finding], text: str) -> str:
+    """The headline: the text where all has passed, else the first of the worst findings."""
+    level = worst(finding.level for finding in findings)
+    if level is Level.PASS:
+        return text
+    return next(finding.text for finding in findings if finding.level is level)
 
 
 def count(n: int, noun: str, plural: str = "") -> str:
