@@ -155,19 +155,24 @@ def to_label(row: Row, plan: DataPlan) -> int:
     return int(row.label in plan.positive)
 
 
-def write_manifest(rows: Sequence[Row], path: Path) -> None:
-    """Write rows with absolute paths, beside and then renamed, so that a reader never sees half of it."""
-    write_beside(path, lambda partial: _write_rows(rows, partial))
+def write_manifest(rows: Sequence[Row], path: Path, *, absolute: bool = True) -> None:
+    """Write rows, beside and then renamed, so that a reader never sees half of it.
+
+    Paths are made `absolute`, or written as they are, for a manifest that moves with its slices.
+    """
+    write_beside(path, lambda partial: _write_rows(rows, partial, absolute=absolute))
 
 
-def _write_rows(rows: Sequence[Row], path: Path) -> None:
-    more = [name for name in MORE_COLUMNS if any(getattr(row, name) for row in rows)]
+def _write_rows(rows: Sequence[Row], path: Path, *, absolute: bool) -> None:
+    columns = (*COLUMNS, *(name for name in MORE_COLUMNS if any(getattr(row, name) for row in rows)))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, *more))
+        writer.writerow(columns)
         for row in rows:
-            writer.writerow(_cell(getattr(row, name)) for name in (*COLUMNS, *more))
+            writer.writerow(_cell(getattr(row, name), absolute=absolute) for name in columns)
 
 
-def _cell(value: Path | str | None) -> str:
-    return str(value.resolve()) if isinstance(value, Path) else value or ""
+def _cell(value: Path | str | None, *, absolute: bool) -> str:
+    if isinstance(value, Path):
+        return str(value.resolve()) if absolute else value.as_posix()
+    return value or ""

@@ -36,6 +36,7 @@ HOMES = {
     "cv2": {"audit/"},
     "threadpoolctl": {"audit/similar.py"},
     "jinja2": {"audit/page.py"},
+    "markupsafe": {"audit/page.py"},
     "matplotlib": {"train/plots.py", "train/panels.py", "train/mistakes.py", "audit/charts.py"},
     "click": {"apps/", "train/", "audit/"},
 }

@@ -292,3 +292,12 @@ def test_letters_can_be_read_in_both_themes(page: str, theme: int) -> None:
     pairs += [(name, f"{level}-tint") for level in ("pass", "warn", "fail") for name in ("ink", level)]
     pairs += [("on-light", level) for level in ("pass", "warn", "fail")]
     assert not [pair for pair in pairs if contrast(colors[pair[0]], colors[pair[1]]) < 4.5]
+
+
+def test_commands_are_code_and_markup_in_names_is_not() -> None:
+    check = Check(
+        "labels", "Labels", "One.", "Run `covidct split <b>`.", (Finding(Level.WARN, "as a`<i>.png"),)
+    )
+    page = to_page(Audit("m.csv", "0", 1, 1, (check,)), read_picture=show_picture)
+    assert "Run <code>covidct split &lt;b&gt;</code>." in page
+    assert "as a`&lt;i&gt;.png" in page

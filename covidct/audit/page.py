@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from PIL import Image
 
 from covidct import __version__
@@ -78,6 +79,7 @@ def _environment() -> Environment:
         "short": lambda text: elide(to_printable(text), SHORT),
         "count": lambda number: f"{number:,}",
         "place": _to_place,
+        "commands": _to_commands,
         "numeric": _numeric_columns,
     }
     environment.filters.update(filters)
@@ -87,6 +89,16 @@ def _environment() -> Environment:
 def _finalize(value: Any) -> Any:
     """What is put out, printable; markup of our own stays as it is."""
     return to_printable(value) if type(value) is str else value
+
+
+def _to_commands(text: str) -> Markup:
+    """The text, escaped, with what stands between backticks set as code."""
+    parts = [escape(to_printable(part)) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # a backtick too many: a name, not markup
+        return escape(to_printable(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
 
 
 def _to_place(value: float) -> str:

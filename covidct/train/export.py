@@ -38,7 +38,7 @@ FLOAT_TOLERANCE = 1e-3  # of the logit, against torch
 # |d logit| is 0.50; with four in float 0.13; seven bring the AUC of the smallest source within 0.004.
 FLOAT_LAYERS = 7
 INT8_TOLERANCE = 5e-3  # of the AUC on `tune`, against float
-PAIRS = 0.5  # of the square root of its pairs that may change places, where they are few
+PAIRS = 1.0  # how many square roots of its pairs may change places, where they are few
 
 
 def export_float(network: Network, path: Path) -> None:
@@ -103,7 +103,7 @@ def check_int8(float_auc: float, int8_auc: float, *, pairs: int) -> None:
     """Raise ParityError where int8 and float are further apart than 0.005 of AUC.
 
     `pairs` is how many pairs of a positive and a negative slice the AUC counts: where they are few, a single
-    one weighs more than that, and half their square root may change places.
+    one weighs more than that, and as many as their square root may change places.
     """
     allowed = max(INT8_TOLERANCE, PAIRS / max(pairs, 1) ** 0.5)
     if not abs(float_auc - int8_auc) <= allowed:

@@ -7,11 +7,10 @@ networks.
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -19,7 +18,7 @@ from PIL import Image
 
 from covidct.errors import ManifestError
 from covidct.files import ENDINGS
-from covidct.manifest import COLUMNS, MORE_COLUMNS, Row, to_label
+from covidct.manifest import Row, to_label, write_manifest
 from covidct.plan import DataPlan
 from covidct.train.reading import read_pixels
 from covidct.types import Pixels
@@ -85,7 +84,7 @@ def write_augmented(
         for name in _copy_names(names[at], counts[at], taken):
             path = _write(turn(pixels, rng, rotation=enlargement.rotation), folder, name)
             made.append(replace(original, path=path, parent=original.path))
-    _write_manifest(made, folder / MANIFEST)
+    write_manifest(made, folder / MANIFEST, absolute=False)
     return tuple(made)
 
 
@@ -167,17 +166,3 @@ def _write(pixels: Pixels, folder: Path, name: str) -> Path:
     path.parent.mkdir(exist_ok=True)
     Image.fromarray(pixels).save(path, "PNG")
     return path.relative_to(folder)
-
-
-def _write_manifest(rows: Sequence[Row], path: Path) -> None:
-    """As `manifest.write_manifest`, but with paths that stay right when the folder is moved."""
-    more = [name for name in MORE_COLUMNS if any(getattr(row, name) for row in rows)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, *more))
-        for row in rows:
-            writer.writerow(_cell(getattr(row, name)) for name in (*COLUMNS, *more))
-
-
-def _cell(value: Path | str | None) -> str:
-    return PurePosixPath(value).as_posix() if isinstance(value, Path) else value or ""
