@@ -45,6 +45,8 @@ PROTOCOLS = {
     "all": "honest, all slices",
 }
 HOME, ABROAD = "covid-ct", "sarscov2-ct"
+# Losses above it are drawn at it.
+HIGHEST = 1.5
 Record = Mapping[str, Any]
 Cell = tuple[str, str]
 
@@ -154,7 +156,7 @@ def draw_reported(cells: Mapping[Cell, Sequence[Record]]) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8.5)
     axes.invert_yaxis()
     axes.set_xlim(0.4, 1.01)
-    axes.legend(loc="lower left", frameon=False, fontsize=8.5)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.08), ncols=2, frameon=False, fontsize=8.5)
     save_figure(figure, PICTURES / "original-accuracy.png")
 
 
@@ -184,11 +186,11 @@ def draw_curves(cells: Mapping[Cell, Sequence[Record]]) -> None:
         place = grid[list(APPROACHES).index(approach), list(PROTOCOLS).index(protocol)]
         axes = add_panel(figure, APPROACHES[approach], PROTOCOLS[protocol], place=place)
         lines = {
-            name: np.array([epoch[key] for epoch in curve])
+            name: np.minimum([epoch[key] for epoch in curve], HIGHEST)
             for name, key in (("tune", "tune_loss"), ("train", "train_loss"))
         }
         draw_lines(axes, np.arange(1.0, len(curve) + 1), lines)
-        axes.set_ylim(0, 1.5)
+        axes.set_ylim(0, HIGHEST + 0.1)
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
     save_figure(figure, PICTURES / "original-curves.png")
@@ -206,7 +208,10 @@ def draw_synthetic(runs: Path) -> None:
     width, height = (len(columns) + 1) * (side + edge) + edge, len(kinds) * (side + edge + line) + edge + line
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
-    heads = ["the slice", *(f"{APPROACHES[a].split(',')[0]}\n{p} protocol" for a, p in columns)]
+    heads = [
+        "the slice",
+        *(f"{APPROACHES[a].split(',')[0]}\n{PROTOCOLS[p].split(':')[0]}" for a, p in columns),
+    ]
     for at, head in enumerate(heads):
         draw.text((edge + at * (side + edge), edge), head, fill=INK, font_size=14)
     models = [Classifier.load(runs / f"{a}-{p}-0" / "run" / "bundle") for a, p in columns]
