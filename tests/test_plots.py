@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from covidct.train import plots
 from covidct.train.plots import plot_calibration, plot_confusion, plot_history, plot_roc, plot_scores
 from covidct.train.scored import Scored, Section, to_sections
 
@@ -100,6 +101,16 @@ def test_history(
 ) -> None:
     plot_history(change(make_history(epochs)), tmp_path / "history.png")
     check_picture(tmp_path / "history.png")
+
+
+def test_the_best_epoch_is_best_in_what_was_chosen_by() -> None:
+    rows = [
+        {"epoch": 1, "tune_auc": 0.9, "tune_accuracy": 0.7, "tune_loss": 0.5},
+        {"epoch": 2, "tune_auc": 0.8, "tune_accuracy": 0.8, "tune_loss": 0.6},
+        {"epoch": 3, "tune_auc": 0.8, "tune_accuracy": 0.8, "tune_loss": 0.4},
+    ]
+    assert plots._history_title(rows, "auc") == "Training: epoch 1 of 3 is best, AUC on tune 0.900"
+    assert plots._history_title(rows, "accuracy") == "Training: epoch 3 of 3 is best, accuracy on tune 0.800"
 
 
 def test_history_of_nothing(tmp_path: Path) -> None:

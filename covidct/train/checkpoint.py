@@ -71,7 +71,7 @@ def keep_epoch(
         state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
         write_beside(out / BEST, lambda path: save_file(state, path))
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))
-    plot_history(progress.history, out / CURVES)
+    plot_history(progress.history, out / CURVES, recipe.choose)
     checkpoint = {
         "recipe": _to_text(recipe),
         "network": run.network.state_dict(),

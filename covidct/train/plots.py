@@ -107,8 +107,9 @@ def plot_scores(
     save_figure(figure, path)
 
 
-def plot_history(rows: Sequence[Row], path: Path) -> None:
-    """Training curves by epoch: losses, AUC on `tune`, learning rate; phases shaded, the best epoch marked.
+def plot_history(rows: Sequence[Row], path: Path, choose: str = "auc") -> None:
+    """Training curves by epoch: losses, AUC on `tune`, learning rate; phases shaded, the best epoch marked,
+    which is best in `choose` on `tune`, "auc" or "accuracy".
 
     Rows have epoch, phase, train_loss, tune_loss, tune_auc and rate, as numbers or their text; a missing
     value leaves a gap. Where there are several columns tune_auc_<source>, they are drawn beside the mean.
@@ -120,15 +121,15 @@ def plot_history(rows: Sequence[Row], path: Path) -> None:
     grid = figure.add_gridspec(3, 1, height_ratios=(3, 3, 1.3))
     losses = {name: _column(rows, f"{name}_loss") for name in ("tune", "train")}
     panels = (
-        add_panel(figure, _history_title(rows), "loss", place=grid[0]),
+        add_panel(figure, _history_title(rows, choose), "loss", place=grid[0]),
         add_panel(figure, "", "AUC on tune", place=grid[1]),
         add_panel(figure, "", "learning rate", place=grid[2]),
     )
     for axes, lines in zip(panels, (losses, _aucs(rows), {"": _column(rows, "rate")}), strict=True):
         draw_lines(axes, _column(rows, "epoch"), lines)
-        _draw_phases(axes, rows, named=axes is panels[0])
+        _draw_phases(axes, rows, choose, named=axes is panels[0])
         axes.tick_params(labelbottom=axes is panels[-1])
-    _mark_best(panels[1], rows)
+    _mark_best(panels[1], rows, choose)
     panels[-1].set_xlabel("epoch")
     panels[-1].yaxis.set_major_formatter("{x:g}")
     save_figure(figure, path)
@@ -232,21 +233,25 @@ def _aucs(rows: Sequence[Row]) -> dict[str, Floats]:
     return {"mean": mean} | {name.removeprefix("tune_auc_"): _column(rows, name) for name in names}
 
 
-def _best(rows: Sequence[Row]) -> int | None:
-    """Index of the first row with the highest AUC."""
-    aucs = _column(rows, "tune_auc")
-    return None if np.isnan(aucs).all() else int(np.nanargmax(aucs))
+def _best(rows: Sequence[Row], choose: str) -> int | None:
+    """Index of the row that is best in `choose`, of ties the one with the lowest loss, and the first."""
+    scores, losses = _column(rows, f"tune_{choose}"), _column(rows, "tune_loss")
+    if np.isnan(scores).all():
+        return None
+    return min(
+        range(len(rows)), key=lambda at: (-np.nan_to_num(scores[at], nan=-np.inf), np.nan_to_num(losses[at]))
+    )
 
 
-def _history_title(rows: Sequence[Row]) -> str:
-    best = _best(rows)
+def _history_title(rows: Sequence[Row], choose: str) -> str:
+    best = _best(rows, choose)
     if best is None:
         return f"Training: {len(rows)} epochs"
-    auc = _column(rows, "tune_auc")[best]
-    return f"Training: epoch {rows[best]['epoch']} of {len(rows)} is best, AUC on tune {auc:.3f}"
+    score, word = _column(rows, f"tune_{choose}")[best], {"auc": "AUC"}.get(choose, choose)
+    return f"Training: epoch {rows[best]['epoch']} of {len(rows)} is best, {word} on tune {score:.3f}"
 
 
-def _draw_phases(axes: Axes, rows: Sequence[Row], *, named: bool) -> None:
+def _draw_phases(axes: Axes, rows: Sequence[Row], choose: str, *, named: bool) -> None:
     """Shade every other phase; in the first panel give them their names, and the room for these."""
     epochs, start = _column(rows, "epoch"), 0
     low, high = axes.get_ylim()
@@ -263,11 +268,11 @@ def _draw_phases(axes: Axes, rows: Sequence[Row], *, named: bool) -> None:
         start = end
     axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if (best := _best(rows)) is not None:
+    if (best := _best(rows, choose)) is not None:
         axes.axvline(epochs[best], color=INK, linewidth=0.9, linestyle=":", zorder=2)
 
 
-def _mark_best(axes: Axes, rows: Sequence[Row]) -> None:
-    if (best := _best(rows)) is not None:
+def _mark_best(axes: Axes, rows: Sequence[Row], choose: str) -> None:
+    if (best := _best(rows, choose)) is not None:
         epoch, auc = _column(rows, "epoch")[best], _column(rows, "tune_auc")[best]
         axes.plot(epoch, auc, "o", color=INK, markersize=6, zorder=6)
