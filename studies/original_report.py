@@ -99,14 +99,15 @@ def own(records: Sequence[Record]) -> tuple[int, int]:
 
 def to_accuracy_table(cells: Mapping[Cell, Sequence[Record]]) -> str:
     """What each protocol says of itself, beside the accuracy on patients that nobody saw."""
-    lines = ["| Approach | Protocol | reported: best epoch, own split | one draw of five | unseen patients |"]
+    lines = ["| Approach | Protocol | reported: best epoch, own split | each draw | unseen patients |"]
     lines += ["|---|---|--:|--:|--:|"]
     for (approach, protocol), records in cells.items():
         right, n = own(records)
         draws = ", ".join(f"{record['own']['right']}/{record['own']['n']}" for record in records)
+        first, last = exact_interval(right, n)
         mean, low, high, *_ = measure(records, HOME, "accuracy")
         lines.append(
-            f"| {APPROACHES[approach]} | {PROTOCOLS[protocol]} | **{right / n:.2f}** | {draws} | "
+            f"| {APPROACHES[approach]} | {PROTOCOLS[protocol]} | **{right / n:.2f}** ({first:.2f}–{last:.2f}) | {draws} | "
             f"**{mean:.2f}** ({low:.2f}–{high:.2f}) |"
         )
     return "\n".join(lines)
