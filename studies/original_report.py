@@ -107,7 +107,8 @@ def to_accuracy_table(cells: Mapping[Cell, Sequence[Record]]) -> str:
         first, last = exact_interval(right, n)
         mean, low, high, *_ = measure(records, HOME, "accuracy")
         lines.append(
-            f"| {APPROACHES[approach]} | {PROTOCOLS[protocol]} | **{right / n:.2f}** ({first:.2f}–{last:.2f}) | {draws} | "
+            f"| {APPROACHES[approach]} | {PROTOCOLS[protocol]} | "
+            f"**{right / n:.2f}** ({first:.2f}–{last:.2f}) | {draws} | "
             f"**{mean:.2f}** ({low:.2f}–{high:.2f}) |"
         )
     return "\n".join(lines)

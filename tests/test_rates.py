@@ -109,3 +109,10 @@ def test_the_command_searches_every_phase_and_trains_nothing(
     assert "phase 2, second: " in result.stdout
     names = {f"rates-{number}.{ending}" for number in (1, 2) for ending in ("csv", "png")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
+
+
+def test_noise_of_the_first_steps_is_no_fall() -> None:
+    tried = np.logspace(-6, 0, 61)
+    losses = 1 / (1 + np.exp(4 * (np.log10(tried) + 3)))
+    losses[:6] += np.linspace(3, 0, 6)
+    assert suggest_rate(tried.tolist(), losses.tolist()) == pytest.approx(1e-3)

@@ -189,6 +189,7 @@ def test_the_card_tells_data_figures_limits_and_notes(out: Path) -> None:
         "of ours",
         "ImageNet-1k): none",
         "non-commercial",
+        "look up those of `north`, `south`",
     ):
         assert words in card
     assert str(out) not in card

@@ -23,10 +23,14 @@ def run_augment(data: Path, out: Path, plan: DataPlan, enlargement: Enlargement)
     there already or lies in `data`, for files that cannot be read, and where the classes cannot be filled.
     """
     _check_place(out, data)
-    rows = select_rows(read_data(data, plan), plan)
+    manifest = read_data(data, plan)
+    rows = select_rows(manifest, plan)
     with _written_beside(out) as partial:
         made = write_augmented(rows, partial, plan, enlargement)
-    return _to_table(made)
+    labels = (*plan.positive, *plan.negative)
+    marked = sum(row.label in labels and plan.exclude_note in row.note for row in manifest.rows)
+    left_out = f"\nLeft out, as their note says {plan.exclude_note!r}: {marked}." if marked else ""
+    return _to_table(made) + left_out
 
 
 def _check_place(out: Path, data: Path) -> None:

@@ -36,14 +36,17 @@ LIMITS = """\
   intervals may be too narrow.
 - Probabilities hold for a mix with about as many positives as negatives, not for a screening prevalence.
 """
-LICENCE = """\
-## Licences
-
-The code is Apache-2.0. The data may be used for research, not commercially (see each source's own
-licence: COVID-CT's figures are copyright of the papers they were cut from; SARS-CoV-2 CT-scan is CC
-BY-NC-SA 4.0; LUNA16 CC BY; the MedSeg volumes state none), so these weights are for non-commercial
-research only. No image of the data is part of the bundle.
-"""
+MAPS = {
+    "mobilenet_v2": "The evidence map's mean, with the bias, is the logit.",
+    "six_layers": "Its dense layers know no place: its evidence map is one cell, the logit itself.",
+}
+# The terms of the sources that this project knows; of others the card says to look.
+TERMS = {
+    "covid-ct": "COVID-CT's figures are copyright of the papers they were cut from",
+    "sarscov2-ct": "SARS-CoV-2 CT-scan is CC BY-NC-SA 4.0",
+    "luna16": "LUNA16 is CC BY",
+    "medseg": "the MedSeg volumes state no licence",
+}
 
 
 def to_card(config: Mapping[str, Any], reports: Mapping[Precision, Report], *, notes: str = "") -> str:
@@ -60,7 +63,7 @@ def to_card(config: Mapping[str, Any], reports: Mapping[Precision, Report], *, n
         _data(config["training"]),
         _audit(config["training"]),
         _making(config["training"]),
-        LICENCE,
+        _licences(config["training"]),
     ]
     return "\n".join(parts)
 
@@ -122,6 +125,18 @@ def _audit(training: Mapping[str, Any]) -> str:
     return "\n".join([f"## Audit of the data: {found['level']}\n", *lines, "", *([reason] if reason else [])])
 
 
+def _licences(training: Mapping[str, Any]) -> str:
+    sources = sorted({source for by_source in training["splits"].values() for source in by_source})
+    known = [TERMS[source] for source in sources if source in TERMS]
+    others = [f"`{source}`" for source in sources if source not in TERMS]
+    terms = [*known, *([f"look up those of {', '.join(others)}"] if others else [])]
+    return (
+        "## Licences\n\nThe code is Apache-2.0. The data have terms of their own "
+        f"({'; '.join(terms)}): take these weights as for non-commercial research only. No image of "
+        "the data is part of the bundle.\n"
+    )
+
+
 def _making(training: Mapping[str, Any]) -> str:
     recipe, parity, pretrained = training["recipe"], training["parity"], training["pretrained"]
     origin = f"`{pretrained['origin']}` (SHA-256 `{pretrained['sha256'][:16]}…`)" if pretrained else "none"
@@ -130,8 +145,8 @@ def _making(training: Mapping[str, Any]) -> str:
         [
             "## How it was made\n",
             f"- Recipe `{recipe['name']}`: {recipe['network']}, {recipe['size']} x {recipe['size']} pixels, "
-            f"seed {recipe['seed']}, {sum(phase['epochs'] for phase in recipe['phases'])} epochs, "
-            "best one by `tune`. The evidence map's mean, with the bias, is the logit.",
+            f"seed {recipe['seed']}, {sum(phase['epochs'] for phase in recipe['phases'])} epochs at most, "
+            f"best one by `tune`. {MAPS[recipe['network']]}",
             f"- Pretrained backbone (ImageNet-1k): {origin}.",
             f"- Parity: float graph within {parity['float_logit']:.1e} of torch's logit; AUC on `tune` "
             f"{parity['float_auc']:.4f} float, {parity['int8_auc']:.4f} int8.",

@@ -70,7 +70,8 @@ def fit(
     for split, slices in (("train", train), ("tune", tune)):
         if len(set(slices.labels.tolist())) < 2:
             raise ManifestError(
-                f"split {split}: {len(slices)} slices and not of both labels; give it slices of each"
+                f"split {split}: {len(slices)} slices and not of both labels; give it slices of each, or "
+                "empty the manifest's split column to have all splits assigned"
             )
     if (drawn := recipe.epoch_slices or len(train)) < recipe.batch:
         raise RecipeError(

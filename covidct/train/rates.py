@@ -36,6 +36,8 @@ STEPS = 100
 SMOOTHING = 0.9
 # Beyond this many times the lowest loss, it has blown up.
 BLOWN_UP = 4.0
+# A fifth of the steps, at rates far too small to learn anything.
+WARM_UP = 5
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,15 @@ def find_rate(
 
 
 def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """Where the loss falls most steeply over the logarithm of the rate, before its lowest point."""
-    end = int(np.argmin(losses)) + 1
-    if end < 3:
-        return float(rates[0])
-    slope = np.gradient(np.asarray(losses[:end]), np.log(np.asarray(rates[:end])))
-    return float(rates[int(np.argmin(slope))])
+    """Where the loss falls most steeply over the logarithm of the rate, before its lowest point.
+
+    The first steps say more of which slices came first than of the rate, and are left out.
+    """
+    start, end = len(rates) // WARM_UP, int(np.argmin(losses)) + 1
+    if end - start < 3:
+        return float(rates[min(start, end - 1)])
+    slope = np.gradient(np.asarray(losses[start:end]), np.log(np.asarray(rates[start:end])))
+    return float(rates[start + int(np.argmin(slope))])
 
 
 def _search(
