@@ -64,6 +64,16 @@ def test_other_rows_stay_out(manifest: Path, tmp_path: Path) -> None:
     assert sum(row.parent is not None for row in rows) == 1
 
 
+def test_rows_that_a_note_leaves_out_are_counted(manifest: Path, tmp_path: Path) -> None:
+    lines = manifest.read_text().splitlines()
+    lines[1] += "label conflict"
+    noted = manifest.with_name("noted.csv")
+    noted.write_text("\n".join(lines))
+    table = run_augment(noted, tmp_path / "out", PLAN, Enlargement(48))
+    assert table.endswith("Left out, as their note says 'label conflict': 1.")
+    assert "Left out" not in run_augment(manifest, tmp_path / "all", PLAN, Enlargement(48))
+
+
 def test_a_folder_of_classes(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", ill=3, healthy=2)
     plan = DataPlan(positive=("ill",), negative=("healthy",))
