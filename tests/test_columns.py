@@ -9,6 +9,7 @@ import pytest
 
 from audits import FACTS
 from covidct.audit.columns import BYTES, FREQUENT, PERSONAL, encode_facts, list_values
+from covidct.audit.facts import Facts
 
 SCANNER = {"Manufacturer": "North", "KVP": "120", "PixelSpacing": "[0.7, 0.8]", "PatientAge": "060Y"}
 DICOM = replace(FACTS, ending=".dcm", format="DICOM", mode="", tags=SCANNER)
@@ -57,3 +58,13 @@ def test_values_in_words() -> None:
     assert values["JPEG quality"] == ("absent", "75", "absent")
     assert values["EXIF"] == ("absent", "present", "absent")
     assert values["Manufacturer"] == ("absent", "absent", "North")
+
+
+def test_who_the_patient_is_tells_nothing_of_the_scanner() -> None:
+    tags = dict.fromkeys(PERSONAL, "7")
+    known = Facts(".dcm", "DICOM", 64, 64, "", 9000, tags=tags)
+    unknown = Facts(".dcm", "DICOM", 64, 64, "", 9000)
+    assert set(PERSONAL) >= {"PatientID", "StudyInstanceUID", "SeriesInstanceUID"}
+    for columns in encode_facts([known, unknown]).values():
+        assert (columns[0] == columns[1]).all()
+    assert not set(PERSONAL) & set(list_values([known]))

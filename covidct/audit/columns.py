@@ -14,8 +14,8 @@ import numpy as np
 from covidct.audit.facts import TAGS, Facts
 from covidct.resampling import Floats
 
-# Age and sex are medicine, and the check of sources looks at them; the UIDs name patients.
-PERSONAL = ("PatientAge", "PatientSex", "StudyInstanceUID", "SeriesInstanceUID")
+# Age and sex are medicine, and the check of sources looks at them; the id and the UIDs name patients.
+PERSONAL = ("PatientID", "PatientAge", "PatientSex", "StudyInstanceUID", "SeriesInstanceUID")
 NUMBERS = ("KVP", "SliceThickness", "PixelSpacing", "BitsStored")
 WORDS = tuple(tag for tag in TAGS if tag not in (*PERSONAL, *NUMBERS))
 # A file is as long as its picture is detailed, lesions included: the one family that may hold medicine.
