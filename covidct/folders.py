@@ -25,13 +25,12 @@ def read_folder(folder: Path, plan: DataPlan) -> Manifest:
 
     Raises ManifestError for sub-folders whose names are no label of the plan, and where there are no slices.
     """
-    labels = (*plan.positive, *plan.negative)
+    labels = plan.labels
     classes = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
     if strange := [child.name for child in classes if child.name not in labels]:
         raise ManifestError(
             f"{folder}: the sub-folder {', '.join(strange)} is no label; name each sub-folder exactly as "
-            "one of "
-            f"{', '.join(labels)}, or say what it means with --positive or --negative"
+            f"one of {', '.join(labels)}, or say what it means with --positive or --negative"
         )
     if loose := [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in ENDINGS]:
         raise ManifestError(

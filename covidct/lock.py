@@ -91,8 +91,7 @@ def record_use(manifest: Manifest, use: Use) -> Lock | None:
     if not is_unchanged(lock, manifest):
         raise ManifestError(
             f"{manifest.path}: the test split is not the one that {lock.path.name} locks; bring it back, or "
-            "split "
-            "anew into another file and say so beside the figures"
+            "split anew into another file and say so beside the figures"
         )
     if use not in lock.uses:
         lock = replace(lock, uses=(*lock.uses, use))

@@ -83,8 +83,7 @@ def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
         raise ManifestError(
             f"{path}: no column named {' and none named '.join(sorted(missing))}; its first line has "
             f"{', '.join(found) or 'nothing'}. A manifest is a CSV with commas and needs the columns path "
-            "and label, "
-            f"in small letters; it may have {', '.join((*COLUMNS[2:], *MORE_COLUMNS))}"
+            f"and label, in small letters; it may have {', '.join((*COLUMNS[2:], *MORE_COLUMNS))}"
         )
     return tuple(_row(line, path, reader.line_num) for line in reader)
 
@@ -132,7 +131,7 @@ def select_rows(manifest: Manifest, plan: DataPlan) -> tuple[Row, ...]:
     """
     if absent := sorted(set(plan.sources) - {row.source for row in manifest.rows}):
         raise ManifestError(f"{manifest.path}: has no source {', '.join(absent)}; change [data] sources")
-    labels = set(plan.positive) | set(plan.negative)
+    labels = plan.labels
     rows = tuple(
         row
         for row in manifest.rows

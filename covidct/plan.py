@@ -21,3 +21,8 @@ class DataPlan:
     calibrate: float = 0.10
     block: int = 50
     seed: int = 2020  # of the split, so that runs of other seeds are tuned on the same slices
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that mean something, those of COVID-19 first."""
+        return (*self.positive, *self.negative)

@@ -44,19 +44,15 @@ def any_int8() -> Iterator[None]:
         yield
 
 
+def make_job(manifest: Path, out: Path) -> Job:
+    return Job(tiny_recipe(), read_manifest(manifest), out, version="9.9.9", notes="## A note\n\nof ours")
+
+
 @pytest.fixture(scope="module")
 def out(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run on phantoms, from manifest to bundle."""
     out = tmp_path_factory.mktemp("run")
-    train(
-        Job(
-            tiny_recipe(),
-            read_manifest(manifest),
-            out,
-            version="9.9.9",
-            notes="## A note\n\nof ours",
-        )
-    )
+    train(make_job(manifest, out))
     return out
 
 
@@ -117,15 +113,7 @@ def test_a_run_leaves_its_splits_curves_and_evaluation(out: Path) -> None:
 
 def test_a_run_that_is_done_makes_the_same_bundle_again(out: Path, manifest: Path) -> None:
     before = (out / "bundle" / SUMS).read_text()
-    train(
-        Job(
-            tiny_recipe(),
-            read_manifest(manifest),
-            out,
-            version="9.9.9",
-            notes="## A note\n\nof ours",
-        )
-    )
+    train(make_job(manifest, out))
     assert (out / "bundle" / SUMS).read_text() == before
 
 

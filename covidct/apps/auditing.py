@@ -70,8 +70,7 @@ def _measure(classifier: Classifier, data: Dataset) -> Estimate:
     if not kept:
         raise ManifestError(
             f"{data.manifest.path}: there is no slice that {classifier.bundle.path} was not trained on and "
-            "answers "
-            "for; leave --model out"
+            "answers for; leave --model out"
         )
     labels, probabilities, groups = (np.array(column) for column in zip(*kept, strict=True))
     return evaluate_scores(labels, probabilities, groups, threshold=0.5).metrics["auc"]

@@ -27,7 +27,7 @@ def run_augment(data: Path, out: Path, plan: DataPlan, enlargement: Enlargement)
     rows = select_rows(manifest, plan)
     with _written_beside(out) as partial:
         made = write_augmented(rows, partial, plan, enlargement)
-    labels = (*plan.positive, *plan.negative)
+    labels = plan.labels
     marked = sum(row.label in labels and plan.exclude_note in row.note for row in manifest.rows)
     left_out = f"\nLeft out, as their note says {plan.exclude_note!r}: {marked}." if marked else ""
     return _to_table(made) + left_out

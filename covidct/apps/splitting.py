@@ -47,10 +47,10 @@ def run_split(
         if path.exists():
             raise ManifestError(f"{path}: is there already; give another name, or move it away first")
     manifest = read_data(data, plan)
-    chosen = [at for at, row in enumerate(manifest.rows) if row.label in (*plan.positive, *plan.negative)]
+    chosen = [at for at, row in enumerate(manifest.rows) if row.label in plan.labels]
     if not chosen:
         raise ManifestError(
-            f"{data}: no row has a label of {', '.join((*plan.positive, *plan.negative))}; say which labels "
+            f"{data}: no row has a label of {', '.join(plan.labels)}; say which labels "
             "mean "
             "what with --positive and --negative"
         )

@@ -69,17 +69,17 @@ def _labelled(manifest: Manifest, plan: DataPlan) -> list[Row]:
             f"{manifest.path}: has no source {', '.join(absent)}; it has {', '.join(sorted(sources))}"
         )
     chosen = [row for row in manifest.rows if not plan.sources or row.source in plan.sources]
-    rows = [row for row in chosen if row.label in (*plan.positive, *plan.negative)]
+    rows = [row for row in chosen if row.label in plan.labels]
     if not rows:
         there = ", ".join(sorted({row.label or "(empty)" for row in chosen}))
         raise ManifestError(
-            f"{manifest.path}: no row has a label of {', '.join((*plan.positive, *plan.negative))}; there "
+            f"{manifest.path}: no row has a label of {', '.join(plan.labels)}; there "
             f"are {there}: say which is which with --positive and --negative"
         )
     return rows
 
 
 def _undeclared(manifest: Manifest, plan: DataPlan) -> Counter[str]:
-    known = (*plan.positive, *plan.negative)
+    known = plan.labels
     rows = (row for row in manifest.rows if not plan.sources or row.source in plan.sources)
     return Counter(row.label for row in rows if row.label not in known)

@@ -102,7 +102,7 @@ def _share(data: Dataset) -> Figure:
 def _counts(data: Dataset) -> Table:
     names = [row.label for row in (*(s.row for s in data.samples), *(u.row for u in data.unreadable))]
     rows = []
-    for label in (*data.plan.positive, *data.plan.negative):
+    for label in data.plan.labels:
         if label in names:
             good = [
                 group

@@ -211,8 +211,7 @@ def _uses(lock: Lock) -> Finding:
         return Finding(
             Level.WARN,
             f"The test split was measured on {times}, with {len(models)} models: choosing among them by it "
-            "is tuning, and "
-            "its figures are optimistic.",
+            "is tuning, and its figures are optimistic.",
         )
     return Finding(
         Level.PASS, f"The test split is locked; it was measured on {times if lock.uses else 'never yet'}."

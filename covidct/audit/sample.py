@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import click
-import cv2
-import numpy as np
 
 from covidct.audit.facts import Facts, identify, parse_facts
 from covidct.audit.features import Features, measure_features
+from covidct.audit.lungs import shrink
 from covidct.cores import count_cores
 from covidct.errors import ReadError
 from covidct.files import read_bytes
@@ -81,9 +80,7 @@ def _read(row: Row, name: str, label: int) -> Sample | Unreadable:
         label=label,
         facts=facts,
         digest=_digest(pixels),
-        thumbnail=np.asarray(
-            cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), np.uint8
-        ),
+        thumbnail=shrink(pixels, THUMBNAIL),
         features=measure_features(pixels, colour=facts.colour),
     )
 

@@ -14,19 +14,18 @@ from sklearn.metrics import roc_auc_score
 
 from covidct.audit.dataset import Dataset
 from covidct.audit.intervals import estimate_by_patient
+from covidct.audit.probe import FAIL_AUC, WARN_AUC
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Bars, Check, Figure, Finding, Level, Table, advise, sum_up
 from covidct.metrics import Estimate
 
 # Cohen 1988: for two classes 0.3 is a medium association, 0.5 a large one.
 WARN_V, FAIL_V = 0.3, 0.5
-WARN_AUC, FAIL_AUC = 0.60, 0.75
 # With fewer patients than this, nothing is said of age and sex.
 FEW = 10
 ADVICE = (
     "Add slices of the missing class from the same source, or leave sources with one class out; test on a "
-    "source "
-    "that was left out of training (`covidct evaluate --split external`)."
+    "source that was left out of training (`covidct evaluate --split external`)."
 )
 ABROAD = "Test on slices of another hospital (`covidct evaluate --split external`)."
 COHORT = "Draw both classes from patients of the same ages and sexes, or report the figures by age and sex."

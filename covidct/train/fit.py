@@ -61,18 +61,7 @@ def fit(
     Raises ManifestError when `train` or `tune` lack slices of either label, RecipeError when an epoch
     fills no batch or `out` holds a run of another recipe.
     """
-    parts = {split: [row for row in rows if row.split == split] for split in ("train", "tune")}
-    room = round(recipe.size * ROOM) if recipe.augment.moves else recipe.size
-    train, tune = (
-        read_slices(parts[split], recipe.data, side=side, label=f"{split} slices", resize=recipe.resize)
-        for split, side in (("train", room), ("tune", recipe.size))
-    )
-    for split, slices in (("train", train), ("tune", tune)):
-        if len(set(slices.labels.tolist())) < 2:
-            raise ManifestError(
-                f"split {split}: {len(slices)} slices and not of both labels; give it slices of each, or "
-                "empty the manifest's split column to have all splits assigned"
-            )
+    train, tune = (read_split(rows, recipe, split) for split in ("train", "tune"))
     if (drawn := recipe.epoch_slices or len(train)) < recipe.batch:
         raise RecipeError(
             f"recipe {recipe.name}: an epoch of {drawn} slices fills no batch of {recipe.batch}; "
@@ -83,6 +72,23 @@ def fit(
     best = build_network(recipe)
     best.load_state_dict(load_file(out / BEST))
     return best.eval()
+
+
+def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
+    """The slices of a split at the network's size; `train` with room around where augmentation moves them.
+
+    Raises ManifestError where they are not of both labels.
+    """
+    chosen = [row for row in rows if row.split == split]
+    has_room = split == "train" and recipe.augment.moves
+    side = round(recipe.size * ROOM) if has_room else recipe.size
+    slices = read_slices(chosen, recipe.data, side=side, label=f"{split} slices", resize=recipe.resize)
+    if len(set(slices.labels.tolist())) < 2:
+        raise ManifestError(
+            f"split {split}: {len(slices)} slices and not of both labels; give it slices of each, or "
+            "empty the manifest's split column to have all splits assigned"
+        )
+    return slices
 
 
 def build_run(recipe: Recipe, pretrained: Pretrained | None) -> Run:

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from covidct.errors import ManifestError, RecipeError
+from covidct.errors import RecipeError
 from covidct.files import write_beside
 from covidct.manifest import Row
-from covidct.train.data import ROOM, AugmentedSlices, Draws, read_slices
-from covidct.train.fit import Loader, build_draws, build_optimiser, build_run, compute_loss
+from covidct.train.data import AugmentedSlices, Draws
+from covidct.train.fit import Loader, build_draws, build_optimiser, build_run, compute_loss, read_split
 from covidct.train.plots import plot_rates
 from covidct.train.pretrained import Pretrained
 from covidct.train.recipe import Recipe
@@ -57,11 +57,7 @@ def find_rate(
     Every phase is searched from fresh weights. Raises ManifestError where `train` lacks slices of either
     label, RecipeError where it fills no batch.
     """
-    train = [row for row in rows if row.split == "train"]
-    side = round(recipe.size * ROOM) if recipe.augment.moves else recipe.size
-    slices = read_slices(train, recipe.data, side=side, label="train slices", resize=recipe.resize)
-    if len(set(slices.labels.tolist())) < 2:
-        raise ManifestError(f"split train: {len(slices)} slices, not of both labels; give it slices of each")
+    slices = read_split(rows, recipe, "train")
     if len(slices) < recipe.batch:
         raise RecipeError(
             f"recipe {recipe.name}: {len(slices)} slices fill no batch of {recipe.batch}; lower batch"
