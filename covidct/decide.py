@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from covidct.bundle import Config
-from covidct.types import Decision, Evidence, OperatingPoint, Prediction, Reason
+from covidct.types import WHOLE, Box, Decision, Evidence, OperatingPoint, Prediction, Reason
 
 
 def to_probability(logit: float, *, temperature: float) -> float:
@@ -28,7 +28,9 @@ def to_decision(probability: float, point: OperatingPoint) -> Decision:
     return Decision.POSITIVE if probability >= point.threshold else Decision.NEGATIVE
 
 
-def decide(logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint) -> Prediction:
+def decide(
+    logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint, box: Box = WHOLE
+) -> Prediction:
     """All that follows from one slice's outputs under a bundle's configuration."""
     probability = to_probability(logit, temperature=config.temperature)
     decision = to_decision(probability, point)
@@ -47,4 +49,5 @@ def decide(logit: float, evidence: Evidence, config: Config, *, point: Operating
         decision=decision,
         reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
         evidence=evidence,
+        box=box,
     )

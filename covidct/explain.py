@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from covidct.files import OVERLAY_ENDING, write_beside
-from covidct.types import Evidence, Pixels, Slice
+from covidct.types import WHOLE, Box, Evidence, Pixels, Slice
 
 FULL = 8.0  # evidence (logit per cell) at which the colour is full
 OPACITY = 0.6
@@ -23,12 +23,17 @@ OPACITY = 0.6
 COLOURS = np.array([(96, 0, 32), (214, 40, 40), (247, 127, 0), (252, 211, 77)], np.float32)
 
 
-def to_overlay(pixels: Pixels, evidence: Evidence) -> NDArray[np.uint8]:
-    """Lay evidence (h, w) float32 over a slice (H, W) uint8; gives (H, W, 3) uint8 RGB.
+def to_overlay(pixels: Pixels, evidence: Evidence, *, box: Box = WHOLE) -> NDArray[np.uint8]:
+    """Lay evidence (h, w) float32 over the part `box` of a slice (H, W) uint8; gives (H, W, 3) uint8 RGB.
 
     Only evidence for COVID-19 is coloured.
     """
-    strength = to_strength(evidence, shape=(pixels.shape[0], pixels.shape[1]))
+    height, width = pixels.shape
+    columns, rows = (_to_span(box[at], box[at + 2], side) for at, side in enumerate((width, height)))
+    strength = np.zeros((height, width), np.float32)
+    strength[rows, columns] = to_strength(
+        evidence, shape=(rows.stop - rows.start, columns.stop - columns.start)
+    )
     opacity = (OPACITY * np.sqrt(strength))[..., None]
     grey = np.repeat(pixels[..., None], 3, axis=2).astype(np.float32)
     mixed = grey * (1 - opacity) + _to_colour(strength) * opacity
@@ -44,6 +49,12 @@ def to_strength(evidence: Evidence, *, shape: tuple[int, int]) -> NDArray[np.flo
     return strength
 
 
+def _to_span(start: float, stop: float, side: int) -> slice:
+    """Pixels from `start` to `stop`, both in [0, 1] of a side; at least one."""
+    first = min(max(round(start * side), 0), side - 1)
+    return slice(first, min(max(round(stop * side), first + 1), side))
+
+
 class Overlays:
     """A folder of overlays, one PNG a slice, named after the slice's path."""
 
@@ -53,10 +64,10 @@ class Overlays:
         self._folder = folder
         self._taken: set[str] = set()
 
-    def write(self, item: Slice, evidence: Evidence) -> Path:
+    def write(self, item: Slice, evidence: Evidence, *, box: Box = WHOLE) -> Path:
         """Write the overlay of one slice, beside and then renamed; returns where."""
         path = self._folder / f"{self._name(item.source.path)}{OVERLAY_ENDING}"
-        overlay = Image.fromarray(to_overlay(item.pixels, evidence))
+        overlay = Image.fromarray(to_overlay(item.pixels, evidence, box=box))
         write_beside(path, lambda partial: overlay.save(partial, "PNG"))
         return path
 

@@ -122,14 +122,18 @@ class Classifier:
         predictions = {}
         for places in alike.values():
             outputs = self._session.run(np.stack([item.pixels for _, item in places]))
-            for (at, _), logit, evidence in zip(places, outputs.logit, outputs.evidence, strict=True):
+            for (at, _), logit, evidence, box in zip(
+                places, outputs.logit, outputs.evidence, outputs.box.tolist(), strict=True
+            ):
                 predictions[at] = decide(
-                    float(logit), evidence, self.bundle.config, point=self.operating_point
+                    float(logit), evidence, self.bundle.config, point=self.operating_point, box=tuple(box)
                 )
         return predictions
 
     def _to_result(self, item: Slice, prediction: Prediction, overlays: Overlays | None) -> Result:
-        heatmap = overlays.write(item, prediction.evidence) if overlays is not None else None
+        heatmap = (
+            overlays.write(item, prediction.evidence, box=prediction.box) if overlays is not None else None
+        )
         return Result(
             path=item.source.path,
             status=Status.OK,
@@ -143,6 +147,7 @@ class Classifier:
             heatmap=str(heatmap) if heatmap is not None else None,
             logit=prediction.logit,
             evidence=prediction.evidence,
+            box=prediction.box,
         )
 
     def _without_answer(

@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from covidct.cores import count_cores
 from covidct.errors import BundleError
-from covidct.types import Evidence, Pixels
+from covidct.types import WHOLE, Evidence, Pixels
 
 PIXELS = 2**25  # in one run: large slices go through one by one, or their float copies fill the memory
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a graph says of N slices: `logit` (N,) float32, `evidence` (N, h, w) float32."""
+    """What a graph says of N slices: `logit` (N,), `evidence` (N, h, w) and `box` (N, 4), all float32.
+
+    `box` is the part of each slice that its evidence covers: left, top, right, bottom in [0, 1] of its sides.
+    """
 
     logit: NDArray[np.float32]
     evidence: Evidence
+    box: NDArray[np.float32]
 
 
 class Session:
@@ -40,9 +44,12 @@ class Session:
         # ONNX Runtime raises its own types, derived from Exception and not exported under stable names.
         except Exception as error:
             raise BundleError(f"the graph cannot be loaded by ONNX Runtime: {error}") from error
-        names = {value.name for value in (*self._session.get_inputs(), *self._session.get_outputs())}
+        outputs = {value.name for value in self._session.get_outputs()}
+        names = outputs | {value.name for value in self._session.get_inputs()}
         if missing := sorted({"slices", "logit", "map"} - names):
             raise BundleError(f"the graph lacks {', '.join(missing)}; it is no graph of covidct's")
+        # A graph that does not crop has no box: its map covers the whole slice.
+        self._wanted = ["logit", "map", "box"] if "box" in outputs else ["logit", "map"]
 
     def run(self, slices: Pixels) -> Outputs:
         """Run (N, H, W) uint8 slices, N >= 1, display grey levels of the lung window, through the graph.
@@ -54,10 +61,11 @@ class Session:
         count, height, width = slices.shape
         step = max(1, PIXELS // (height * width))
         parts = [
-            self._session.run(["logit", "map"], {"slices": slices[at : at + step]})
+            self._session.run(self._wanted, {"slices": slices[at : at + step]})
             for at in range(0, count, step)
         ]
-        logit, evidence = (np.concatenate(part) for part in zip(*parts, strict=True))
+        logit, evidence, *boxes = (np.concatenate(part) for part in zip(*parts, strict=True))
         if not np.isfinite(logit).all():
             raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")
-        return Outputs(logit, evidence)
+        box = boxes[0] if boxes else np.tile(np.array(WHOLE, np.float32), (count, 1))
+        return Outputs(logit, evidence, box)

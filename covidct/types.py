@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Evidence = NDArray[np.float32]
+# Part of a slice: left, top, right, bottom in [0, 1] of its width and height.
+Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 class Kind(StrEnum):
@@ -101,7 +104,7 @@ class Prediction:
 
     `logit` is the graph's output; `probability` the calibrated one in [0, 1]; `prediction_set`
     the labels that remain plausible; `evidence` the map (h, w) float32 whose mean, with the
-    bias, is the logit.
+    bias, is the logit; `box` the part of the slice that the map covers.
     """
 
     logit: float
@@ -110,14 +113,15 @@ class Prediction:
     decision: Decision
     reason: Reason | None
     evidence: Evidence = field(compare=False, repr=False)
+    box: Box = WHOLE
 
 
 @dataclass(frozen=True)
 class Result:
     """The answer for one slice: the schema of `docs/result.schema.json` as a value.
 
-    `reason` is a word (`Reason`), `message` the sentence for people. `evidence` is (h, w) float32,
-    kept for pictures and left out of JSON and CSV.
+    `reason` is a word (`Reason`), `message` the sentence for people. `evidence` is (h, w) float32 over
+    the part `box` of the slice; both are kept for pictures and left out of JSON and CSV.
     """
 
     path: str
@@ -135,3 +139,4 @@ class Result:
     heatmap: str | None = None
     logit: float | None = None
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
+    box: Box = WHOLE

@@ -226,7 +226,7 @@ def draw_synthetic(runs: Path) -> None:
             result = model.predict(Slice(pixels, Source("synthetic")))
             assert result.evidence is not None
             left = edge + at * (side + edge)
-            shown = Image.fromarray(to_overlay(pixels, result.evidence)).resize((side, side))
+            shown = Image.fromarray(to_overlay(pixels, result.evidence, box=result.box)).resize((side, side))
             sheet.paste(shown, (left, top))
             wrong = (result.probability or 0) >= 0.5 and kind is Phantom.NORMAL
             wrong = wrong or ((result.probability or 0) < 0.5 and kind is not Phantom.NORMAL)

@@ -29,6 +29,7 @@ HOMES = {
         "train/augment.py",
         "train/data.py",
         "train/offline.py",
+        "train/masks.py",
         "audit/",
     },
     "sklearn": {"metrics.py", "train/", "audit/"},

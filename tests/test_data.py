@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from covidct.errors import ManifestError
 from covidct.manifest import Row
 from covidct.phantom import Phantom
 from covidct.plan import DataPlan
-from covidct.train.data import AugmentedSlices, Draws, Slices, read_slices, to_square
+from covidct.train.data import AugmentedSlices, Draws, Slices, read_slices, to_square, with_lesions
 from covidct.train.recipe import Augmentation
 from covidct.window import to_display
 from makers import phantom_hu, write_dicom, write_png
+from training import NOTHING
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,33 @@ def test_views(slices: Slices) -> None:
     views = AugmentedSlices(slices, Augmentation(), size=32, seed=5)
     assert len(views) == 2
     for index, label in enumerate((1.0, 0.0)):
-        view, target = views[0, 0, index]
+        view, target, lesions, drawn = views[0, 0, index]
         assert (view.shape, view.dtype) == ((32, 32), torch.uint8)
         assert (target.item(), target.dtype) == (label, torch.float32)
+        assert not lesions.any()
+        assert not drawn
+
+
+def test_lesions_move_with_their_slice(slices: Slices) -> None:
+    """What is drawn over the brightest part stays over it, wherever a view puts it."""
+    side = slices.pixels.shape[1]
+    square = np.zeros((side, side), np.uint8)
+    square[side // 4 : side // 2, side // 3 : side // 2] = 255
+    pictures = np.stack([square, square])
+    moves = replace(NOTHING, rotation=30, flip=0.5, scale=(0.8, 1.2), shift=0.1)
+    drawn = replace(slices, pixels=pictures, lesions={1: square})
+    for draw in range(5):
+        view = AugmentedSlices(drawn, moves, size=32, seed=5)[0, draw, 1]
+        assert torch.equal(view.slices, view.lesions)
+        assert view.drawn
+
+
+def test_lesions_lie_beside_their_slices(tmp_path: Path) -> None:
+    for folder, tone in (("image", 100), ("infection", 255)):
+        (tmp_path / folder).mkdir()
+        write_png(tmp_path / folder / "1.png", np.full((40, 40), tone, np.uint8))
+    write_png(tmp_path / "image" / "2.png", np.full((40, 40), 100, np.uint8))
+    rows = [Row(tmp_path / "image" / f"{n}.png", "covid", "a", "", "", "") for n in (1, 2)]
+    slices = with_lesions(read_slices(rows, DataPlan(), side=16))
+    assert list(slices.lesions) == [0]
+    assert (slices.lesions[0] == 255).all()

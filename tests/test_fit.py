@@ -27,7 +27,6 @@ from covidct.train.fit import (
     build_run,
     compute_aucs,
     compute_logits,
-    compute_loss,
     fit,
 )
 from covidct.train.networks import EvidenceNet
@@ -337,25 +336,6 @@ def test_aucs_by_source() -> None:
 def test_aucs_where_each_source_has_one_label() -> None:
     slices = make_slices([1, 1, 0, 0], "aabb")
     assert compute_aucs(np.array([3, 1, 2, 0], np.float32), slices) == {"all": 0.75}
-
-
-def test_loss() -> None:
-    network = EvidenceNet(32).eval()
-    network.bias.data.fill_(20.0)
-    slices, plain = torch.zeros(2, 40, 40, dtype=torch.uint8), replace(RECIPE, label_smoothing=0.0)
-
-    def measure(labels: list[float], recipe: Recipe) -> float:
-        loss = compute_loss(network, slices, torch.tensor(labels), recipe)
-        assert loss.dtype == torch.float32
-        return loss.item()
-
-    # As sure as 20 of both slices: right, wrong, and half right.
-    assert measure([1, 1], plain) == pytest.approx(0, abs=1e-3)
-    assert measure([0, 0], plain) == pytest.approx(20, abs=0.5)
-    assert measure([1, 0], plain) == pytest.approx(10, abs=0.5)
-    assert measure([1, 0], replace(plain, precision="bfloat16")) == pytest.approx(10, abs=0.5)
-    # Smoothing takes half its share from the truth.
-    assert measure([1, 1], replace(plain, label_smoothing=0.1)) == pytest.approx(0.05 * 20, abs=0.1)
 
 
 def test_logits_do_not_depend_on_the_batch() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from covidct.phantom import Phantom, draw_phantom
+import numpy as np
+
+from covidct.phantom import Phantom, draw_phantom, draw_slice
 from covidct.plan import DataPlan
 from covidct.train.recipe import Augmentation, Phase, Recipe
 from covidct.window import to_display
@@ -44,6 +46,21 @@ def write_phantoms(folder: Path, *, patients: int = 6, size: int = 64) -> Path:
                     name = f"{source}-{number}-{place}.png"
                     write_png(folder / name, to_display(draw_phantom(kind, seed=seed, size=size)))
                     writer.writerow((name, label, source, f"patient-{number}", "", ""))
+    return manifest
+
+
+def write_lungs(folder: Path, *, patients: int = 6, size: int = 64) -> Path:
+    """As `write_phantoms`, with a lung mask beside every slice; returns the manifest."""
+    (folder / "image").mkdir()
+    (folder / "lung").mkdir()
+    manifest = write_phantoms(folder / "image", patients=patients, size=size)
+    for source in SOURCES:
+        for number in range(2 * patients):
+            kind = (Phantom.NORMAL, Phantom.LESIONS)[number % 2]
+            for place in range(2):
+                seed = 100 * SOURCES.index(source) + 2 * number + place
+                lungs = draw_slice(kind, seed=seed, size=size).lung_mask
+                write_png(folder / "lung" / f"{source}-{number}-{place}.png", lungs * np.uint8(255))
     return manifest
 
 

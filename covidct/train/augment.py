@@ -21,7 +21,11 @@ Grey = NDArray[np.float32]
 
 def augment_slice(pixels: Pixels, plan: Augmentation, rng: Generator, *, size: int) -> Pixels:
     """One random view of a slice: (H, W) uint8 display -> (size, size) uint8 display."""
-    grey = place(pixels, plan, rng, size=size)
+    return render(place(pixels, plan, rng, size=size), plan, rng)
+
+
+def render(grey: Grey, plan: Augmentation, rng: Generator) -> Pixels:
+    """All that changes grey levels and leaves every structure where it is."""
     if rng.random() < plan.field_of_view:
         grey = round_field_of_view(grey, rng)
     grey = rewindow(grey, plan, rng)
@@ -44,6 +48,14 @@ def place(pixels: Pixels, plan: Augmentation, rng: Generator, *, size: int) -> G
     What comes in from outside the slice is black, as outside a scanner's field of view.
     """
     height, width = pixels.shape
+    return resample(pixels, draw_placement((height, width), plan, rng, size=size), size=size)
+
+
+def draw_placement(
+    shape: tuple[int, int], plan: Augmentation, rng: Generator, *, size: int
+) -> tuple[float, ...]:
+    """Where each pixel of a square of `size` lies in a slice of (H, W): the six numbers of an affine map."""
+    height, width = shape
     angle = np.deg2rad(rng.uniform(-plan.rotation, plan.rotation))
     scale = np.exp(rng.uniform(np.log(plan.scale[0]), np.log(plan.scale[1])))
     stretch = np.exp(rng.uniform(-plan.aspect, plan.aspect) / 2)
@@ -55,10 +67,15 @@ def place(pixels: Pixels, plan: Augmentation, rng: Generator, *, size: int) -> G
     sides = np.diag([width / size, height / size])
     matrix = sides @ matrix
     offset = np.array([width, height]) * (0.5 + shift) - matrix @ np.array([size / 2, size / 2])
+    return (*matrix[0], offset[0], *matrix[1], offset[1])
+
+
+def resample(pixels: Pixels, placement: tuple[float, ...], *, size: int) -> Grey:
+    """(H, W) uint8 onto a square of `size`, black (or no lesion, in a mask) where nothing lies."""
     image = Image.fromarray(pixels).transform(
         (size, size),
         Image.Transform.AFFINE,
-        (*matrix[0], offset[0], *matrix[1], offset[1]),
+        placement,
         resample=Image.Resampling.BILINEAR,
         fillcolor=0,
     )

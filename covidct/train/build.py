@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from covidct.train.lung_net import LungNet
 from covidct.train.networks import EvidenceNet
 from covidct.train.recipe import Recipe
 from covidct.train.six_layers import SixLayerNet
@@ -14,5 +15,7 @@ def build_network(recipe: Recipe) -> Network:
     match recipe.network:
         case "six_layers":
             return SixLayerNet(recipe.size, dropout=recipe.dropout)
+        case "lung_net":
+            return LungNet(recipe.size, dropout=recipe.dropout)
         case _:
             return EvidenceNet(recipe.size, dropout=recipe.dropout)

@@ -38,6 +38,10 @@ LIMITS = """\
 """
 MAPS = {
     "mobilenet_v2": "The evidence map's mean, with the bias, is the logit.",
+    "lung_net": (
+        "It finds the lungs first and counts nothing else. "
+        "The evidence map's mean, with the bias, is the logit."
+    ),
     "six_layers": "Its dense layers know no place: its evidence map is one cell, the logit itself.",
 }
 # The terms of the sources that this project knows; of others the card says to look.

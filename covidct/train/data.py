@@ -6,8 +6,9 @@ here is a square a little larger than the network's input, so that augmentation 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from torch.utils.data import Dataset, Sampler
 
 from covidct.manifest import Row, to_label
 from covidct.plan import DataPlan
-from covidct.train.augment import augment_slice
+from covidct.train.augment import draw_placement, render, resample, to_uint8
+from covidct.train.masks import Mask, find_mask, read_mask
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Augmentation
 from covidct.types import Pixels
@@ -28,12 +30,16 @@ ROOM = 1.15  # how much larger than the network's input a slice is kept
 
 @dataclass(frozen=True)
 class Slices:
-    """Slices of one split: squares (N, side, side) uint8 display, labels (N,), sources."""
+    """Slices of one split: squares (N, side, side) uint8 display, labels (N,), sources.
+
+    `lesions` has the mask (side, side) uint8, by the slice's place, of those whose lesions were drawn.
+    """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     sources: tuple[str, ...]
     rows: tuple[Row, ...]
+    lesions: Mapping[int, Pixels] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,6 +54,14 @@ def read_slices(
         pixels[index] = to_square(stored, side, resize=resize)
     labels = np.array([to_label(row, plan) for row in rows], np.int64)
     return Slices(pixels, labels, tuple(row.source for row in rows), tuple(rows))
+
+
+def with_lesions(slices: Slices) -> Slices:
+    """The slices with those masks of lesions that lie beside them. Raises ManifestError for a broken one."""
+    side = slices.pixels.shape[1]
+    paths = {index: find_mask(row, Mask.LESION) for index, row in enumerate(slices.rows)}
+    lesions = {index: read_mask(path, side=side) for index, path in paths.items() if path is not None}
+    return replace(slices, lesions=lesions)
 
 
 def to_square(pixels: Pixels, side: int, *, resize: str = "antialias") -> Pixels:
@@ -79,7 +93,16 @@ class Draws(Sampler[tuple[int, int, int]]):
         return ((self.epoch, draw, int(index)) for draw, index in enumerate(drawn))
 
 
-class AugmentedSlices(Dataset[tuple[Tensor, Tensor]]):
+class Batch(NamedTuple):
+    """Views (N, S, S) uint8, labels (N,) float32, lesions (N, S, S) uint8, whether these were drawn (N,)."""
+
+    slices: Tensor
+    labels: Tensor
+    lesions: Tensor
+    drawn: Tensor
+
+
+class AugmentedSlices(Dataset[Batch]):
     """Random views of slices. What a draw looks like depends on the seed, the epoch and the draw alone."""
 
     def __init__(self, slices: Slices, plan: Augmentation, *, size: int, seed: int):
@@ -88,9 +111,20 @@ class AugmentedSlices(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.slices)
 
-    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-        """(epoch, draw, slice) -> (size, size) uint8 and the label as float32."""
+    def __getitem__(self, key: tuple[int, int, int]) -> Batch:
+        """(epoch, draw, slice) -> one slice's part of a batch."""
         epoch, draw, index = key
         rng = np.random.default_rng((self.seed, epoch, draw))
-        view = augment_slice(self.slices.pixels[index], self.plan, rng, size=self.size)
-        return torch.from_numpy(view), torch.tensor(float(self.slices.labels[index]))
+        pixels, lesions = self.slices.pixels[index], self.slices.lesions.get(index)
+        height, width = pixels.shape
+        placement = draw_placement((height, width), self.plan, rng, size=self.size)
+        view = render(resample(pixels, placement, size=self.size), self.plan, rng)
+        moved = (
+            np.zeros_like(view) if lesions is None else to_uint8(resample(lesions, placement, size=self.size))
+        )
+        return Batch(
+            torch.from_numpy(view),
+            torch.tensor(float(self.slices.labels[index])),
+            torch.from_numpy(moved),
+            torch.tensor(lesions is not None),
+        )

@@ -25,11 +25,13 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import nn
 from torch.export import Dim
 
 from covidct.errors import ParityError
 from covidct.session import Session
 from covidct.train.build import Network
+from covidct.train.lung_net import LungNet
 from covidct.types import Pixels
 
 OPSET = 20
@@ -42,7 +44,7 @@ PAIRS = 1.0  # how many square roots of its pairs may change places, where they 
 
 
 def export_float(network: Network, path: Path) -> None:
-    """Write the network as ONNX: `slices` (N, H, W) uint8 -> `logit` (N,) and `map` (N, h, w) float32."""
+    """Write the network as ONNX: `slices` (N, H, W) uint8 -> `logit`, `map` and its other outputs."""
     example = torch.zeros((2, 96, 80), dtype=torch.uint8)
     sizes = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC, 2: Dim.DYNAMIC}
     with warnings.catch_warnings(), _quiet("torch.onnx", "onnxscript"):
@@ -53,7 +55,7 @@ def export_float(network: Network, path: Path) -> None:
             (example,),
             dynamo=True,
             input_names=["slices"],
-            output_names=["logit", "map"],
+            output_names=list(network.outputs),
             dynamic_shapes={"slices": sizes},
             opset_version=OPSET,
             verbose=False,
@@ -62,8 +64,11 @@ def export_float(network: Network, path: Path) -> None:
     onnx.save(_strip(program.model_proto), path)
 
 
-def export_int8(float_path: Path, path: Path, slices: Sequence[Pixels]) -> None:
-    """Quantise a float graph; ranges are calibrated on `slices`, training slices (H, W) uint8 of any size."""
+def export_int8(float_path: Path, path: Path, slices: Sequence[Pixels], *, spared: int = 0) -> None:
+    """Quantise a float graph; ranges are calibrated on `slices`, training slices (H, W) uint8 of any size.
+
+    The first `spared` convolutions (`count_spared`), and all before the one after them, stay in float.
+    """
     with TemporaryDirectory() as folder, _quiet("root"):
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(float_path), str(prepared), skip_symbolic_shape=True)
@@ -78,7 +83,7 @@ def export_int8(float_path: Path, path: Path, slices: Sequence[Pixels]) -> None:
             # Seven bits: on CPUs without VNNI, eight overflow the 16-bit sums of the kernels.
             reduce_range=True,
             op_types_to_quantize=["Conv", "Add", "Clip"],
-            nodes_to_exclude=_float_nodes(prepared),
+            nodes_to_exclude=_float_nodes(prepared, spared),
             calibrate_method=CalibrationMethod.MinMax,
         )
         onnx.save(_strip(onnx.load(path)), path)
@@ -125,13 +130,21 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
         return None if pixels is None else {"slices": pixels[None]}
 
 
-def _float_nodes(path: Path) -> list[str]:
+def count_spared(network: Network) -> int:
+    """Convolutions that find the lungs: a box in eight bits would jump, and they take little of the time."""
+    found = network.crop.modules() if isinstance(network, LungNet) else ()
+    return sum(isinstance(module, nn.Conv2d) for module in found)
+
+
+def _float_nodes(path: Path, spared: int) -> list[str]:
     """What stays in float: the first layers, where eight bits cost most, the evidence, and the logit."""
     nodes = onnx.load(path).graph.node
     convolutions = [node.name for node in nodes if node.op_type == "Conv"]
     # The last sum is the logit itself: in eight bits it would take 256 values at most.
     sums = [node.name for node in nodes if node.op_type == "Add"]
-    return [*convolutions[:FLOAT_LAYERS], convolutions[-1], *sums[-1:]]
+    names = [node.name for node in nodes]
+    before = names[: names.index(convolutions[spared])] if spared else []
+    return [*before, *convolutions[spared : spared + FLOAT_LAYERS], convolutions[-1], *sums[-1:]]
 
 
 def _strip(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -21,8 +21,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.metrics import log_loss, roc_auc_score
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -33,11 +32,15 @@ from covidct.manifest import Row
 from covidct.train.balance import to_weights
 from covidct.train.build import Network, build_network
 from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
-from covidct.train.data import ROOM, AugmentedSlices, Draws, Slices, read_slices
+from covidct.train.data import ROOM, AugmentedSlices, Batch, Draws, Slices, read_slices, with_lesions
+from covidct.train.finder import LungFinder
+from covidct.train.finding import FINDER, fit_finder, load_finder
+from covidct.train.loss import compute_loss
+from covidct.train.lung_net import LungNet
 from covidct.train.pretrained import Pretrained, apply_pretrained
 from covidct.train.recipe import Phase, Recipe
 
-Loader = DataLoader[tuple[Tensor, Tensor]]
+Loader = DataLoader[Batch]
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,16 @@ def fit(
     fills no batch or `out` holds a run of another recipe.
     """
     train, tune = (read_split(rows, recipe, split) for split in ("train", "tune"))
+    if recipe.lesions:
+        train = with_lesions(train)
     if (drawn := recipe.epoch_slices or len(train)) < recipe.batch:
         raise RecipeError(
             f"recipe {recipe.name}: an epoch of {drawn} slices fills no batch of {recipe.batch}; "
             "lower batch, or raise epoch_slices"
         )
     out.mkdir(parents=True, exist_ok=True)
-    run_phases(build_run(recipe, pretrained), Fitting(recipe, train, tune, out, workers))
+    finder = find_finder(recipe, rows, out=out, pretrained=pretrained, workers=workers)
+    run_phases(build_run(recipe, pretrained, finder), Fitting(recipe, train, tune, out, workers))
     best = build_network(recipe)
     best.load_state_dict(load_file(out / BEST))
     return best.eval()
@@ -91,10 +97,29 @@ def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
     return slices
 
 
-def build_run(recipe: Recipe, pretrained: Pretrained | None) -> Run:
+def find_finder(
+    recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
+) -> LungFinder | None:
+    """The lung finder of a recipe that has one: the one under `out`, else trained on `train`'s lung masks.
+
+    Raises ManifestError where there are no such masks.
+    """
+    if recipe.network != "lung_net":
+        return None
+    if (out / FINDER).is_file():
+        return load_finder(out / FINDER)
+    drawn = [row for row in rows if row.split == "train"]
+    return fit_finder(
+        drawn, out=out, pretrained=pretrained, seed=recipe.seed, steps=recipe.finder_steps, workers=workers
+    )
+
+
+def build_run(recipe: Recipe, pretrained: Pretrained | None, finder: LungFinder | None = None) -> Run:
     """A fresh network by the recipe's seed, on a GPU where there is one, with its running average."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe)
+    if isinstance(network, LungNet) and finder is not None:
+        network.use(finder)
     if pretrained is not None:
         apply_pretrained(network, pretrained)
     network = network.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -142,12 +167,10 @@ def run_epoch(
 ) -> dict[str, Any]:
     """Train one epoch and measure it on `tune`; returns its line of `metrics.csv`."""
     started = time.monotonic()
-    run.network.train()
-    if phase.freeze:
-        run.network.features.eval()
+    prepare(run.network, phase, fitting.recipe)
     losses: list[float] = []
-    for slices, labels in _with_progress(loader, run.progress, fitting.recipe, losses):
-        loss = compute_loss(run.network, slices, labels, fitting.recipe)
+    for batch in _with_progress(loader, run.progress, fitting.recipe, losses):
+        loss = compute_loss(run.network, batch, fitting.recipe)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -170,14 +193,11 @@ def run_epoch(
     }
 
 
-def compute_loss(network: nn.Module, slices: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    """Binary cross-entropy on smoothed labels: slices (N, S, S) uint8, labels (N,) float32 in {0, 1}."""
-    device = next(network.parameters()).device
-    slices, labels = slices.to(device), labels.to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        logits, _ = network(slices)
-    target = labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
-    return functional.binary_cross_entropy_with_logits(logits.float(), target)
+def prepare(network: Network, phase: Phase, recipe: Recipe) -> None:
+    """Training mode, but for what stays as it is: its statistics are not to change either."""
+    network.train()
+    still = len(network.features) if phase.freeze else recipe.frozen_blocks
+    network.features[:still].eval()
 
 
 @torch.inference_mode()
@@ -208,9 +228,13 @@ def build_optimiser(
     Without weight decay AdamW is Adam (Loshchilov & Hutter 2019).
     """
     network.features.requires_grad_(not phase.freeze)
+    network.features[: recipe.frozen_blocks].requires_grad_(False)
     groups = network.depths()[-1:] if phase.freeze else network.depths()
     rates = [phase.rate * phase.depth_factor**distance for distance in reversed(range(len(groups)))]
-    options = [{"params": list(group), "lr": rate} for group, rate in zip(groups, rates, strict=True)]
+    options = [
+        {"params": [weights for weights in group if weights.requires_grad], "lr": rate}
+        for group, rate in zip(groups, rates, strict=True)
+    ]
     optimiser = AdamW(options, weight_decay=recipe.weight_decay)
     if phase.schedule == "constant":
         return optimiser, LambdaLR(optimiser, lambda step: 1.0)
@@ -219,7 +243,7 @@ def build_optimiser(
 
 def _with_progress(
     loader: Loader, progress: Progress, recipe: Recipe, losses: list[float]
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[Batch]:
     """The loader's batches under a bar that shows loss, AUC so far and time left."""
     total = sum(phase.epochs for phase in recipe.phases)
     last = ""

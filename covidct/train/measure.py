@@ -56,5 +56,5 @@ def _look(classifier: Classifier, path: Path) -> Picture | None:
         item = read_slice(path)
     except ReadError:
         return None
-    evidence = classifier.predict(item).evidence
-    return None if evidence is None else to_picture(item.pixels, evidence)
+    result = classifier.predict(item)
+    return None if result.evidence is None else to_picture(item.pixels, result.evidence, box=result.box)

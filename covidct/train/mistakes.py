@@ -23,7 +23,7 @@ from covidct.audit.text import to_printable
 from covidct.explain import FULL, to_overlay
 from covidct.train.panels import COVID, DPI, GREY, INK, OTHER, save_figure
 from covidct.train.scored import Scored
-from covidct.types import Decision, Evidence, Pixels
+from covidct.types import WHOLE, Box, Decision, Evidence, Pixels
 
 MOST = 25
 ACROSS = 5
@@ -52,10 +52,11 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Picture:
-    """What was answered for, and why so: `pixels` (H, W) uint8 display, `evidence` (h, w) float32."""
+    """What was answered for, and why: `pixels` (H, W) uint8 display, `evidence` (h, w) float32 over `box`."""
 
     pixels: Pixels = field(repr=False)
     evidence: Evidence = field(repr=False)
+    box: Box = WHOLE
 
 
 def find_mistakes(rows: Sequence[Scored], *, threshold: float, most: int = MOST) -> tuple[Mistake, ...]:
@@ -68,10 +69,10 @@ def find_mistakes(rows: Sequence[Scored], *, threshold: float, most: int = MOST)
     return tuple(sorted(mistakes, key=lambda mistake: -mistake.loss)[:most])
 
 
-def to_picture(pixels: Pixels, evidence: Evidence) -> Picture:
-    """A picture small enough to keep: (H, W) uint8 display with its evidence (h, w) float32."""
+def to_picture(pixels: Pixels, evidence: Evidence, *, box: Box = WHOLE) -> Picture:
+    """A picture small enough to keep: (H, W) uint8 display, its evidence (h, w) float32 over `box`."""
     step = max(1, max(pixels.shape) // SIDE)
-    return Picture(pixels[::step, ::step].copy(), evidence)
+    return Picture(pixels[::step, ::step].copy(), evidence, box)
 
 
 def plot_mistakes(
@@ -170,7 +171,7 @@ def _draw_pictures(paper: Axes, x: float, y: float, picture: Picture | None) -> 
     rows, columns = picture.pixels.shape
     scale = TILE / max(rows, columns)
     height, width = max(1.0, scale * rows), max(1.0, scale * columns)
-    overlay = to_overlay(picture.pixels, picture.evidence)
+    overlay = to_overlay(picture.pixels, picture.evidence, box=picture.box)
     for left, shown in ((x, np.repeat(picture.pixels[..., None], 3, axis=2)), (x + TILE + GAP, overlay)):
         _show(paper, shown, (left + (TILE - width) / 2, y + (TILE - height) / 2, width, height))
 

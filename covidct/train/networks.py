@@ -10,6 +10,7 @@ class activation mapping as the decision itself, after Zhou et al. (CVPR 2016).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +109,8 @@ class EvidenceNet(nn.Module):
     `forward` gives `logit` (N,) and `map` (N, h, w): `map.mean((1, 2)) + bias == logit`.
     """
 
+    outputs: ClassVar[tuple[str, ...]] = ("logit", "map")
+
     def __init__(self, size: int, *, dropout: float = 0.2):
         super().__init__()
         self.standardise = Standardise(size)
@@ -124,8 +127,11 @@ class EvidenceNet(nn.Module):
         backbone = [[parameter for block in part for parameter in block.parameters()] for part in parts]
         return [*backbone, [*self.evidence.parameters(), self.bias]]
 
-    def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W) uint8, display -> logit (N,) float32, map (N, h, w) float32."""
-        x = self.features(self.standardise(slices))
-        evidence = self.evidence(self.dropout(x)).squeeze(1)
+        return self.judge(self.standardise(slices))
+
+    def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, size, size) float32, standardised -> logit (N,), map (N, h, w)."""
+        evidence = self.evidence(self.dropout(self.features(x))).squeeze(1)
         return evidence.mean(dim=(1, 2)) + self.bias, evidence

@@ -18,14 +18,23 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from covidct.errors import RecipeError
 from covidct.files import write_beside
 from covidct.manifest import Row
-from covidct.train.data import AugmentedSlices, Draws
-from covidct.train.fit import Loader, build_draws, build_optimiser, build_run, compute_loss, read_split
+from covidct.train.build import Network
+from covidct.train.data import AugmentedSlices, Batch, Draws, with_lesions
+from covidct.train.fit import (
+    Loader,
+    build_draws,
+    build_optimiser,
+    build_run,
+    find_finder,
+    prepare,
+    read_split,
+)
+from covidct.train.loss import compute_loss
 from covidct.train.plots import plot_rates
 from covidct.train.pretrained import Pretrained
 from covidct.train.recipe import Recipe
@@ -58,6 +67,7 @@ def find_rate(
     label, RecipeError where it fills no batch.
     """
     slices = read_split(rows, recipe, "train")
+    slices = with_lesions(slices) if recipe.lesions else slices
     if len(slices) < recipe.batch:
         raise RecipeError(
             f"recipe {recipe.name}: {len(slices)} slices fill no batch of {recipe.batch}; lower batch"
@@ -65,8 +75,10 @@ def find_rate(
     draws = build_draws(recipe, slices)
     views = AugmentedSlices(slices, recipe.augment, size=recipe.size, seed=recipe.seed)
     loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True)
-    found = _search(recipe, _endless(loader, draws), pretrained=pretrained, phase=phase)
     out.mkdir(parents=True, exist_ok=True)
+    finder = find_finder(recipe, rows, out=out, pretrained=pretrained)
+    run = build_run(recipe, pretrained, finder)
+    found = _search(recipe, run.network, _endless(loader, draws), phase=phase)
     write_beside(out / f"rates-{phase + 1}.csv", lambda path: _write(found, path))
     write_beside(
         out / f"rates-{phase + 1}.png",
@@ -87,19 +99,14 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     return float(rates[start + int(np.argmin(slope))])
 
 
-def _search(
-    recipe: Recipe, batches: Iterator[tuple[Tensor, Tensor]], *, pretrained: Pretrained | None, phase: int
-) -> Search:
-    network = build_run(recipe, pretrained).network
+def _search(recipe: Recipe, network: Network, batches: Iterator[Batch], *, phase: int) -> Search:
     chosen = recipe.phases[phase]
     optimiser, _ = build_optimiser(network, chosen, recipe, steps=STEPS)
     # How far each depth's rate lies below the head's.
     shares = [group["lr"] for group in optimiser.param_groups]
     shares = [share / max(shares) for share in shares]
     torch.manual_seed(recipe.seed)
-    network.train()
-    if chosen.freeze:
-        network.features.eval()
+    prepare(network, chosen, recipe)
     rates: list[float] = []
     losses: list[float] = []
     mean = 0.0
@@ -109,7 +116,7 @@ def _search(
             rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
             for group, share in zip(optimiser.param_groups, shares, strict=True):
                 group["lr"] = rate * share
-            loss = compute_loss(network, *next(batches), recipe)
+            loss = compute_loss(network, next(batches), recipe)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -122,10 +129,10 @@ def _search(
     return Search(tuple(rates), tuple(losses), suggest_rate(rates, losses))
 
 
-def _endless(loader: Loader, draws: Draws) -> Iterator[tuple[Tensor, Tensor]]:
+def _endless(loader: Loader, draws: Draws) -> Iterator[Batch]:
     """Batches, epoch after epoch, each drawn anew."""
 
-    def epoch(number: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(number: int) -> Iterator[Batch]:
         draws.epoch = number
         return iter(loader)
 

@@ -64,6 +64,9 @@ class Recipe:
     `balance` draws sources and labels alike, with replacement; without it each slice comes once an epoch.
     `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy". `resize` is how training
     slices are brought to size, as the network's own graph does it: "antialias" or "nearest".
+    `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. `lesions`
+    and `calm` weigh what its cells are taught: by drawn lesions, and by negative slices to show nothing.
+    `frozen_blocks` of the backbone, counted from the input, keep the weights they were given.
     """
 
     name: str
@@ -83,13 +86,17 @@ class Recipe:
     balance: bool = True
     choose: str = "auc"
     resize: str = "antialias"
+    finder_steps: int = 1500
+    lesions: float = 0.0
+    calm: float = 0.0
+    frozen_blocks: int = 0
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
 
 
 # The words that a key may have.
 WORDS: Mapping[str, tuple[str, ...]] = {
-    "network": ("mobilenet_v2", "six_layers"),
+    "network": ("mobilenet_v2", "lung_net", "six_layers"),
     "precision": ("float32", "bfloat16"),
     "choose": ("auc", "accuracy"),
     "resize": ("antialias", "nearest"),
@@ -102,8 +109,10 @@ RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0, 1)),
     **dict.fromkeys(("label_smoothing", "dropout", "average"), (0, 0.9999)),
     **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices"), (0, LARGE)),
-    **dict.fromkeys(("epochs", "patience", "block"), (1, LARGE)),
+    **dict.fromkeys(("epochs", "patience", "block", "finder_steps"), (1, LARGE)),
     **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
+    **dict.fromkeys(("lesions", "calm"), (0, 100)),
+    "frozen_blocks": (0, 18),
     "batch": (2, LARGE),
     "size": (32, 4096),
     "seed": (0, 2**32 - 1),

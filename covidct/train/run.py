@@ -37,7 +37,7 @@ from covidct.train.build import Network
 from covidct.train.calibrate import choose_balanced, fit_temperature
 from covidct.train.card import to_card
 from covidct.train.evaluate import Report, write_report
-from covidct.train.export import check_float, check_int8, export_float, export_int8
+from covidct.train.export import check_float, check_int8, count_spared, export_float, export_int8
 from covidct.train.fit import fit
 from covidct.train.measure import evaluate_rows
 from covidct.train.pretrained import Pretrained
@@ -152,7 +152,8 @@ def _export(
     rng = np.random.default_rng(recipe.seed)
     train = _only(rows, "train")
     drawn = rng.choice(len(train), min(CALIBRATION_SLICES, len(train)), replace=False)
-    export_int8(float_path, int8_path, list(read_pixels([train[at] for at in drawn], label="calibration")))
+    ranges = list(read_pixels([train[at] for at in drawn], label="calibration"))
+    export_int8(float_path, int8_path, ranges, spared=count_spared(network))
     tune = _only(rows, "tune")
     slices, labels = list(read_pixels(tune, label="tune")), [to_label(row, recipe.data) for row in tune]
     sample = rng.choice(len(slices), min(PARITY_SLICES, len(slices)), replace=False)

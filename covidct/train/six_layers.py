@@ -7,6 +7,7 @@ cell that holds the whole logit: it cannot say where.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,8 @@ class SixLayerNet(nn.Module):
     `forward` gives `logit` (N,) and `map` (N, 1, 1), its one cell being the logit. The logit of a softmax
     over two scores is their difference.
     """
+
+    outputs: ClassVar[tuple[str, ...]] = ("logit", "map")
 
     def __init__(self, size: int, *, dropout: float = 0.5):
         super().__init__()

@@ -1,0 +1,131 @@
+"""The slice as the classifier sees it: cropped to its lungs, lung and soft tissue at fixed greys.
+
+Knows a mask of lungs and the arithmetic of boxes and grey levels; all of it is part of the exported graph.
+A slice without lungs passes through whole, its greys as they are: what to do with it is not decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from covidct.train.finder import CELLS, LungFinder
+from covidct.train.networks import GREY_MEAN, GREY_STD
+
+MARGIN = 0.07  # of the lungs' width and height, added on every side
+TAIL = 0.01  # share of the mask's mass that may lie beyond either side: specks do not move the box
+LEAST = 0.02  # share of the slice below which nothing counts as lung
+# Aerated lung: dark even where half of it is diseased. Soft tissue: what else the box holds.
+LUNG_SHARE, TISSUE_SHARE = 0.15, 0.60
+LUNG_GREY, TISSUE_GREY = 0.15, 0.75  # where they are put, of the whole scale
+LEVELS = 128  # of the scale on which percentiles are counted
+CONTRAST = 0.08  # of the scale: lung and tissue are taken to be at least so far apart
+DETAIL = 1.5  # how much larger than the network's input the slice is kept before it is cropped
+
+
+class LungCrop(nn.Module):
+    """Any uint8 slice -> the network's input and the box that it shows; stands in for `Standardise`."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.size = size
+        self.finder = LungFinder().eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """The finder is trained already: its statistics stay as they are."""
+        super().train(mode)
+        self.finder.eval()
+        return self
+
+    def forward(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, H, W) uint8, display -> (N, 3, size, size), box (N, 4), lungs (N, h, w), all float32."""
+        lungs = torch.sigmoid(self.finder(slices))
+        box = to_box(lungs)
+        small = _resize(slices, CELLS).squeeze(1) / 255.0
+        low, high = to_levels(small, lungs, box)
+        x = crop(_resize(slices, round(self.size * DETAIL)), box, size=self.size) / 255.0
+        scale = (TISSUE_GREY - LUNG_GREY) / (high - low)
+        x = LUNG_GREY + (x - low[:, None, None, None]) * scale[:, None, None, None]
+        x = (x.clamp(0, 1) - GREY_MEAN) / GREY_STD
+        return x.expand(-1, 3, -1, -1), box, lungs
+
+
+def to_box(lungs: Tensor) -> Tensor:
+    """Where the lungs lie, with a margin: (N, h, w) shares of lung -> (N, 4) left, top, right, bottom.
+
+    In [0, 1] of the slice's width and height; the whole slice where there is no lung.
+    """
+    columns, rows = lungs.mean(1), lungs.mean(2)
+    left, right = _quantile(columns, TAIL), _quantile(columns, 1 - TAIL)
+    top, bottom = _quantile(rows, TAIL), _quantile(rows, 1 - TAIL)
+    wide, high = MARGIN * (right - left), MARGIN * (bottom - top)
+    box = torch.stack([left - wide, top - high, right + wide, bottom + high], dim=1).clamp(0, 1)
+    whole = box.new_tensor([0.0, 0.0, 1.0, 1.0])
+    return torch.where(has_lungs(lungs)[:, None], box, whole)
+
+
+def has_lungs(lungs: Tensor) -> Tensor:
+    """(N, h, w) shares of lung -> (N,) bool: whether there is enough of them to speak of."""
+    return lungs.mean(dim=(1, 2)) >= LEAST
+
+
+def to_levels(greys: Tensor, lungs: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
+    """Grey levels of aerated lung and of soft tissue: (N, h, w) greys in [0, 1] and lungs -> (N,) each.
+
+    Such that nothing changes where there is no lung.
+    """
+    inside = _inside(box, greys.shape[1], greys.shape[2])
+    low = _level(greys, lungs, LUNG_SHARE)
+    high = _level(greys, (1 - lungs) * inside, TISSUE_SHARE)
+    high = torch.maximum(high, low + CONTRAST)
+    found = has_lungs(lungs)
+    return torch.where(found, low, LUNG_GREY), torch.where(found, high, TISSUE_GREY)
+
+
+def crop(slices: Tensor, box: Tensor, *, size: int) -> Tensor:
+    """Resample (N, 1, H, W) inside of box (N, 4) to (N, 1, size, size)."""
+    left, top, right, bottom = (side[:, None] for side in box.unbind(1))
+    steps = (torch.arange(size, device=box.device, dtype=box.dtype) + 0.5) / size
+    across, down = left + (right - left) * steps, top + (bottom - top) * steps
+    grid = torch.stack(
+        [across[:, None, :].expand(-1, size, -1), down[:, :, None].expand(-1, -1, size)], dim=3
+    )
+    # grid_sample counts from -1 to 1.
+    return functional.grid_sample(slices, 2 * grid - 1, padding_mode="border", align_corners=False)
+
+
+def _resize(slices: Tensor, side: int) -> Tensor:
+    """(N, H, W) uint8 -> (N, 1, side, side) float32 in [0, 255], with antialiasing."""
+    return functional.interpolate(
+        slices.unsqueeze(1).float(), size=(side, side), mode="bilinear", align_corners=False, antialias=True
+    )
+
+
+def _quantile(mass: Tensor, share: float) -> Tensor:
+    """Where along (N, k) cells that share of the mass is reached: (N,) in [0, 1], linear within a cell."""
+    mass = mass / mass.sum(1, keepdim=True).clamp_min(1e-6)
+    before = mass.cumsum(1) - mass
+    filled = ((share - before) / mass.clamp_min(1e-6)).clamp(0, 1)
+    return filled.mean(1)
+
+
+def _level(greys: Tensor, weights: Tensor, share: float) -> Tensor:
+    """Weighted quantile of (N, h, w) greys in [0, 1], counted on a scale of levels: (N,)."""
+    levels = (torch.arange(LEVELS, device=greys.device, dtype=greys.dtype) + 0.5) / LEVELS
+    flat, weights = greys.flatten(1), weights.flatten(1)
+    weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
+    reached = (flat[:, None, :] <= levels[None, :, None]).to(greys.dtype)
+    shares = (reached * weights[:, None, :]).sum(2)
+    return (shares < share).to(greys.dtype).mean(1)
+
+
+def _inside(box: Tensor, rows: int, columns: int) -> Tensor:
+    """(N, rows, columns): 1 where a cell's centre lies in the box."""
+    x = (torch.arange(columns, device=box.device, dtype=box.dtype) + 0.5) / columns
+    y = (torch.arange(rows, device=box.device, dtype=box.dtype) + 0.5) / rows
+    left, top, right, bottom = (side[:, None] for side in box.unbind(1))
+    across, down = (x >= left) & (x <= right), (y >= top) & (y <= bottom)
+    return (across[:, None, :] & down[:, :, None]).to(box.dtype)

@@ -1,0 +1,67 @@
+"""The lung finder: a small U-Net on MobileNetV2's first blocks, on a 96 x 96 copy of the slice.
+
+Knows where in a slice the lungs lie. Knows nothing of disease. Separable convolutions on the way up keep it
+small beside the classifier.
+
+Source: Ronneberger et al., "U-Net" (MICCAI 2015), with the encoder of Sandler et al. (CVPR 2018).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from covidct.train.networks import ConvNormActivation, Standardise, mobilenet_features
+
+SIDE = 96  # of the copy that is looked at
+CELLS = 48  # of the mask
+DEPTH = 14  # blocks of MobileNetV2, down to cells of 16 pixels
+# Where a skip leaves the encoder: after these blocks, with so many channels at a half, a quarter, an eighth.
+SKIPS = ((1, 16), (3, 24), (6, 32))
+DEEPEST = 96
+
+
+class Rise(nn.Module):
+    """Doubles the sides, takes a skip in, and mixes both."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int):
+        super().__init__()
+        both = inputs + skip
+        self.mix = nn.Sequential(
+            ConvNormActivation(both, both, 3, groups=both), ConvNormActivation(both, outputs, 1)
+        )
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(N, C, h, w) and (N, S, 2h, 2w) -> (N, C', 2h, 2w)."""
+        x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        mixed: Tensor = self.mix(torch.cat([x, skip], dim=1))
+        return mixed
+
+
+class LungFinder(nn.Module):
+    """Slices -> where the lungs are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.standardise = Standardise(SIDE)
+        self.features = nn.Sequential(*list(mobilenet_features())[:DEPTH])
+        channels, rises = DEEPEST, []
+        for (_, skip), outputs in zip(reversed(SKIPS), (48, 32, 24), strict=True):
+            rises.append(Rise(channels, skip, outputs))
+            channels = outputs
+        self.rises = nn.ModuleList(rises)
+        self.mask = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """(N, H, W) uint8, display -> lung logits (N, 48, 48) float32."""
+        x = self.standardise(slices)
+        kept = []
+        for number, block in enumerate(self.features):
+            x = block(x)
+            if number in dict(SKIPS):
+                kept.append(x)
+        for rise, skip in zip(self.rises, reversed(kept), strict=True):
+            x = rise(x, skip)
+        mask: Tensor = self.mask(x).squeeze(1)
+        return mask

@@ -1,0 +1,92 @@
+"""The evidence network that looks at the lungs alone: finder, crop, evidence map, in one graph.
+
+Its evidence speaks for disease only, and counts inside the lungs only: the logit grows with how much of the
+lungs looks diseased, and nothing outside them can be held for or against it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from covidct.train.crop import LungCrop, crop, has_lungs
+from covidct.train.finder import LungFinder
+from covidct.train.networks import EvidenceNet
+
+DEPTH, MIDDLE = 14, 96  # blocks of the backbone down to cells of 16 pixels, and their channels
+# To begin with, a few of a hundred cells are taken for diseased, and ten of a hundred tip the balance.
+RARE, GAIN, BIAS = -3.0, 10.0, -1.0
+
+
+class Look(NamedTuple):
+    """What the network sees in N slices.
+
+    `logit` (N,); `evidence` (N, h, w), never negative; `box` (N, 4) in [0, 1]; `cells` (N, h, w), the logit
+    of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts.
+    """
+
+    logit: Tensor
+    evidence: Tensor
+    box: Tensor
+    cells: Tensor
+    lungs: Tensor
+
+
+class LungNet(EvidenceNet):
+    """`forward` gives `logit` (N,), `map` (N, h, w) and `box` (N, 4), the part of the slice it covers.
+
+    `map.mean((1, 2)) + bias == logit`. The finder inside has fresh weights until `use` hands it trained ones;
+    training does not change it.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("logit", "map", "box")
+
+    def __init__(self, size: int, *, dropout: float = 0.2):
+        super().__init__(size, dropout=dropout)
+        self.crop = LungCrop(size)
+        self.detail = nn.Conv2d(MIDDLE, 1, 1)
+        self.gain = nn.Parameter(torch.tensor(math.log(GAIN)))
+        nn.init.normal_(self.detail.weight, std=0.01)
+        nn.init.constant_(self.detail.bias, RARE)  # type: ignore[arg-type]
+        nn.init.constant_(self.bias, BIAS)
+
+    def use(self, finder: LungFinder) -> None:
+        """Take over a trained finder's weights."""
+        self.crop.finder.load_state_dict(finder.state_dict())
+
+    def depths(self) -> Sequence[Sequence[nn.Parameter]]:
+        """Parameters from the input to the output: three depths of the backbone, then the head."""
+        *backbone, head = super().depths()
+        return [*backbone, [*head, *self.detail.parameters(), self.gain]]
+
+    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
+        """(N, H, W) uint8, display -> logit (N,), map (N, h, w), box (N, 4) in [0, 1], all float32."""
+        return tuple(self.look(slices)[:3])
+
+    def look(self, slices: Tensor) -> Look:
+        """(N, H, W) uint8, display -> all that is seen, cells of 16 pixels of the cropped slice."""
+        x, box, shares = self.crop(slices)
+        middle = self.features[:DEPTH](x)
+        deep = self.evidence(self.dropout(self.features[DEPTH:](middle)))
+        cells = (
+            functional.interpolate(deep, scale_factor=2.0, mode="nearest") + self.detail(middle)
+        ).squeeze(1)
+        lungs = to_cells(shares, box, side=cells.shape[1])
+        disease = functional.softplus(cells.float()) * lungs * self.gain.exp()
+        evidence = disease / lungs.mean((1, 2), keepdim=True)
+        return Look(evidence.mean((1, 2)) + self.bias, evidence, box, cells, lungs)
+
+
+def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
+    """What each cell of a box counts: shares of lung (N, h, w) of the slice -> (N, side, side) in [0, 1].
+
+    A cell half of which is lung counts in full; where there are no lungs, all do.
+    """
+    inside = crop(shares[:, None], box, size=2 * side)
+    inside = (2 * functional.avg_pool2d(inside, 2)[:, 0]).clamp(0, 1)
+    return torch.where(has_lungs(shares)[:, None, None], inside, 1.0)

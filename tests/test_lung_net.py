@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from covidct.errors import ManifestError
+from covidct.explain import to_overlay
+from covidct.manifest import read_manifest
+from covidct.phantom import Phantom
+from covidct.pipeline import Classifier
+from covidct.session import Session
+from covidct.train.export import count_spared
+from covidct.train.fit import build_optimiser, build_run, prepare
+from covidct.train.lung_net import LungNet, to_cells
+from covidct.train.recipe import Phase
+from covidct.train.run import Job, train
+from covidct.window import to_display
+from makers import phantom_hu
+from training import NOTHING, tiny_recipe, write_lungs, write_phantoms
+
+RECIPE = replace(
+    tiny_recipe(),
+    network="lung_net",
+    finder_steps=10,
+    size=64,
+    lesions=1.0,
+    calm=0.1,
+    augment=NOTHING,
+    phases=(Phase("all", 1, 3e-3),),
+)
+SLICES = [to_display(phantom_hu(Phantom.LESIONS, seed=seed, size=80 + 7 * seed)) for seed in range(4)]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lung_net")
+    manifest = read_manifest(write_lungs(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        # What learnt for seconds ranks by hairs, and int8 rounds them away.
+        patch.setattr("covidct.train.run.check_int8", lambda *_, **__: None)
+        return train(Job(RECIPE, manifest, folder / "out", accept="phantoms"))
+
+
+def test_from_manifest_to_bundle(bundle: Path) -> None:
+    result = Classifier.load(bundle).predict(SLICES[0])
+    assert result.evidence is not None
+    assert result.evidence.shape == (4, 4)
+    left, top, right, bottom = result.box
+    assert 0 <= left < right <= 1
+    assert 0 <= top < bottom <= 1
+
+
+def test_both_graphs_crop_alike(bundle: Path) -> None:
+    boxes = [
+        Session((bundle / name).read_bytes()).run(SLICES[1][None]).box
+        for name in ("model.onnx", "model.int8.onnx")
+    ]
+    np.testing.assert_allclose(boxes[0], boxes[1], atol=1e-4)
+
+
+def test_a_run_goes_on_with_its_finder(bundle: Path) -> None:
+    assert (bundle.parent / "finder.safetensors").is_file()
+
+
+def test_training_moves_no_weight_of_the_finder(bundle: Path) -> None:
+    best, finder = (load_file(bundle.parent / f"{name}.safetensors") for name in ("best", "finder"))
+    for key, value in finder.items():
+        assert torch.equal(best[f"crop.finder.{key}"], value)
+
+
+def test_without_lung_masks(tmp_path: Path) -> None:
+    manifest = read_manifest(write_phantoms(tmp_path))
+    with pytest.raises(ManifestError, match="no slice has a lung mask"):
+        train(Job(RECIPE, manifest, tmp_path / "out", accept="phantoms"))
+
+
+def test_the_finder_stays_in_float(bundle: Path) -> None:
+    spared = count_spared(LungNet(64))
+    nodes = onnx.load(bundle / "model.int8.onnx").graph.node
+    kinds = [node.op_type for node in nodes if node.op_type in ("Conv", "QuantizeLinear")]
+    assert kinds.index("QuantizeLinear") >= spared > 40
+
+
+def test_the_graphs_are_light(bundle: Path) -> None:
+    assert (bundle / "model.onnx").stat().st_size < 16e6
+    assert (bundle / "model.int8.onnx").stat().st_size < 5e6
+
+
+def test_the_logit_is_the_mean_of_the_evidence() -> None:
+    torch.manual_seed(1)
+    network = LungNet(64).eval()
+    with torch.inference_mode():
+        seen = network.look(torch.from_numpy(np.stack([SLICES[0][:80, :80], SLICES[0][:80, :80].T])))
+    torch.testing.assert_close(seen.evidence.mean((1, 2)) + network.bias, seen.logit)
+    assert (seen.evidence >= 0).all()
+    assert seen.cells.shape == (2, 4, 4)
+
+
+def test_what_lies_outside_the_lungs_does_not_count() -> None:
+    shares = torch.zeros(1, 48, 48)
+    shares[:, 12:36, 12:24] = 1
+    cells = to_cells(shares, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), side=4)
+    torch.testing.assert_close(cells[0, :, :2], torch.ones(4, 2))
+    assert (cells[0, :, 3] == 0).all()
+    assert (to_cells(torch.zeros(1, 48, 48), torch.tensor([[0.0, 0.0, 1.0, 1.0]]), side=4) == 1).all()
+
+
+def test_frozen_blocks_keep_their_weights_and_statistics() -> None:
+    recipe = replace(RECIPE, frozen_blocks=4)
+    network = build_run(recipe, None).network
+    prepare(network, recipe.phases[0], recipe)
+    optimiser, _ = build_optimiser(network, recipe.phases[0], recipe, steps=1)
+    learning = {id(weights) for group in optimiser.param_groups for weights in group["params"]}
+    assert not learning & {id(weights) for weights in network.features[:4].parameters()}
+    assert learning >= {id(weights) for weights in network.features[4:].parameters()}
+    assert not any(block.training for block in network.features[:4])
+    assert network.features[4].training
+
+
+def test_the_overlay_keeps_to_the_box() -> None:
+    pixels = np.full((40, 60), 100, np.uint8)
+    overlay = to_overlay(pixels, np.full((2, 2), 8, np.float32), box=(0.5, 0.25, 1.0, 0.75))
+    changed = (overlay != 100).any(axis=2)
+    assert changed[10:30, 30:].all()
+    assert changed.sum() == 20 * 30
+
+
+@pytest.mark.parametrize("box", [(0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0), (0.999, 0.2, 1.0, 0.2001)])
+def test_a_box_of_no_extent_covers_a_pixel(box: tuple[float, float, float, float]) -> None:
+    overlay = to_overlay(np.full((40, 60), 100, np.uint8), np.full((2, 2), 8, np.float32), box=box)
+    assert (overlay != 100).any()
