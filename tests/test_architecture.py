@@ -30,6 +30,7 @@ HOMES = {
         "train/data.py",
         "train/offline.py",
         "train/masks.py",
+        "train/paste.py",
         "audit/",
     },
     "sklearn": {"metrics.py", "train/", "audit/"},

@@ -14,6 +14,7 @@ from covidct.files import write_beside
 from covidct.train import checkpoint
 from covidct.train.checkpoint import Progress, Run, keep_epoch, resume_run
 from covidct.train.fit import build_optimiser, build_run
+from covidct.train.recipe import Recipe
 from states import is_same
 from training import tiny_recipe
 
@@ -30,7 +31,7 @@ def make_run(seed: int = 0) -> Run:
     return build_run(replace(RECIPE, seed=seed), None)
 
 
-def keep(run: Run, out: Path, *, auc: float = 0.7, loss: float = 0.5) -> None:
+def keep(run: Run, out: Path, *, auc: float = 0.7, loss: float = 0.5, recipe: Recipe = RECIPE) -> None:
     """Take a step and keep it as an epoch."""
     optimiser, schedule = build_optimiser(run.network, PHASE, RECIPE, steps=2)
     for parameter in run.network.parameters():
@@ -39,7 +40,7 @@ def keep(run: Run, out: Path, *, auc: float = 0.7, loss: float = 0.5) -> None:
     schedule.step()
     run.average.update_parameters(run.network)
     record = {"epoch": run.progress.epoch + 1, "phase": "unfrozen", "tune_auc": auc, "tune_loss": loss}
-    keep_epoch(run, record, RECIPE, optimiser=optimiser, schedule=schedule, out=out)
+    keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=out)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,14 @@ def test_the_best_epoch_is_the_averaged_network(tmp_path: Path) -> None:
         keep(run, tmp_path, auc=auc, loss=loss)
         assert run.progress.best_epoch == run.progress.epoch
         assert is_same(load_file(tmp_path / "best.safetensors"), dict(run.average.module.state_dict()))
+
+
+def test_the_last_epoch_is_kept_where_tune_has_no_say(tmp_path: Path) -> None:
+    run = make_run()
+    for auc in (0.9, 0.6, 0.7):
+        keep(run, tmp_path, auc=auc, recipe=replace(RECIPE, choose="last"))
+    assert run.progress.best_epoch == 3
+    assert is_same(load_file(tmp_path / "best.safetensors"), run.average.module.state_dict())
 
 
 def test_metrics(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_loss() -> None:
     assert measure([1, 1], smoothing=0.1) == pytest.approx(0.05 * 20, abs=0.1)
 
 
+def test_undrawn_labels_weigh_what_the_recipe_says() -> None:
+    network = EvidenceNet(32).eval()
+    network.bias.data.fill_(20.0)
+    recipe = replace(RECIPE, weak=0.25)
+    assert compute_loss(network, make_batch([0.0]), recipe).item() == pytest.approx(5, abs=0.2)
+    drawn = make_batch([0.0], torch.zeros(1, 40, 40, dtype=torch.uint8))
+    assert compute_loss(network, drawn, recipe).item() == pytest.approx(20, abs=0.5)
+
+
 def make_look(cells: Tensor, lungs: Tensor | None = None) -> Look:
     """Cells (N, 4, 4) of whole slices."""
     count = len(cells)

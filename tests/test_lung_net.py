@@ -119,7 +119,7 @@ def test_frozen_blocks_keep_their_weights_and_statistics() -> None:
     learning = {id(weights) for group in optimiser.param_groups for weights in group["params"]}
     assert not learning & {id(weights) for weights in network.features[:4].parameters()}
     assert learning >= {id(weights) for weights in network.features[4:].parameters()}
-    assert not any(block.training for block in network.features[:4])
+    assert not any(block.training for block in list(network.features)[:4])
     assert network.features[4].training
 
 

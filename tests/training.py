@@ -29,6 +29,7 @@ NOTHING = Augmentation(
     jpeg=0,
     marks=0,
     boxes=0,
+    pastes=0,
 )
 
 

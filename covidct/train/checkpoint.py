@@ -64,7 +64,7 @@ def keep_epoch(
     progress.epoch += 1
     progress.done += 1
     # Small tune splits tie at 1.0 early; the loss then tells which epoch is the surer one.
-    score = record[f"tune_{recipe.choose}"]
+    score = progress.epoch if recipe.choose == "last" else record[f"tune_{recipe.choose}"]
     if (score, -record["tune_loss"]) > (progress.best_score, -progress.best_loss):
         progress.best_score, progress.best_loss = score, record["tune_loss"]
         progress.best_epoch = progress.epoch

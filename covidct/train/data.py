@@ -21,6 +21,7 @@ from covidct.manifest import Row, to_label
 from covidct.plan import DataPlan
 from covidct.train.augment import draw_placement, render, resample, to_uint8
 from covidct.train.masks import Mask, find_mask, read_mask
+from covidct.train.paste import Pastes
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Augmentation
 from covidct.types import Pixels
@@ -103,10 +104,16 @@ class Batch(NamedTuple):
 
 
 class AugmentedSlices(Dataset[Batch]):
-    """Random views of slices. What a draw looks like depends on the seed, the epoch and the draw alone."""
+    """Random views of slices. What a draw looks like depends on the seed, the epoch and the draw alone.
 
-    def __init__(self, slices: Slices, plan: Augmentation, *, size: int, seed: int):
+    With `pastes`, a share `plan.pastes` of the negative slices is given lesions, or healthy lung, of another.
+    """
+
+    def __init__(
+        self, slices: Slices, plan: Augmentation, *, size: int, seed: int, pastes: Pastes | None = None
+    ):
         self.slices, self.plan, self.size, self.seed = slices, plan, size, seed
+        self.pastes = pastes
 
     def __len__(self) -> int:
         return len(self.slices)
@@ -116,6 +123,11 @@ class AugmentedSlices(Dataset[Batch]):
         epoch, draw, index = key
         rng = np.random.default_rng((self.seed, epoch, draw))
         pixels, lesions = self.slices.pixels[index], self.slices.lesions.get(index)
+        label = float(self.slices.labels[index])
+        if self.pastes is not None and label == 0 and rng.random() < self.plan.pastes:
+            pasted = self.pastes.paste(index, rng)
+            if pasted is not None:
+                pixels, lesions, label = pasted.pixels, pasted.lesions, float(pasted.is_positive)
         height, width = pixels.shape
         placement = draw_placement((height, width), self.plan, rng, size=self.size)
         view = render(resample(pixels, placement, size=self.size), self.plan, rng)
@@ -124,7 +136,7 @@ class AugmentedSlices(Dataset[Batch]):
         )
         return Batch(
             torch.from_numpy(view),
-            torch.tensor(float(self.slices.labels[index])),
+            torch.tensor(label),
             torch.from_numpy(moved),
             torch.tensor(lesions is not None),
         )

@@ -1,6 +1,6 @@
 """Training: the phases of a recipe, from pretrained weights to the best averaged ones.
 
-Knows losses, rates and early stopping. The best epoch is chosen by the `tune` split alone: the
+Knows rates and early stopping. The best epoch is the last, or chosen by the `tune` split alone: the
 mean AUC over the sources that have both labels there.
 Sources: Smith 2018 (one cycle); Howard & Ruder 2018 (rates by depth); Izmailov et al. 2018 (averaged
 weights).
@@ -8,6 +8,7 @@ weights).
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ from covidct.train.finder import LungFinder
 from covidct.train.finding import FINDER, fit_finder, load_finder
 from covidct.train.loss import compute_loss
 from covidct.train.lung_net import LungNet
+from covidct.train.paste import find_pastes
 from covidct.train.pretrained import Pretrained, apply_pretrained
 from covidct.train.recipe import Phase, Recipe
 
@@ -132,8 +134,13 @@ def run_phases(run: Run, fitting: Fitting) -> None:
     """Go through the phases, from wherever a checkpoint left off."""
     recipe = fitting.recipe
     draws = build_draws(recipe, fitting.train)
-    views = AugmentedSlices(fitting.train, recipe.augment, size=recipe.size, seed=recipe.seed)
-    loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True, num_workers=fitting.workers)
+    loader = DataLoader(
+        build_views(run.network, fitting.train, recipe),
+        recipe.batch,
+        sampler=draws,
+        drop_last=True,
+        num_workers=fitting.workers,
+    )
     saved = resume_run(run, recipe, fitting.out)
     progress = run.progress
     while progress.phase < len(recipe.phases):
@@ -160,6 +167,15 @@ def build_draws(recipe: Recipe, slices: Slices) -> Draws:
         )
     weights = torch.ones(len(slices), dtype=torch.float64)
     return Draws(weights, count=min(count, len(slices)), seed=recipe.seed, replacement=False)
+
+
+def build_views(network: Network, slices: Slices, recipe: Recipe) -> AugmentedSlices:
+    """The random views of a recipe; a network that finds lungs can have lesions moved into them."""
+    pastes = None
+    if recipe.augment.pastes and isinstance(network, LungNet):
+        finder = copy.deepcopy(network.crop.finder).cpu()
+        pastes = find_pastes(finder, slices.pixels, slices.labels, slices.lesions)
+    return AugmentedSlices(slices, recipe.augment, size=recipe.size, seed=recipe.seed, pastes=pastes)
 
 
 def run_epoch(
@@ -248,8 +264,11 @@ def _with_progress(
     total = sum(phase.epochs for phase in recipe.phases)
     last = ""
     if progress.history:
-        score = progress.history[-1][f"tune_{recipe.choose}"]
-        last = f"tune {recipe.choose} {score:.3f} best {progress.best_score:.3f}"
+        record = progress.history[-1]
+        last = f"tune auc {record['tune_auc']:.3f}"
+        if recipe.choose != "last":
+            score = record[f"tune_{recipe.choose}"]
+            last = f"tune {recipe.choose} {score:.3f} best {progress.best_score:.3f}"
 
     def show(_: object) -> str | None:
         return f"loss {np.mean(losses[-50:]):.3f} {last}" if losses else None

@@ -19,13 +19,17 @@ FINER = 4  # samples of the mask across a cell
 
 
 def compute_loss(network: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
-    """Binary cross-entropy on smoothed labels, and for a `LungNet` what `compute_cell_loss` adds."""
+    """Binary cross-entropy on smoothed labels, and for a `LungNet` what `compute_cell_loss` adds.
+
+    The label of a slice without drawn lesions counts as much as the recipe's `weak`.
+    """
     device = next(network.parameters()).device
     batch = Batch(*(part.to(device) for part in batch))
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         seen = network.look(batch.slices) if isinstance(network, LungNet) else network(batch.slices)
     target = batch.labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
-    loss = functional.binary_cross_entropy_with_logits(seen[0].float(), target)
+    costs = functional.binary_cross_entropy_with_logits(seen[0].float(), target, reduction="none")
+    loss = (costs * torch.where(batch.drawn, 1.0, recipe.weak)).mean()
     if isinstance(seen, Look):
         loss = loss + compute_cell_loss(seen, batch, recipe)
     return loss

@@ -109,7 +109,7 @@ def plot_scores(
 
 def plot_history(rows: Sequence[Row], path: Path, choose: str = "auc") -> None:
     """Training curves by epoch: losses, AUC on `tune`, learning rate; phases shaded, the best epoch marked,
-    which is best in `choose` on `tune`, "auc" or "accuracy".
+    which is best in `choose` on `tune`, "auc" or "accuracy", or the "last".
 
     Rows have epoch, phase, train_loss, tune_loss, tune_auc and rate, as numbers or their text; a missing
     value leaves a gap. Where there are several columns tune_auc_<source>, they are drawn beside the mean.
@@ -235,6 +235,8 @@ def _aucs(rows: Sequence[Row]) -> dict[str, Floats]:
 
 def _best(rows: Sequence[Row], choose: str) -> int | None:
     """Index of the row that is best in `choose`, of ties the one with the lowest loss, and the first."""
+    if choose == "last":
+        return len(rows) - 1
     scores, losses = _column(rows, f"tune_{choose}"), _column(rows, "tune_loss")
     if np.isnan(scores).all():
         return None
@@ -247,6 +249,8 @@ def _history_title(rows: Sequence[Row], choose: str) -> str:
     best = _best(rows, choose)
     if best is None:
         return f"Training: {len(rows)} epochs"
+    if choose == "last":
+        return f"Training: {len(rows)} epochs, of which the last is kept"
     score, word = _column(rows, f"tune_{choose}")[best], {"auc": "AUC"}.get(choose, choose)
     return f"Training: epoch {rows[best]['epoch']} of {len(rows)} is best, {word} on tune {score:.3f}"
 

@@ -24,12 +24,13 @@ from covidct.errors import RecipeError
 from covidct.files import write_beside
 from covidct.manifest import Row
 from covidct.train.build import Network
-from covidct.train.data import AugmentedSlices, Batch, Draws, with_lesions
+from covidct.train.data import Batch, Draws, with_lesions
 from covidct.train.fit import (
     Loader,
     build_draws,
     build_optimiser,
     build_run,
+    build_views,
     find_finder,
     prepare,
     read_split,
@@ -73,11 +74,11 @@ def find_rate(
             f"recipe {recipe.name}: {len(slices)} slices fill no batch of {recipe.batch}; lower batch"
         )
     draws = build_draws(recipe, slices)
-    views = AugmentedSlices(slices, recipe.augment, size=recipe.size, seed=recipe.seed)
-    loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True)
     out.mkdir(parents=True, exist_ok=True)
     finder = find_finder(recipe, rows, out=out, pretrained=pretrained)
     run = build_run(recipe, pretrained, finder)
+    views = build_views(run.network, slices, recipe)
+    loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True)
     found = _search(recipe, run.network, _endless(loader, draws), phase=phase)
     write_beside(out / f"rates-{phase + 1}.csv", lambda path: _write(found, path))
     write_beside(

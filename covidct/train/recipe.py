@@ -34,6 +34,7 @@ class Augmentation:
     jpeg: float = 0.35
     marks: float = 0.25  # share with letters, arrows or rulers painted in
     boxes: float = 0.3  # share with a strip or box blanked out
+    pastes: float = 0.0  # share of negative slices given the lesions, or the healthy lung, of another
 
     @property
     def moves(self) -> bool:
@@ -62,11 +63,13 @@ class Recipe:
     """All that decides a training run, apart from the data and the machine.
 
     `balance` draws sources and labels alike, with replacement; without it each slice comes once an epoch.
-    `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy". `resize` is how training
-    slices are brought to size, as the network's own graph does it: "antialias" or "nearest".
+    `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy"; with "last" it is the last, and
+    `tune` has no say: what is best at home need not travel. `resize` is how training slices are brought to
+    size, as the network's own graph does it: "antialias" or "nearest".
     `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. `lesions`
     and `calm` weigh what its cells are taught: by drawn lesions, and by negative slices to show nothing.
-    `frozen_blocks` of the backbone, counted from the input, keep the weights they were given.
+    `weak` is what the label of a slice counts whose lesions were not drawn. `frozen_blocks` of the backbone,
+    counted from the input, keep the weights they were given.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Recipe:
     choose: str = "auc"
     resize: str = "antialias"
     finder_steps: int = 1500
+    weak: float = 1.0
     lesions: float = 0.0
     calm: float = 0.0
     frozen_blocks: int = 0
@@ -98,11 +102,22 @@ class Recipe:
 WORDS: Mapping[str, tuple[str, ...]] = {
     "network": ("mobilenet_v2", "lung_net", "six_layers"),
     "precision": ("float32", "bfloat16"),
-    "choose": ("auc", "accuracy"),
+    "choose": ("auc", "accuracy", "last"),
     "resize": ("antialias", "nearest"),
     "schedule": ("one_cycle", "constant"),
 }
-SHARES = ("flip", "field_of_view", "resolution", "noise", "jpeg", "marks", "boxes", "tune", "calibrate")
+SHARES = (
+    "flip",
+    "field_of_view",
+    "resolution",
+    "noise",
+    "jpeg",
+    "marks",
+    "boxes",
+    "pastes",
+    "tune",
+    "calibrate",
+)
 LARGE = 1e9
 # Lowest and highest value of a key, in whatever table it stands.
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -111,7 +126,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices"), (0, LARGE)),
     **dict.fromkeys(("epochs", "patience", "block", "finder_steps"), (1, LARGE)),
     **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
-    **dict.fromkeys(("lesions", "calm"), (0, 100)),
+    **dict.fromkeys(("weak", "lesions", "calm"), (0, 100)),
     "frozen_blocks": (0, 18),
     "batch": (2, LARGE),
     "size": (32, 4096),
