@@ -70,7 +70,9 @@ class LungNet(EvidenceNet):
 
     def look(self, slices: Tensor) -> Look:
         """(N, H, W) uint8, display -> all that is seen, cells of 16 pixels of the cropped slice."""
-        x, box, shares = self.crop(slices)
+        # In float32 always: a box in eight bits of precision would jump, and its corners are shared with masks.
+        with torch.autocast(slices.device.type, enabled=False):
+            x, box, shares = self.crop(slices)
         middle = self.features[:DEPTH](x)
         deep = self.evidence(self.dropout(self.features[DEPTH:](middle)))
         cells = (
