@@ -39,7 +39,13 @@ HOMES = {
     "threadpoolctl": {"audit/similar.py"},
     "jinja2": {"audit/page.py"},
     "markupsafe": {"audit/page.py"},
-    "matplotlib": {"train/plots.py", "train/panels.py", "train/mistakes.py", "audit/charts.py"},
+    "matplotlib": {
+        "train/plots.py",
+        "train/panels.py",
+        "train/mistakes.py",
+        "train/forest.py",
+        "audit/charts.py",
+    },
     "click": {"apps/", "train/", "audit/"},
 }
 LIGHT = {"numpy", "covidct"}
