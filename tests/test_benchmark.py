@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from covidct.apps.benchmarking import write_standings
@@ -13,17 +14,20 @@ from covidct.apps.cli import main
 from covidct.errors import AuditError, ManifestError, PretrainedError, RecipeError
 from covidct.manifest import read_manifest, write_manifest
 from covidct.train import benchmark as module
-from covidct.train.benchmark import Benchmark, choose_left_out, run_benchmark
+from covidct.train.benchmark import Benchmark, choose_left_out, find_shared_finder, run_benchmark
+from covidct.train.finder import LungFinder
+from covidct.train.finding import save_finder
 from covidct.train.kept import read_trials
 from covidct.train.recipe import Recipe
 from covidct.train.trial import Setting, plan_trial, run_trial
-from training import tiny_recipe, write_lungs, write_phantoms
+from training import tiny_recipe as mobilenet_recipe
+from training import write_lungs, write_phantoms
 
 RECIPE = """
 name = "tiny"
-network = "mobilenet_v2"
+network = "six_layers"
 pretrained = false
-size = 32
+size = 64
 batch = 4
 [data]
 tune = 0.3
@@ -33,6 +37,12 @@ name = "unfrozen"
 epochs = 1
 rate = 1e-3
 """
+
+
+def tiny_recipe() -> Recipe:
+    """One epoch of the six layers, whose export takes a second."""
+    recipe = mobilenet_recipe()
+    return replace(recipe, network="six_layers", size=64, phases=recipe.phases[1:])
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +157,7 @@ def _break_off(*_: object) -> None:
 
 def test_a_folder_with_another_trial_is_not_taken_for_this_one(out: Path, manifest: Path) -> None:
     setting = Setting(read_manifest(manifest), out)
-    trial = plan_trial(replace(tiny_recipe(), size=64), "north", 2020, setting)
+    trial = plan_trial(replace(tiny_recipe(), batch=6), "north", 2020, setting)
     with pytest.raises(RecipeError, match=r"another recipe; choose another --out"):
         run_trial(trial, setting)
 
@@ -209,32 +219,49 @@ def test_two_recipes_of_one_name_are_refused(manifest: Path, tmp_path: Path) -> 
 
 
 def lung_recipe() -> Recipe:
-    return replace(tiny_recipe(), name="lung", network="lung_net", size=64, finder_steps=2)
+    return replace(mobilenet_recipe(), name="lung", network="lung_net", size=64, finder_steps=2)
 
 
-def test_seeds_share_a_lung_finder_that_never_saw_the_masks_of_the_source(tmp_path: Path) -> None:
+def test_the_lung_finder_never_sees_the_masks_of_the_source(tmp_path: Path) -> None:
     manifest = write_lungs(tmp_path)
     for path in (tmp_path / "lung").glob("north-*.png"):
         path.write_bytes(b"no picture")
     benchmark = make(manifest, tmp_path / "out", recipes=(lung_recipe(),))
-    run_benchmark(benchmark, lambda _: None)
-    shared = (tmp_path / "out" / "north" / "finder.safetensors").read_bytes()
-    for seed in (2020, 2021):
-        own = tmp_path / "out" / "north" / "lung" / f"seed-{seed}" / "finder.safetensors"
-        assert own.read_bytes() == shared
+    assert find_shared_finder(benchmark, lung_recipe(), "north") == tmp_path / "out/north/finder.safetensors"
+    with pytest.raises(ManifestError, match=r"lung/north-0-0\.png"):
+        find_shared_finder(benchmark, lung_recipe(), "south")
+    assert find_shared_finder(benchmark, tiny_recipe(), "south") is None
 
 
-def test_a_lung_finder_may_be_brought_but_not_exchanged(tmp_path: Path) -> None:
+def test_seeds_share_a_lung_finder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("covidct.train.trial.export_float", _break_off)
     manifest = write_lungs(tmp_path)
-    benchmark = make(manifest, tmp_path / "first", recipes=(lung_recipe(),), seeds=1)
-    run_benchmark(benchmark, lambda _: None)
-    kept = tmp_path / "first" / "north" / "finder.safetensors"
-    brought = replace(benchmark, finder=kept, setting=replace(benchmark.setting, out=tmp_path / "second"))
-    run_benchmark(brought, lambda _: None)
-    assert (tmp_path / "second" / "north" / "finder.safetensors").read_bytes() == kept.read_bytes()
+    benchmark = make(manifest, tmp_path / "out", recipes=(lung_recipe(),))
+    shared = find_shared_finder(benchmark, lung_recipe(), "north")
+    assert shared is not None
+    for seed in (2020, 2021):
+        trial = plan_trial(lung_recipe(), "north", seed, benchmark.setting)
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(trial, benchmark.setting, finder=shared)
+        assert (trial.folder / "finder.safetensors").read_bytes() == shared.read_bytes()
+
+
+def test_a_lung_finder_may_be_brought_but_not_exchanged(manifest: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    for name in ("one", "two"):
+        save_finder(LungFinder(), tmp_path / f"{name}.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
-    with pytest.raises(PretrainedError, match="holds no lung finder"):
-        run_benchmark(replace(brought, finder=tmp_path / "broken.safetensors"), print)
+    brought = make(manifest, tmp_path / "out", finder=tmp_path / "one.safetensors")
+    kept = find_shared_finder(brought, lung_recipe(), "north")
+    assert kept is not None
+    assert kept.read_bytes() == (tmp_path / "one.safetensors").read_bytes()
+    for name, error, words in (
+        ("two", RecipeError, "another lung finder"),
+        ("broken", PretrainedError, "holds no lung finder"),
+    ):
+        other = replace(brought, finder=tmp_path / f"{name}.safetensors")
+        with pytest.raises(error, match=words):
+            find_shared_finder(other, lung_recipe(), "north")
 
 
 def test_no_data_no_recipe_no_trial(out: Path, manifest: Path, tmp_path: Path) -> None:

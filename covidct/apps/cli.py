@@ -478,7 +478,7 @@ def benchmark(
 
     For every source left out, recipe and seed: training, epoch, threshold and temperature know the other
     sources alone; then all labelled slices of the one left out are scored through the exported graph. Beside
-    the table stands what needs no lung: the shortcut floor of that source. DIR gets benchmark.json, .md and
+    the table stands the shortcut floor of that source. DIR gets benchmark.json, .md and
     .png, and a folder a training. What is done is not done again.
     """
     if not table_only and data is None:

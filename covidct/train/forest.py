@@ -1,4 +1,4 @@
-"""The forest plot of a benchmark: AUC on sources left out, beside what needs no lung, and chance."""
+"""The forest plot of a benchmark: AUC on sources left out, beside the shortcut floor, and chance."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def plot_standings(standings: Standings, path: Path) -> None:
 
 def _draw_block(axes: Axes, rows: list[Standing], floor: Floor) -> None:
     axes.axvline(0.5, color=PALE, linewidth=1.2, zorder=0)
-    axes.annotate("chance", (0.5, 0), (3, 3), "data", "offset points", color=GREY, fontsize=8.5)
+    place = (0.5, 0.0)
+    axes.annotate(
+        "chance", place, (4, 4), ("data", "axes fraction"), "offset points", color=GREY, fontsize=8.5
+    )
     labels = []
     for place, row in enumerate(rows):
         _draw_interval(axes, row.metrics["auc"], place, BLUE)
@@ -44,9 +47,9 @@ def _draw_block(axes: Axes, rows: list[Standing], floor: Floor) -> None:
         _draw_interval(axes, auc, place, VERMILION)
         labels.append(f"shortcut: {probe}")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(ylim=(len(labels) - 0.2, -0.6), xlim=(0.0, 1.0))
+    axes.set(ylim=(len(labels) - 0.2, -0.6), xlim=(0.0, 1.01))
     if all((one.low or 0.31) > 0.3 for one in (*(row.metrics["auc"] for row in rows), *floor.values())):
-        axes.set_xlim(0.3, 1.0)
+        axes.set_xlim(0.3, 1.01)
     axes.set_xlabel("AUC, 95 % interval over patients; ticks below: single seeds", fontsize=9)
     axes.tick_params(axis="y", length=0)
 

@@ -36,7 +36,7 @@ HEAD = (
     "Specificity",
     "ECE",
 )
-FLOOR_HEAD = ("Left out", "Probe that sees no lung", "AUC")
+FLOOR_HEAD = ("Left out", "Shortcut probe", "AUC")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def read_standings(path: Path) -> Standings:
 
 
 def to_markdown(standings: Standings) -> str:
-    """Two tables: what models reach on a source they never saw, and what needs no lung there."""
+    """Two tables: what models reach on a source they never saw, and what shortcuts reach there."""
     rows = [[row.left_out, row.recipe, *_cells(row)] for row in standings.rows]
     parts = [to_markdown_table(HEAD, rows)]
     if standings.floors:
