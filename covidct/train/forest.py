@@ -33,9 +33,9 @@ def plot_standings(standings: Standings, path: Path) -> None:
 
 def _draw_block(axes: Axes, rows: list[Standing], floor: Floor) -> None:
     axes.axvline(0.5, color=PALE, linewidth=1.2, zorder=0)
-    place = (0.5, 0.0)
+    foot = (0.5, 0.0)
     axes.annotate(
-        "chance", place, (4, 4), ("data", "axes fraction"), "offset points", color=GREY, fontsize=8.5
+        "chance", foot, (4, 4), ("data", "axes fraction"), "offset points", color=GREY, fontsize=8.5
     )
     labels = []
     for place, row in enumerate(rows):
