@@ -31,6 +31,7 @@ HOMES = {
         "train/offline.py",
         "train/masks.py",
         "train/paste.py",
+        "train/failures.py",
         "audit/",
     },
     "sklearn": {"metrics.py", "train/", "audit/"},

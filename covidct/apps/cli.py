@@ -1,5 +1,5 @@
 """The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `evaluate`,
-`benchmark`.
+`benchmark`, `card`.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.
@@ -499,6 +499,30 @@ def benchmark(
                 accept=accept.strip(),
             )
         click.echo(write_standings(out))
+        click.echo(DISCLAIMER, err=True)
+
+
+@main.command()
+@click.argument("bundle", type=FOLDER)
+@click.option("--benchmark", type=FILE, metavar="FILE", help="The benchmark.json of covidct benchmark.")
+@click.option("--examination", type=FILE, metavar="FILE", help="The examination.json of covidct examine.")
+@click.option(
+    "--notes", type=FILE, metavar="FILE", help="Markdown in place of the notes it was trained with."
+)
+@click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices, as PNG.")
+def card(
+    bundle: Path, benchmark: Path | None, examination: Path | None, notes: Path | None, failures: Path | None
+) -> None:
+    """Make the model card of a BUNDLE again.
+
+    From what the bundle records of its training, and what was measured since. Replaces its README.md and
+    SHA256SUMS, nothing else; what is not given is said to be open.
+    """
+    with _plain_errors(), _needs_extra("train"):
+        from covidct.apps.carding import rewrite_card
+
+        rewrite_card(bundle, benchmark=benchmark, examination=examination, notes=notes, failures=failures)
+        click.echo(bundle / "README.md")
         click.echo(DISCLAIMER, err=True)
 
 
