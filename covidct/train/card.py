@@ -118,10 +118,13 @@ def _headline_abroad(standings: Standings, training: Mapping[str, Any]) -> str:
     """The figures of the bundle's own recipe; of all recipes where that one was not benchmarked."""
     name = training["recipe"]["name"]
     rows = [row for row in standings.rows if row.recipe == name] or list(standings.rows)
+    measured = [row for row in rows if row.metrics["auc"].value is not None]
+    if not measured:
+        return "No source left out of training had both labels, so there is no AUC abroad.\n"
     aucs = [
         f"{row.left_out}{'' if row.recipe == name else f' (recipe {row.recipe})'} "
         f"{row.metrics['auc'].to_text(3)}"
-        for row in rows
+        for row in measured
     ]
     return f"**AUC abroad, on sources left out of training (95 % interval): {'; '.join(aucs)}.**\n"
 
