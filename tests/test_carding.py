@@ -118,7 +118,8 @@ def test_the_card_alone_says_what_was_not_measured(bundle: Path) -> None:
     assert "| north | 12 | 6 |" in card
     assert "| PNG | 24 | 12 |" in card
     assert "Not known for these slices: age, sex." in card
-    assert "CLAIM (2024 update): " in card
+    assert "CLAIM (2024 update): 29 of 44 items answered" in card
+    assert "| 33: test on data from elsewhere | not measured for this card |" in card
     assert "\n\n\n" not in card
     assert rewrite_card(bundle) == card
 
@@ -134,13 +135,14 @@ def test_the_card_takes_in_what_was_measured_since(bundle: Path, tmp_path: Path)
     card = load_bundle(bundle).card
     assert "| covid-ct | lung | 541 | 251 | 0.80, 0.82 | 0.81 (0.76–0.86) |" in card
     assert "| covid-ct | no pixel | 0.97 (0.95–0.99) |" in card
-    assert "trained all the same, because: to see." in card
+    assert "Trained where the audit of the others fails, too, because: to see." in card
     assert "| decisions flipped | at most 0.03 | 0.021 | yes |" in card
     assert "| medseg: pointing | at least 0.80 | – | not measured |" in card
     assert "| peak in a lesion | 0.70 (0.60–0.80) | – |" in card
     assert "| covid-ct | 118 | 0.52 (0.40–0.60) |" in card
     assert "| all renders | real slices | 900 | 0.031 (0.020–0.040) | 0.021 (0.010–0.030) |" in card
     assert "another note" in card
+    assert "CLAIM (2024 update): 32 of 44 items answered" in card
     assert "with care" not in card
     assert "| normal, as drawn | no lesion | 6 |" in card
     assert "\n\n\n" not in card

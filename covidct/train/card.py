@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from covidct.errors import BundleError
-from covidct.train.checklist import sum_up
+from covidct.train.checklist import ABROAD, EXAMINED, sum_up
 from covidct.train.evaluate import Report
 from covidct.train.figures import parse_figures, parse_sections
 from covidct.train.making import describe_audit, describe_data, describe_licences, describe_making
@@ -32,11 +32,12 @@ It must not decide about a patient, rule COVID-19 out, set an order of urgency, 
 or a radiologist. Nor is it a measure of severity: a higher probability is no larger lesion. Whoever tries it
 in a hospital of their own measures it there first, on patients of their own (`covidct evaluate`).
 
-Out of scope: radiographs, other body parts, coronal or sagittal views, children, slices without lung. {gate}
+Out of scope: radiographs, other body parts, coronal or sagittal views, children, slices without lung.
+{gate}
 """
 NO_GATE = """\
-What is plainly no picture is refused; whether a picture is a chest CT is not checked, so **this model answers
-for photographs too**."""
+What is plainly no picture is refused; whether a picture is a chest CT is not checked, so **this model
+answers for photographs too**."""
 GATE = "A gate refuses most of these, with a reason; it errs, too."
 LIMITS = """\
 ## Limits
@@ -102,10 +103,16 @@ def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
         describe_data(training),
         describe_audit(training),
         describe_making(training),
-        sum_up(),
+        sum_up(without=_unmeasured(later)),
         describe_licences(training),
     ]
     return "\n".join(parts)
+
+
+def _unmeasured(later: Later) -> frozenset[str]:
+    """What the card cannot answer, as nobody measured it."""
+    measured = {ABROAD: later.standings is not None, EXAMINED: bool(later.examination)}
+    return frozenset(name for name, done in measured.items() if not done)
 
 
 def _headline(report: Report) -> str:
@@ -133,7 +140,7 @@ def _abroad(standings: Standings | None) -> str:
     title = "## Abroad: sources left out of training\n\n"
     if standings is None:
         return title + OPEN_ABROAD
-    accepted = f" The audits fail; trained all the same, because: {standings.accepted}." * bool(
+    accepted = f" Trained where the audit of the others fails, too, because: {standings.accepted}." * bool(
         standings.accepted
     )
     return (

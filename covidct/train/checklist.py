@@ -8,23 +8,31 @@ Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update" (Radiology: Art
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from covidct.train.tables import to_markdown_table
 
 
 @dataclass(frozen=True)
 class Item:
-    """One item: its `number`, what it `asks` for, and where the answer is; or, where `is_open`, why not."""
+    """One item: its `number`, what it `asks` for, and where the answer is; or, where `is_open`, why not.
+
+    `needs` is what has to be measured after a bundle was made, before the item is answered.
+    """
 
     number: str
     asks: str
     answer: str
     is_open: bool = False
+    needs: str = ""
 
 
-def _answered(number: str, asks: str, answer: str) -> Item:
-    return Item(number, asks, answer)
+ABROAD, EXAMINED = "sources left out", "an examination"
+
+
+def _answered(number: str, asks: str, answer: str, needs: str = "") -> Item:
+    return Item(number, asks, answer, needs=needs)
 
 
 def _open(number: str, asks: str, why: str) -> Item:
@@ -67,14 +75,15 @@ CLAIM = (
     _answered("27", "ensembles", "none ships; docs/benchmark.md shows averaged logits of seeds"),
     _answered("28", "measures of performance", "card, Figures; covidct/metrics.py"),
     _answered("29", "uncertainty", "95 % intervals over patients beside every figure"),
-    _answered("30", "robustness", "card, What it looks at, and how steady it is (covidct examine)"),
+    _answered("30", "robustness", "card, What it looks at, and how steady it is (covidct examine)", EXAMINED),
     _answered(
         "31",
         "explanation, and whether it was tested",
         "the same: pointing, lungs blacked out, shuffled weights",
+        EXAMINED,
     ),
     _answered("32", "test on data from home", "card, Figures on tune; optimistic, as it says"),
-    _answered("33", "test on data from elsewhere", "card, Abroad: sources left out of training"),
+    _answered("33", "test on data from elsewhere", "card, Abroad: sources left out of training", ABROAD),
     _open("34", "registration of a trial", "no trial: nothing was tried on patients"),
     _answered("35", "flow of cases", "card, Data: slices by split and source"),
     _open(
@@ -124,7 +133,7 @@ TRIPOD = (
     _answered("12a", "which data for what", "card, Data: train, tune, calibrate; sources left out"),
     _answered("12b", "handling of predictors", "inside the graph"),
     _answered("12c", "type of model, its building and checking", "recipe; docs/benchmark.md"),
-    _answered("12d", "differences between places", "card, figures by source, and Abroad"),
+    _answered("12d", "differences between places", "card, figures by source, and Abroad", ABROAD),
     _answered("12e", "measures", "AUC, calls, calibration; covidct/metrics.py"),
     _answered("12f", "updating after evaluation", "none: thresholds are frozen before"),
     _answered("12g", "how predictions were computed", "by the exported graphs that ship"),
@@ -145,8 +154,8 @@ TRIPOD = (
     _open("20c", "development beside evaluation", "by source and file alone"),
     _answered("21", "numbers in each analysis", "n, COVID-19 and patients beside every figure"),
     _answered("22", "the full model", "graphs and config.json of the bundle"),
-    _answered("23a", "performance with intervals, subgroups too", "card, Figures, Subgroups, Abroad"),
-    _answered("23b", "differences between places", "card, Abroad, by source"),
+    _answered("23a", "performance with intervals, subgroups too", "card, Figures, Subgroups, Abroad", ABROAD),
+    _answered("23b", "differences between places", "card, Abroad, by source", ABROAD),
     _answered("24", "results of updating", "none was done"),
     _answered("25", "interpretation beside other studies", "docs/benchmark.md, published figures"),
     _answered("26", "limits", "card, Limits"),
@@ -154,17 +163,25 @@ TRIPOD = (
     _answered("27b", "what users must do and know", "card, Misuse"),
     _answered("27c", "next steps", "docs/experiments.md"),
 )
+UNMEASURED = "not measured for this card"
 CHECKLISTS = {"CLAIM (2024 update)": CLAIM, "TRIPOD+AI": TRIPOD}
 
 
-def sum_up() -> str:
-    """The card's section: how many items of each list are answered, and those that are open, with why."""
+def sum_up(*, without: Collection[str] = ()) -> str:
+    """The card's section: how many items of each list are answered, and those that are open, with why.
+
+    `without` is what was not measured for this card: items that need it are open.
+    """
     parts = ["## Checklists\n", "All items with their answers: docs/checklists.md of the project.\n"]
-    for name, items in CHECKLISTS.items():
+    for name, listed in CHECKLISTS.items():
+        items = [
+            replace(item, answer=UNMEASURED, is_open=True) if item.needs in without else item
+            for item in listed
+        ]
         unanswered = [item for item in items if item.is_open]
         parts += [f"{name}: {len(items) - len(unanswered)} of {len(items)} items answered. Open:\n"]
         rows = [[f"{item.number}: {item.asks}", item.answer] for item in unanswered]
-        parts += [to_markdown_table(("Open item", "Why"), rows), ""]
+        parts += [to_markdown_table(("Open item", "Why"), rows, words=True), ""]
     return "\n".join(parts)
 
 
@@ -179,5 +196,9 @@ def to_markdown() -> str:
             [item.number, item.asks, f"**open**: {item.answer}" if item.is_open else item.answer]
             for item in items
         ]
-        parts += [f"## {name}\n", to_markdown_table(("Item", "Asks for", "Where answered"), rows), ""]
+        parts += [
+            f"## {name}\n",
+            to_markdown_table(("Item", "Asks for", "Where answered"), rows, words=True),
+            "",
+        ]
     return "\n".join(parts)

@@ -115,7 +115,7 @@ def _percent(decisions: Decisions) -> str:
     return f"{100 * decisions.indeterminate_share:.0f} %"
 
 
-def to_markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, its first column to the left and the others to the right."""
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+def to_markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
+    """A table, its first column to the left and the others to the right, or all to the left for `words`."""
+    lines = [head, ["---"] + ["---" if words else "--:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
