@@ -199,7 +199,9 @@ def test_by_default_sources_with_ten_patients_of_each_label(
     assert choose_left_out(read_manifest(manifest), recipes) == ("north", "south")
 
 
-def test_nothing_is_trained_where_the_audit_fails_and_nobody_says_why(manifest: Path, tmp_path: Path) -> None:
+def test_nothing_is_trained_where_the_audit_fails_and_nobody_says_why(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = read_manifest(manifest).rows
     # West has the positives and south the others.
     spoilt = [
@@ -210,7 +212,18 @@ def test_nothing_is_trained_where_the_audit_fails_and_nobody_says_why(manifest: 
     silent = replace(benchmark, setting=replace(benchmark.setting, accept=""))
     with pytest.raises(AuditError, match=r"without north: the audit fails \(.*audit-tiny\.html.*--accept"):
         run_benchmark(silent, print)
-    assert not list((tmp_path / "out").rglob("checkpoint.pt"))
+    assert {path.name for path in (tmp_path / "out").rglob("*")} == {
+        "north",
+        "audit-tiny.html",
+        "audit-tiny.json",
+    }
+    # Once mended, the data are audited anew, and training goes on.
+    monkeypatch.setattr("covidct.train.trial.export_float", _break_off)
+    mended = replace(silent, setting=replace(silent.setting, manifest=read_manifest(manifest)))
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(mended, lambda _: None)
+    with pytest.raises(RecipeError, match="holds a benchmark of another manifest"):
+        run_benchmark(benchmark, lambda _: None)
 
 
 def test_two_recipes_of_one_name_are_refused(manifest: Path, tmp_path: Path) -> None:

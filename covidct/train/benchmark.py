@@ -35,6 +35,7 @@ from covidct.train.trial import (
     select_left_out,
 )
 
+MANIFEST = "manifest.json"
 # A source with fewer patients of a label bears no interval worth the training.
 PATIENTS = 10
 
@@ -63,6 +64,7 @@ def run_benchmark(benchmark: Benchmark, tell: Callable[[str], object]) -> None:
     total, number = len(benchmark.left_out) * len(benchmark.recipes) * benchmark.seeds, 0
     for left_out in benchmark.left_out:
         audit_rest(benchmark, left_out)
+        claim(benchmark.setting)
         keep_floor(benchmark, left_out)
         for recipe in benchmark.recipes:
             finder = find_shared_finder(benchmark, recipe, left_out)
@@ -114,26 +116,41 @@ def choose_left_out(manifest: Manifest, recipes: Sequence[Recipe]) -> tuple[str,
 
 
 def audit_rest(benchmark: Benchmark, left_out: str) -> None:
-    """Audit what is trained on without a source, once; writes `audit-RECIPE.html` and `.json`.
+    """Audit what is trained on without a source; writes `audit-RECIPE.html` and `.json`.
 
-    Recipes with the same data share an audit, which the first of them names. Raises AuditError.
+    Recipes with the same data share an audit, which the first of them names. One that let training go on is
+    not repeated; one that did not is, as the data may have been mended. Raises AuditError.
     """
     setting, folder = benchmark.setting, _folder(benchmark, left_out)
     for recipe in {recipe.data: recipe for recipe in reversed(benchmark.recipes)}.values():
         plan = plan_trial(recipe, left_out, recipe.seed, setting).recipe.data
         place = folder / f"audit-{to_folder(recipe.name)}.json"
-        if not place.is_file():
+        failed = _read_failed(place, setting.manifest.digest)
+        if failed is None or (failed and not setting.accept):
             rows = assign_splits(select_rows(setting.manifest, plan), plan)
             manifest = Manifest(setting.manifest.path, setting.manifest.digest, rows)
             found = audit(manifest, plan)
             write_reports(found, manifest, html=place.with_suffix(".html"), document=place)
-        checks = json.loads(place.read_text(encoding="utf-8"))["checks"]
-        failed = [entry["title"] for entry in checks if entry["level"] == Level.FAIL]
+            failed = [check.title for check in found.checks if check.level is Level.FAIL]
         if failed and not setting.accept:
             raise AuditError(
                 f"{setting.manifest.path} without {left_out}: the audit fails ({'; '.join(failed)}): see "
                 f"{place.with_suffix('.html')}. Mend the data, or say why to go on with --accept REASON"
             )
+
+
+def claim(setting: Setting) -> None:
+    """Note the manifest in `manifest.json`, or see that it is the same. Raises RecipeError."""
+    path = setting.out / MANIFEST
+    if path.is_file():
+        if json.loads(path.read_text(encoding="utf-8"))["sha256"] != setting.manifest.digest:
+            raise RecipeError(
+                f"{setting.out}: holds a benchmark of another manifest than {setting.manifest.path} is now; "
+                "choose another --out, or remove the folder"
+            )
+        return
+    text = json.dumps({"sha256": setting.manifest.digest}) + "\n"
+    write_beside(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def keep_floor(benchmark: Benchmark, left_out: str) -> None:
@@ -178,6 +195,16 @@ def find_shared_finder(benchmark: Benchmark, recipe: Recipe, left_out: str) -> P
             workers=setting.workers,
         )
     return path
+
+
+def _read_failed(place: Path, digest: str) -> list[str] | None:
+    """Titles of the checks that failed in a kept audit of this manifest, None where there is none."""
+    if not place.is_file():
+        return None
+    table = json.loads(place.read_text(encoding="utf-8"))
+    if table["digest"] != digest:
+        return None
+    return [entry["title"] for entry in table["checks"] if entry["level"] == Level.FAIL]
 
 
 def _folder(benchmark: Benchmark, left_out: str) -> Path:
