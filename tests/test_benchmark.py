@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from covidct.apps.benchmarking import write_standings
 from covidct.apps.cli import main
 from covidct.errors import AuditError, ManifestError, PretrainedError, RecipeError
+from covidct.lock import make_lock, read_lock, write_lock
 from covidct.manifest import read_manifest, write_manifest
 from covidct.train import benchmark as module
 from covidct.train.benchmark import Benchmark, choose_left_out, find_shared_finder, run_benchmark
@@ -149,6 +150,21 @@ def test_an_interrupted_training_goes_on(
     run_trial(trial, setting)
     assert (trial.folder / "checkpoint.pt").read_bytes() == checkpoint
     assert (trial.folder / "scores.csv").is_file()
+
+
+def test_a_locked_test_split_records_that_it_was_measured_on(manifest: Path, tmp_path: Path) -> None:
+    rows = [
+        replace(row, split="test" if row.source == "north" else "") for row in read_manifest(manifest).rows
+    ]
+    write_manifest(rows, tmp_path / "locked.csv")
+    locked = read_manifest(tmp_path / "locked.csv")
+    write_lock(make_lock(locked))
+    setting = Setting(locked, tmp_path / "out")
+    run_trial(plan_trial(tiny_recipe(), "north", 2020, setting), setting)
+    lock = read_lock(locked.path)
+    assert lock is not None
+    (use,) = lock.uses
+    assert (use.model, use.version) == ("tiny without north", "seed 2020")
 
 
 def _break_off(*_: object) -> None:
