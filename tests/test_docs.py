@@ -6,12 +6,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from covidct.train.checklist import to_markdown
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_commands_page_is_what_the_program_says() -> None:
     text = runpy.run_path(str(ROOT / "scripts" / "docs"))["cli_text"]()
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == text, "run scripts/docs"
+
+
+def test_the_checklists_are_those_of_the_program() -> None:
+    assert (ROOT / "docs" / "checklists.md").read_text(encoding="utf-8") == to_markdown(), "run scripts/docs"
 
 
 def test_the_examples_are_drawn_by_the_projects_own_code() -> None:

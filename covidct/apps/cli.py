@@ -1,4 +1,5 @@
-"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `evaluate`.
+"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `evaluate`,
+`benchmark`, `card`.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.
@@ -413,6 +414,115 @@ def evaluate(
         )
         click.echo(table)
         click.echo(f"Report and plots are in {out}.", err=True)
+        click.echo(DISCLAIMER, err=True)
+
+
+@main.command()
+@click.argument("recipes", nargs=-1, type=FILE, metavar="RECIPE...")
+@click.option(
+    "--leave-one-source-out",
+    is_flag=True,
+    required=True,
+    help="The protocol: train on all sources but one, test on that one.",
+)
+@click.option(
+    "--data", type=DATA, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv|FOLDER", help="The slices."
+)
+@click.option(
+    "--pretrained",
+    type=FILE,
+    envvar="COVIDCT_PRETRAINED",
+    metavar="FILE",
+    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+)
+@click.option(
+    "--out", required=True, type=FOLDER, metavar="DIR", help="Where all is kept; a broken-off run goes on."
+)
+@click.option(
+    "--left-out",
+    multiple=True,
+    metavar="SOURCE",
+    help="A source to leave out; may be given again. By default each with ten patients of either label.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Trainings of each recipe, from its own seed upwards.",
+)
+@click.option(
+    "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
+)
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+)
+@click.option(
+    "--accept", default="", metavar="REASON", help="Go on where an audit fails, for this reason; it is kept."
+)
+@click.option("--table-only", is_flag=True, help="Train nothing: the table of what DIR holds.")
+def benchmark(
+    recipes: tuple[Path, ...],
+    leave_one_source_out: bool,
+    data: Path | None,
+    pretrained: Path | None,
+    out: Path,
+    left_out: tuple[str, ...],
+    seeds: int,
+    finder: Path | None,
+    workers: int,
+    accept: str,
+    table_only: bool,
+) -> None:
+    """Train RECIPEs without one source each, and test on it.
+
+    For every source left out, recipe and seed: training, epoch, threshold and temperature know the other
+    sources alone; then all labelled slices of the one left out are scored through the exported graph. Beside
+    the table stands the shortcut floor of that source. DIR gets benchmark.json, .md and
+    .png, and a folder a training. What is done is not done again.
+    """
+    if not table_only and data is None:
+        raise click.UsageError("--data is needed to train; or add --table-only")
+    with _plain_errors(), _needs_extra("train"):
+        from covidct.apps.benchmarking import run_trials, write_standings
+
+        if data is not None and not table_only:
+            run_trials(
+                recipes,
+                data,
+                out,
+                left_out=left_out,
+                seeds=seeds,
+                pretrained=pretrained,
+                finder=finder,
+                workers=workers,
+                accept=accept.strip(),
+            )
+        click.echo(write_standings(out))
+        click.echo(DISCLAIMER, err=True)
+
+
+@main.command()
+@click.argument("bundle", type=FOLDER)
+@click.option("--benchmark", type=FILE, metavar="FILE", help="The benchmark.json of covidct benchmark.")
+@click.option("--examination", type=FILE, metavar="FILE", help="The examination.json of covidct examine.")
+@click.option(
+    "--notes", type=FILE, metavar="FILE", help="Markdown in place of the notes it was trained with."
+)
+@click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices, as PNG.")
+def card(
+    bundle: Path, benchmark: Path | None, examination: Path | None, notes: Path | None, failures: Path | None
+) -> None:
+    """Make the model card of a BUNDLE again.
+
+    From what the bundle records of its training, and what was measured since. Replaces its README.md and
+    SHA256SUMS, nothing else; what is not given is said to be open.
+    """
+    with _plain_errors(), _needs_extra("train"):
+        from covidct.apps.carding import rewrite_card
+
+        rewrite_card(bundle, benchmark=benchmark, examination=examination, notes=notes, failures=failures)
+        click.echo(bundle / "README.md")
         click.echo(DISCLAIMER, err=True)
 
 

@@ -1,81 +1,156 @@
 """The model card: what a bundle is, what it was made from and measured at, where it must not be used.
 
-Made from the run's own records, so that no figure is typed by hand. After Mitchell et al., "Model
-Cards for Model Reporting" (FAT* 2019).
+Made from what `config.json` records and from the files of later measurements, so that no figure is typed by
+hand and the card can be made again at any time. After Mitchell et al., "Model Cards for Model Reporting"
+(FAT* 2019).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from covidct.pipeline import Precision
+from covidct.errors import BundleError
+from covidct.train.checklist import ABROAD, EXAMINED, sum_up
 from covidct.train.evaluate import Report
-from covidct.train.tables import to_markdown
+from covidct.train.figures import parse_figures, parse_sections
+from covidct.train.making import describe_audit, describe_data, describe_licences, describe_making
+from covidct.train.standings import INTERVALS, Standings, to_markdown
+from covidct.train.tables import to_markdown as to_report
+from covidct.train.tables import to_markdown_table
 
 INTENDED = """\
 ## Intended use
 
 Research on, and teaching about, the classification of axial chest-CT slices. Research use only; not a
-medical device. It must not decide about a patient, rule COVID-19 out, or stand in for a PCR test or a
-radiologist. It answers for one slice at a time and has not been measured on whole studies.
+medical device. It answers for one slice at a time and has not been measured on whole studies.
 
-Out of scope: radiographs, other body parts, coronal or sagittal views, children. What is plainly no
-picture is refused; whether a picture is a chest CT is not checked yet, so **this model answers for
-photographs too**.
+## Misuse
+
+It must not decide about a patient, rule COVID-19 out, set an order of urgency, or stand in for a PCR test
+or a radiologist. Nor is it a measure of severity: a higher probability is no larger lesion. Whoever tries it
+in a hospital of their own measures it there first, on patients of their own (`covidct evaluate`).
+
+Out of scope: radiographs, other body parts, coronal or sagittal views, children, slices without lung.
+{gate}
 """
+NO_GATE = """\
+What is plainly no picture is refused; whether a picture is a chest CT is not checked, so **this model
+answers for photographs too**."""
+GATE = "A gate refuses most of these, with a reason; it errs, too."
 LIMITS = """\
 ## Limits
 
-- Positives and negatives come mostly from different hospitals, papers and scanners. The figures below
-  are from the sources that it was trained on and flatter it; expect less from a hospital it never saw.
+- Positives and negatives come mostly from different hospitals, papers and scanners. Figures on sources that
+  it was trained on flatter it; expect those from the sources left out, or less, from a hospital it never saw.
 - Other pneumonias are few among the negatives: "positive" is nearer to "opacities as in COVID-19
   pneumonia" than to a diagnosis.
-- `tune` chose the best epoch, the threshold and the band, so its figures are optimistic.
-- Where a source has no patient ids, ten neighbours in number stand in for a patient: splits may leak and
+- `tune` chose threshold and band, and may have chosen the epoch, so its figures are optimistic.
+- Where a source has no patient ids, neighbours in number stand in for a patient: splits may leak and
   intervals may be too narrow.
 - Probabilities hold for a mix with about as many positives as negatives, not for a screening prevalence.
+- Age, sex, ethnicity, severity, vaccination and variant are unknown for most slices: whether it is fair to
+  everyone cannot be told from these data.
 """
-MAPS = {
-    "mobilenet_v2": "The evidence map's mean, with the bias, is the logit.",
-    "lung_net": (
-        "It finds the lungs first and counts nothing else. "
-        "The evidence map's mean, with the bias, is the logit."
-    ),
-    "six_layers": "Its dense layers know no place: its evidence map is one cell, the logit itself.",
-}
-# The terms of the sources that this project knows; of others the card says to look.
-TERMS = {
-    "covid-ct": "COVID-CT's figures are copyright of the papers they were cut from",
-    "sarscov2-ct": "SARS-CoV-2 CT-scan is CC BY-NC-SA 4.0",
-    "luna16": "LUNA16 is CC BY",
-    "medseg": "the MedSeg volumes state no licence",
-}
+OPEN_ABROAD = """\
+Not measured for this card. `covidct benchmark RECIPE --leave-one-source-out` measures it, and
+`covidct card BUNDLE --benchmark DIR/benchmark.json` brings it in. Until then take no figure below for what
+another hospital would see.
+"""
+OPEN_EXAMINED = """\
+Not examined for this card. `covidct examine BUNDLE` does so, and `covidct card BUNDLE --examination
+DIR/examination.json` brings it in.
+"""
+SUBGROUP_HEAD = ("Group", "Slices", "COVID-19", "AUC", "Sensitivity", "Specificity", "ECE")
 
 
-def to_card(config: Mapping[str, Any], reports: Mapping[Precision, Report], *, notes: str = "") -> str:
-    """The card as Markdown. `config` is what `config.json` holds; `reports` are of `tune`, by precision."""
+@dataclass(frozen=True)
+class Later:
+    """What is measured after a bundle was made, each None or "" where it was not.
+
+    `standings` are of its recipe without single sources, `examination` and `failures` Markdown; `notes` are
+    Markdown that replaces what the run was given.
+    """
+
+    standings: Standings | None = None
+    examination: str = ""
+    failures: str = ""
+    notes: str | None = None
+
+
+def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
+    """The card as Markdown. `config` is what `config.json` holds. Raises BundleError without its figures."""
+    later, training = later or Later(), config["training"]
+    if "figures" not in training:
+        raise BundleError(f"bundle {config['name']}: does not record its figures; train it again")
+    reports = {name: parse_figures(table) for name, table in training["figures"].items()}
+    notes = training.get("notes", "") if later.notes is None else later.notes
     parts = [
         f"# {config['name']} {config['version']}\n",
         "A light classifier of axial chest-CT slices: COVID-19 pneumonia (positive) or not.\n",
-        INTENDED,
         _headline(reports["int8"]),
+        *([_headline_abroad(later.standings, training)] if later.standings else []),
+        INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
         LIMITS,
+        _abroad(later.standings),
         _decision(config),
         *(_figures(name, report) for name, report in reports.items()),
-        *([notes.rstrip() + "\n"] if notes else []),
-        _data(config["training"]),
-        _audit(config["training"]),
-        _making(config["training"]),
-        _licences(config["training"]),
+        _subgroups(training, reports["int8"]),
+        f"## What it looks at, and how steady it is\n\n{later.examination or OPEN_EXAMINED}",
+        *([f"## Failures on synthetic slices\n\n{later.failures}"] if later.failures else []),
+        *([notes.rstrip() + "\n"] if notes.strip() else []),
+        describe_data(training),
+        describe_audit(training),
+        describe_making(training),
+        sum_up(without=_unmeasured(later)),
+        describe_licences(training),
     ]
     return "\n".join(parts)
+
+
+def _unmeasured(later: Later) -> frozenset[str]:
+    """What the card cannot answer, as nobody measured it."""
+    measured = {ABROAD: later.standings is not None, EXAMINED: bool(later.examination)}
+    return frozenset(name for name, done in measured.items() if not done)
 
 
 def _headline(report: Report) -> str:
     sections = (report.overall, *report.sources)
     aucs = [f"{s.name} {s.evaluation.metrics['auc'].to_text(3)}" for s in sections if s.has_both_classes]
     return f"**AUC on `{report.protocol.split}`, at home (95 % interval): {'; '.join(aucs)}.**\n"
+
+
+def _headline_abroad(standings: Standings, training: Mapping[str, Any]) -> str:
+    """The figures of the bundle's own recipe; of all recipes where that one was not benchmarked."""
+    name = training["recipe"]["name"]
+    rows = [row for row in standings.rows if row.recipe == name] or list(standings.rows)
+    measured = [row for row in rows if row.metrics["auc"].value is not None]
+    if not measured:
+        return "No source left out of training had both labels, so there is no AUC abroad.\n"
+    aucs = [
+        f"{row.left_out}{'' if row.recipe == name else f' (recipe {row.recipe})'} "
+        f"{row.metrics['auc'].to_text(3)}"
+        for row in measured
+    ]
+    return f"**AUC abroad, on sources left out of training (95 % interval): {'; '.join(aucs)}.**\n"
+
+
+def _abroad(standings: Standings | None) -> str:
+    title = "## Abroad: sources left out of training\n\n"
+    if standings is None:
+        return title + OPEN_ABROAD
+    accepted = f" Trained where the audit of the others fails, too, because: {standings.accepted}." * bool(
+        standings.accepted
+    )
+    return (
+        f"{title}Each recipe is trained on all other sources under several seeds, and every labelled slice "
+        "of the one left out is scored through the exported graph; epoch, threshold and temperature know "
+        f"the other sources alone. The bundle itself is trained on all of them. Intervals, {INTERVALS}. The "
+        "shortcut probes learn within the source, from what holds no medicine or next to none: a figure "
+        f"below theirs shows no reading of lungs by itself. Manifest SHA-256 `{standings.manifest_digest}`."
+        f"{accepted}\n\n{to_markdown(standings)}"
+    )
 
 
 def _decision(config: Mapping[str, Any]) -> str:
@@ -98,63 +173,29 @@ def _figures(precision: str, report: Report) -> str:
             "exact where a rate is 0 or 1. Positive class: COVID-19. Made by "
             f"`covidct evaluate BUNDLE --data MANIFEST.csv --split {protocol.split}"
             f"{'' if precision == 'int8' else ' --float'} --out DIR`.\n",
-            to_markdown(report),
+            to_report(report),
         ]
     )
 
 
-def _data(training: Mapping[str, Any]) -> str:
-    splits: Mapping[str, Mapping[str, tuple[int, int]]] = training["splits"]
-    sources = sorted({source for by_source in splits.values() for source in by_source})
-    lines = [f"| Source | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
-    for source in sources:
-        cells = ("{} / {}".format(*by_source.get(source, (0, 0))) for by_source in splits.values())
-        lines.append(f"| {source} | {' | '.join(cells)} |")
-    return "\n".join(
-        [
-            "## Data\n",
-            "Slices with COVID-19 / without, by split. Manifest SHA-256 "
-            f"`{training['manifest_sha256'][:16]}…`.\n",
-            *lines,
-            "",
+def _subgroups(training: Mapping[str, Any], report: Report) -> str:
+    """By what the manifest or the file tells of a slice, on the split of the figures."""
+    lines = [
+        f"## Subgroups on `{report.protocol.split}`, int8 graph\n",
+        "Source: see above. Size, format and border of the file stand in for scanner and cutting, which "
+        "nobody recorded; groups differ in their sources, too, so a difference need not be the group's.\n",
+    ]
+    for name, table in training.get("subgroups", {}).items():
+        rows = [
+            [section.name, f"{section.evaluation.n}", f"{section.evaluation.positives}"]
+            + [
+                section.evaluation.metrics[key].to_text()
+                for key in ("auc", "sensitivity", "specificity", "ece")
+            ]
+            for section in parse_sections(table)
         ]
-    )
-
-
-def _audit(training: Mapping[str, Any]) -> str:
-    """What `covidct audit` said of the data, and why they were used all the same."""
-    found = training["audit"]
-    lines = [f"- {check['title']}: **{check['level']}**. {check['headline']}" for check in found["checks"]]
-    reason = f"Trained on all the same, because: {found['accepted']}\n" if found["accepted"] else ""
-    return "\n".join([f"## Audit of the data: {found['level']}\n", *lines, "", *([reason] if reason else [])])
-
-
-def _licences(training: Mapping[str, Any]) -> str:
-    sources = sorted({source for by_source in training["splits"].values() for source in by_source})
-    known = [TERMS[source] for source in sources if source in TERMS]
-    others = [f"`{source}`" for source in sources if source not in TERMS]
-    terms = [*known, *([f"look up those of {', '.join(others)}"] if others else [])]
-    return (
-        "## Licences\n\nThe code is Apache-2.0. The data have terms of their own "
-        f"({'; '.join(terms)}): take these weights as for non-commercial research only. No image of "
-        "the data is part of the bundle.\n"
-    )
-
-
-def _making(training: Mapping[str, Any]) -> str:
-    recipe, parity, pretrained = training["recipe"], training["parity"], training["pretrained"]
-    origin = f"`{pretrained['origin']}` (SHA-256 `{pretrained['sha256'][:16]}…`)" if pretrained else "none"
-    versions = ", ".join(f"{name} {number}" for name, number in training["versions"].items())
-    return "\n".join(
-        [
-            "## How it was made\n",
-            f"- Recipe `{recipe['name']}`: {recipe['network']}, {recipe['size']} x {recipe['size']} pixels, "
-            f"seed {recipe['seed']}, {sum(phase['epochs'] for phase in recipe['phases'])} epochs at most, "
-            f"best one by `tune`. {MAPS[recipe['network']]}",
-            f"- Pretrained backbone (ImageNet-1k): {origin}.",
-            f"- Parity: float graph within {parity['float_logit']:.1e} of torch's logit; AUC on `tune` "
-            f"{parity['float_auc']:.4f} float, {parity['int8_auc']:.4f} int8.",
-            f"- Versions: {versions}.",
-            "",
-        ]
-    )
+        lines += [to_markdown_table((name, *SUBGROUP_HEAD[1:]), rows), ""]
+    known = training.get("subgroups", {})
+    if absent := [name for name in ("Age", "Sex") if name not in known]:
+        lines += [f"Not known for these slices: {', '.join(absent).lower()}.", ""]
+    return "\n".join(lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,7 @@ from covidct.train.calibrate import choose_balanced, fit_temperature
 from covidct.train.card import to_card
 from covidct.train.evaluate import Report, write_report
 from covidct.train.export import check_float, check_int8, count_spared, export_float, export_int8
+from covidct.train.figures import from_sections, to_figures
 from covidct.train.fit import fit
 from covidct.train.measure import evaluate_rows
 from covidct.train.pretrained import Pretrained
@@ -45,6 +46,7 @@ from covidct.train.rates import find_rate
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Recipe
 from covidct.train.score import score_logits
+from covidct.train.subgroups import measure_subgroups
 from covidct.window import LUNG_CENTRE, LUNG_WIDTH
 
 Logits = NDArray[np.float64]
@@ -128,7 +130,9 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     precisions: tuple[Precision, ...] = ("int8", "float")
     reports = {name: evaluate(folder, rows, job, precision=name) for name in precisions}
     write_report(reports["int8"], job.out / "evaluation")
-    (folder / CARD).write_text(to_card(config, reports, notes=job.notes), encoding="utf-8")
+    config["training"] |= _figures(reports, rows) | {"notes": job.notes}
+    _write_json(folder / CONFIG, config)
+    (folder / CARD).write_text(to_card(config), encoding="utf-8")
     write_sums(folder)
     load_bundle(folder)
     shutil.rmtree(final, ignore_errors=True)
@@ -141,6 +145,16 @@ def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precisio
     return evaluate_rows(
         classifier, _only(rows, "tune"), job.recipe.data, split="tune", digest=job.manifest.digest
     )
+
+
+def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[str, Any]:
+    """What was measured, for the card to be made from, now and again."""
+    report = reports["int8"]
+    subgroups = measure_subgroups(report.overall.rows, rows, threshold=report.protocol.threshold)
+    return {
+        "figures": {name: to_figures(report) for name, report in reports.items()},
+        "subgroups": {name: from_sections(sections) for name, sections in subgroups.items()},
+    }
 
 
 def _export(

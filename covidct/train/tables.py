@@ -46,11 +46,11 @@ def to_markdown(report: Report) -> str:
     """The report as Markdown tables and notes, for the model card."""
     sections = (report.overall, *report.sources)
     rows = [_measured_row(section) for section in sections]
-    parts = [_markdown(("Source", "Slices", "COVID-19", "Patients", *COLUMNS), rows)]
+    parts = [to_markdown_table(("Source", "Slices", "COVID-19", "Patients", *COLUMNS), rows)]
     decided = [(section.name, section.decisions) for section in sections if section.decisions]
     if decided:
         head = ("Source", "Decided", "Positive", "Negative", "Indeterminate", *CALLS)
-        parts.append(_markdown(head, [_decided_row(name, decisions) for name, decisions in decided]))
+        parts.append(to_markdown_table(head, [_decided_row(name, decisions) for name, decisions in decided]))
     notes = [f"- {section.name}: {note}" for section in sections for note in section.notes]
     return "\n\n".join([*parts, "\n".join(notes)] if notes else parts) + "\n"
 
@@ -115,7 +115,7 @@ def _percent(decisions: Decisions) -> str:
     return f"{100 * decisions.indeterminate_share:.0f} %"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, its first column to the left and the others to the right."""
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+def to_markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
+    """A table, its first column to the left and the others to the right, or all to the left for `words`."""
+    lines = [head, ["---"] + ["---" if words else "--:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

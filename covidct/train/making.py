@@ -1,0 +1,90 @@
+"""What the model card says of data, audit, terms and making: all from what the run recorded.
+
+Knows the record in `config.json`. Knows nothing of figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MAPS = {
+    "mobilenet_v2": "The evidence map's mean, with the bias, is the logit.",
+    "lung_net": (
+        "It finds the lungs first and counts nothing else. "
+        "The evidence map's mean, with the bias, is the logit."
+    ),
+    "six_layers": "Its dense layers know no place: its evidence map is one cell, the logit itself.",
+}
+# The terms of the sources that this project knows; of others the card says to look.
+TERMS = {
+    "covid-ct": "COVID-CT's figures are copyright of the papers they were cut from",
+    "sarscov2-ct": "SARS-CoV-2 CT-scan is CC BY-NC-SA 4.0",
+    "luna16": "LUNA16 is CC BY",
+    "medseg": "the MedSeg volumes state no licence",
+}
+
+
+def describe_data(training: Mapping[str, Any]) -> str:
+    """Slices by split and source, with the manifest's digest."""
+    splits: Mapping[str, Mapping[str, tuple[int, int]]] = training["splits"]
+    sources = sorted({source for by_source in splits.values() for source in by_source})
+    lines = [f"| Source | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
+    for source in sources:
+        cells = ("{} / {}".format(*by_source.get(source, (0, 0))) for by_source in splits.values())
+        lines.append(f"| {source} | {' | '.join(cells)} |")
+    return "\n".join(
+        [
+            "## Data\n",
+            "Slices with COVID-19 / without, by split. Splits that the manifest does not bring divide no "
+            f"patient; without ids, {training['recipe']['data']['block']} neighbours in number stand in for "
+            f"one. Manifest SHA-256 `{training['manifest_sha256']}`.\n",
+            *lines,
+            "",
+        ]
+    )
+
+
+def describe_audit(training: Mapping[str, Any]) -> str:
+    """What `covidct audit` said of the data, and why they were used all the same."""
+    found = training["audit"]
+    lines = [f"- {check['title']}: **{check['level']}**. {check['headline']}" for check in found["checks"]]
+    reason = f"Trained on all the same, because: {found['accepted']}\n" if found["accepted"] else ""
+    return "\n".join([f"## Audit of the data: {found['level']}\n", *lines, "", *([reason] if reason else [])])
+
+
+def describe_licences(training: Mapping[str, Any]) -> str:
+    """On what terms code, weights and data may be used."""
+    sources = sorted({source for by_source in training["splits"].values() for source in by_source})
+    known = [TERMS[source] for source in sources if source in TERMS]
+    others = [f"`{source}`" for source in sources if source not in TERMS]
+    terms = [*known, *([f"look up those of {', '.join(others)}"] if others else [])]
+    return (
+        "## Licences\n\nThe code is Apache-2.0. The data have terms of their own "
+        f"({'; '.join(terms)}): take these weights as for non-commercial research only. No image of "
+        "the data is part of the bundle.\n"
+    )
+
+
+def describe_making(training: Mapping[str, Any]) -> str:
+    """Recipe, pretrained weights, parity of the graphs and versions."""
+    recipe, parity, pretrained = training["recipe"], training["parity"], training["pretrained"]
+    origin = f"`{pretrained['origin']}` (SHA-256 `{pretrained['sha256'][:16]}…`)" if pretrained else "none"
+    versions = ", ".join(f"{name} {number}" for name, number in training["versions"].items())
+    return "\n".join(
+        [
+            "## How it was made\n",
+            f"- Recipe `{recipe['name']}`: {recipe['network']}, {recipe['size']} x {recipe['size']} pixels, "
+            f"seed {recipe['seed']}, {sum(phase['epochs'] for phase in recipe['phases'])} epochs at most, "
+            f"{_chosen(recipe)}. {MAPS[recipe['network']]}",
+            f"- Pretrained backbone (ImageNet-1k): {origin}.",
+            f"- Parity: float graph within {parity['float_logit']:.1e} of torch's logit; AUC on `tune` "
+            f"{parity['float_auc']:.4f} float, {parity['int8_auc']:.4f} int8.",
+            f"- Versions: {versions}.",
+            "",
+        ]
+    )
+
+
+def _chosen(recipe: Mapping[str, Any]) -> str:
+    return "the last one kept" if recipe.get("choose") == "last" else "best one by `tune`"

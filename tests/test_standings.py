@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from covidct.errors import ManifestError
+from covidct.metrics import Estimate
+from covidct.train.abroad import Standing
+from covidct.train.forest import plot_standings
+from covidct.train.standings import Standings, read_standings, to_json, to_markdown, to_table
+
+UNDEFINED = Estimate(None, None, None, 300, "undefined: no COVID-19 slices")
+FLOOR = {
+    "border": Estimate(0.75, 0.68, 0.82, 541),
+    "no pixel": Estimate(0.97, 0.95, 0.99, 541),
+    "marks": Estimate(0.5, None, None, 541, "no interval: the same in every resample"),
+}
+
+
+def make_row(**changes: object) -> Standing:
+    metrics = {
+        "auc": Estimate(0.81, 0.76, 0.86, 541),
+        "sensitivity": Estimate(0.7, 0.6, 0.8, 251),
+        "specificity": Estimate(0.6, 0.5, 0.7, 290),
+        "ece": Estimate(0.1, 0.05, 0.15, 541),
+    }
+    aucs = {2020: 0.80, 2021: 0.82}
+    row = Standing("covid-ct", "lung", 541, 251, 210, aucs, metrics, Estimate(0.83, 0.78, 0.88, 541))
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def make_standings() -> Standings:
+    baseline = make_row(
+        recipe="mobile|net", metrics={**make_row().metrics} | {"auc": Estimate(0.6, 0.5, 0.7, 541)}
+    )
+    alone = make_row(
+        left_out="luna16",
+        positives=0,
+        aucs={2020: None},
+        metrics={**make_row().metrics} | {"auc": UNDEFINED, "sensitivity": UNDEFINED},
+        together=UNDEFINED,
+    )
+    return Standings("ab" * 32, (make_row(), baseline, alone), {"covid-ct": FLOOR}, "to see")
+
+
+def test_the_json_is_read_back_as_it_was(tmp_path: Path) -> None:
+    standings = make_standings()
+    (tmp_path / "benchmark.json").write_text(json.dumps(to_json(standings), allow_nan=False))
+    assert read_standings(tmp_path / "benchmark.json") == standings
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "protocol": {}}', "é"])
+def test_what_is_no_benchmark_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ManifestError, match=r"x\.json: is no benchmark .*covidct benchmark"):
+        read_standings(tmp_path / "x.json")
+
+
+def test_the_tables_tell_seeds_intervals_and_the_floor() -> None:
+    text = to_markdown(make_standings())
+    assert "| covid-ct | lung | 541 | 251 | 0.80, 0.82 | 0.81 (0.76–0.86) | 0.83 (0.78–0.88) |" in text
+    assert "| covid-ct | mobile\\|net | 541" in text
+    assert "| luna16 | lung | 541 | 0 | – | – | – | – | 0.60 (0.50–0.70) |" in text
+    assert text.index("| no pixel | 0.97") < text.index("| border | 0.75") < text.index("| marks | 0.50 |")
+    shown = to_table(make_standings())
+    assert "Without covid-ct: 541 slices, 251 with COVID-19" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 110
+
+
+def test_the_plot_is_drawn_with_and_without_intervals(tmp_path: Path) -> None:
+    plot_standings(make_standings(), tmp_path / "a.png")
+    plot_standings(replace(make_standings(), floors={}), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
