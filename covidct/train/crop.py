@@ -23,7 +23,7 @@ LUNG_SHARE, TISSUE_SHARE = 0.15, 0.60
 LUNG_GREY, TISSUE_GREY = 0.15, 0.75  # where they are put, of the whole scale
 LEVELS = 128  # of the scale on which percentiles are counted
 CONTRAST = 0.08  # of the scale: lung and tissue are taken to be at least so far apart
-DETAIL = 1.5  # how much larger than the network's input the slice is kept before it is cropped
+DETAIL = 1.25  # how much larger than the network's input the slice is kept before it is cropped
 
 
 class LungCrop(nn.Module):

@@ -33,6 +33,7 @@ from covidct.manifest import Row
 from covidct.train.balance import to_weights
 from covidct.train.build import Network, build_network
 from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
+from covidct.train.crop import DETAIL
 from covidct.train.data import ROOM, AugmentedSlices, Batch, Draws, Slices, read_slices, with_lesions
 from covidct.train.finder import LungFinder
 from covidct.train.finding import FINDER, fit_finder, load_finder
@@ -89,7 +90,7 @@ def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
     """
     chosen = [row for row in rows if row.split == split]
     has_room = split == "train" and recipe.augment.moves
-    side = round(recipe.size * ROOM) if has_room else recipe.size
+    side = round(to_side(recipe) * ROOM) if has_room else to_side(recipe)
     slices = read_slices(chosen, recipe.data, side=side, label=f"{split} slices", resize=recipe.resize)
     if len(set(slices.labels.tolist())) < 2:
         raise ManifestError(
@@ -97,6 +98,11 @@ def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
             "empty the manifest's split column to have all splits assigned"
         )
     return slices
+
+
+def to_side(recipe: Recipe) -> int:
+    """The side of the squares that a recipe's network is shown: what it crops must be there in full detail."""
+    return round(recipe.size * DETAIL) if recipe.network == "lung_net" else recipe.size
 
 
 def find_finder(
@@ -175,7 +181,7 @@ def build_views(network: Network, slices: Slices, recipe: Recipe) -> AugmentedSl
     if recipe.augment.pastes and isinstance(network, LungNet):
         finder = copy.deepcopy(network.crop.finder).cpu()
         pastes = find_pastes(finder, slices.pixels, slices.labels, slices.lesions)
-    return AugmentedSlices(slices, recipe.augment, size=recipe.size, seed=recipe.seed, pastes=pastes)
+    return AugmentedSlices(slices, recipe.augment, size=to_side(recipe), seed=recipe.seed, pastes=pastes)
 
 
 def run_epoch(
