@@ -60,6 +60,10 @@ class Classifier:
         session = Session(loaded.graph(precision), threads=threads)
         return cls(loaded, session, operating_point=points[name])
 
+    def run(self, item: Slice) -> Outputs:
+        """The graph's raw outputs for one slice, whatever it shows."""
+        return self._session.run(item.pixels[None])
+
     def predict(self, given: Given) -> Result:
         """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
 

@@ -46,7 +46,7 @@ class GateHead(nn.Module):
 
     def classify(self, described: Tensor) -> Tensor:
         """(N, D) -> (N, K)."""
-        # Strange pictures lie far out: what no chest and no stranger of training reached must not decide alone.
+        # Strange pictures lie far out: no single number that training never reached may decide alone.
         x = ((described - self.mean) * self.scale).clamp(-6, 6)
         logits: Tensor = self.last(functional.relu(self.hidden(self.dropout(x))))
         return logits

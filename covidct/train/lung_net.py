@@ -28,8 +28,8 @@ class Look(NamedTuple):
     """What the network sees in N slices.
 
     `logit` (N,); `evidence` (N, h, w), never negative; `box` (N, 4) in [0, 1]; `cells` (N, h, w), the logit
-    of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts. Where there is a gate, `gate`
-    (N, K) are logits of what the picture is, and `lung` (N,) the share of it that is lung.
+    of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts. Where there is a gate,
+    `gate` (N, K) are logits of what the picture is, and `lung` (N,) the share of it that is lung.
     """
 
     logit: Tensor
@@ -74,7 +74,7 @@ class LungNet(EvidenceNet):
         return [*backbone, [*head, *self.detail.parameters(), self.gain]]
 
     def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
-        """(N, H, W) uint8, display -> logit (N,), map (N, h, w), box (N, 4) in [0, 1], all float32; gate and lung."""
+        """(N, H, W) uint8, display -> logit (N,), map (N, h, w), box (N, 4); gate, lung; all float32."""
         seen = self.look(slices)
         shown = seen.logit, seen.evidence, seen.box
         return shown if seen.gate is None or seen.lung is None else (*shown, seen.gate, seen.lung)

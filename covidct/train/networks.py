@@ -10,6 +10,7 @@ class activation mapping as the decision itself, after Zhou et al. (CVPR 2016).
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

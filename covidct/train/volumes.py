@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ BODY = 40  # grey level above which something is body, not air around it
 def stack_rows(rows: Sequence[Row], pixels: Sequence[Pixels]) -> list[NDArray[np.uint8]]:
     """Volumes (D, H, W) uint8 of those rows that have a patient's id or a folder of their own in common.
 
-    Slices in the order of the numbers in their names; what has too few, or slices of different sizes, is none.
+    In the order of the numbers in their names; what has too few slices, or of different sizes, is none.
     """
     groups: dict[tuple[str, str, str, tuple[int, ...]], list[tuple[list[int], Pixels]]] = defaultdict(list)
     for row, slice_ in zip(rows, pixels, strict=True):
@@ -48,7 +49,7 @@ def _numbers(path: Path) -> list[int]:
 def _is_series(members: Sequence[tuple[list[int], Pixels]]) -> bool:
     """Whether the slices look like neighbours: a stack of single slices does not, whatever their names."""
     slices = [slice_[::4, ::4].astype(np.float32) for _, slice_ in sorted(members, key=lambda item: item[0])]
-    likeness = [np.corrcoef(one.ravel(), next_.ravel())[0, 1] for one, next_ in zip(slices, slices[1:])]
+    likeness = [np.corrcoef(one.ravel(), next_.ravel())[0, 1] for one, next_ in pairwise(slices)]
     return float(np.median(likeness)) > 0.75
 
 
@@ -64,7 +65,8 @@ def draw_reformat(volume: NDArray[np.uint8], rng: Generator, *, size: int) -> Pi
 def draw_radiograph(volume: NDArray[np.uint8], rng: Generator, *, size: int) -> Pixels:
     """A frontal or lateral radiograph (size, size) uint8: the mean of a volume (D, H, W) along the rays."""
     axis = 1 if rng.random() < 0.7 else 2
-    values = volume.astype(np.float32)
+    # Every second column: twice as fast, and a radiograph of a stack this coarse has no finer detail.
+    values = volume[:, ::2, ::2].astype(np.float32)
     # Rays through the whole body, bones counted for more than the lung window shows of them.
     weights = values + rng.uniform(0, 3) * np.clip(values - 215, 0, None)
     shadow = weights.mean(axis)
