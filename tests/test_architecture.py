@@ -31,6 +31,8 @@ HOMES = {
         "train/offline.py",
         "train/masks.py",
         "train/paste.py",
+        "train/strangers.py",
+        "train/volumes.py",
         "audit/",
     },
     "sklearn": {"metrics.py", "train/", "audit/"},

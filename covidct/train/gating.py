@@ -35,6 +35,7 @@ from covidct.types import GateLimits
 GATE = "gate.safetensors"
 BATCH, EPOCHS, RATE, DECAY, SMOOTHING = 256, 16, 2e-3, 0.05, 0.03
 REFUSED = 0.005  # of a source's slices with lung in view, at most
+FEW = 100  # slices of a source, from which on a single one may always be refused: it need not be a chest
 STRICTEST = 0.0  # log-odds: what is more likely a chest than not is never refused
 LEAST_LUNG = 0.015  # share of the picture; a slice through an apex or base has less
 
@@ -105,16 +106,17 @@ def choose_limits(
 ) -> GateLimits:
     """Limits that let real chest slices through: logits (N, K), shares of lung (N,) and sources (N,).
 
-    Of each source at most 0.5 % of the slices with lung in view are refused. What is out of distribution has
-    no say: another kind of it would ask for other limits.
+    Of each source at most 0.5 % of the slices with lung in view are refused, or one of at least a hundred.
+    What is out of distribution has no say: another kind of it would ask for other limits.
     """
     odds = np.array([to_odds(row) for row in logits])
     least = STRICTEST
     for source in sorted(set(sources)):
         here = np.sort(odds[(np.array(sources) == source) & (lungs >= IN_VIEW)])
         if here.size:
-            # The value below which no more than the share lies; the next lower float keeps it in.
-            least = min(least, float(np.nextafter(here[int(REFUSED * here.size)], -np.inf)))
+            spared = max(int(REFUSED * here.size), int(here.size >= FEW))
+            # The next lower float keeps the slice itself in.
+            least = min(least, float(np.nextafter(here[spared], -np.inf)))
     return GateLimits(CLASSES, least, LEAST_LUNG)
 
 
