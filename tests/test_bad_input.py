@@ -85,7 +85,7 @@ def metal() -> Pixels:
     """Bright and dark rays from a spot of metal."""
     y, x = np.mgrid[:256, :256] - np.array([150.0, 128.0])[:, None, None]
     rays = 120 * np.cos(18 * np.arctan2(y, x)) * np.exp(-np.hypot(x, y) / 120)
-    struck = np.clip(CHEST + rays, 0, 255).astype(np.uint8)
+    struck: Pixels = np.clip(CHEST + rays, 0, 255).astype(np.uint8)
     struck[np.hypot(x, y) < 6] = 255
     return struck
 

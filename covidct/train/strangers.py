@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from covidct.canvas import Canvas, Field, blur
 from covidct.picture import draw_picture
-from covidct.train.augment import Grey, to_uint8
+from covidct.train.augment import to_uint8
 from covidct.types import Pixels, Reason
 
 Draw = Callable[[Generator, int], Pixels]
@@ -243,7 +244,7 @@ def _finish(canvas: Canvas, rng: Generator) -> Pixels:
     return to_uint8(sharp + np.float32(rng.uniform(0, 8)) * rng.standard_normal(sharp.shape, np.float32))
 
 
-def _stretch(values: Grey, rng: Generator) -> Pixels:
+def _stretch(values: NDArray[np.floating], rng: Generator) -> Pixels:
     """Any values onto the grey scale, a little of either end cut off."""
     low, high = np.percentile(values, (rng.uniform(0, 5), rng.uniform(95, 100)))
     return to_uint8(np.asarray((values - low) / max(high - low, 1e-6) * 255, np.float32))
