@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from covidct.errors import BundleError
-from covidct.types import OperatingPoint
+from covidct.gate import SENTENCES
+from covidct.types import GateLimits, OperatingPoint
 
 FORMAT = 1
 SUMS = "SHA256SUMS"
@@ -37,7 +38,7 @@ class Config:
 
     `window` is (centre, width) in HU of the grey levels that the graph expects; `temperature`
     divides the logit; `operating_points` come with the default first. `training` is what the
-    run recorded of its data and versions.
+    run recorded of its data and versions. `gate` is None for graphs without one.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Config:
     temperature: float
     operating_points: tuple[OperatingPoint, ...]
     training: Mapping[str, Any]
+    gate: GateLimits | None = None
 
     @property
     def model(self) -> str:
@@ -112,12 +114,26 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
             temperature=float(table["temperature"]),
             operating_points=points,
             training=table["training"],
+            gate=_parse_gate(table.get("gate")),
         )
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(f"{where}: is no configuration of a bundle: {error!r}") from error
     if not config.operating_points or not 0 < config.temperature < math.inf:
         raise BundleError(f"{where}: needs an operating point and a temperature above 0")
     return config
+
+
+def _parse_gate(table: Mapping[str, Any] | None) -> GateLimits | None:
+    """Limits of the gate. Raises KeyError, TypeError or ValueError for what cannot be."""
+    if table is None:
+        return None
+    classes = tuple(table["classes"])
+    limits = GateLimits(classes, float(table["least_chest"]), float(table["least_lung"]))
+    if strange := sorted(set(classes[1:]) - set(SENTENCES)):
+        raise ValueError(f"the gate has no reason {', '.join(strange)}")
+    if len(classes) < 2 or not math.isfinite(limits.least_chest) or not 0 <= limits.least_lung <= 1:
+        raise ValueError("the gate needs two classes, a finite least_chest, and least_lung in [0, 1]")
+    return limits
 
 
 def write_sums(folder: Path) -> None:

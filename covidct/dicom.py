@@ -34,7 +34,7 @@ from covidct.dicom_header import KEYWORDS, Header, parse_header, sop_class
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.files import read_bytes
 from covidct.hounsfield import AIR_HU, PLAUSIBLE_AIR_HU, Words, drop_unused_bits, has_air, mark_padding
-from covidct.types import Slice, Source
+from covidct.types import Pixels, Slice, Source
 from covidct.window import to_display
 
 
@@ -65,6 +65,26 @@ def parse_dicom(dataset: Dataset, *, name: str) -> Slice:
             source=Source(path=name, series_uid=header.series_uid),
             spacing_mm=header.spacing_mm,
         )
+
+
+def read_shown(path: Path, *, name: str) -> Pixels:
+    """What a DICOM file of any modality and plane shows, as grey levels (H, W) uint8; its first frame.
+
+    CT in the lung window, all else stretched over its values but for a hundredth at either end. For teaching
+    and testing the gate, which must do without headers; slices are read by `read_dicom`. Raises ReadError.
+    """
+    with _damage_is_an_error(name):
+        dataset = dcmread(path)
+        values = np.asarray(dataset.pixel_array, np.float64)
+        while values.ndim > 2:
+            values = values.mean(-1) if values.shape[-1] in (3, 4) else values[0]
+        if str(dataset.get("Modality", "")) == "CT":
+            slope, intercept = dataset.get("RescaleSlope", 1), dataset.get("RescaleIntercept", 0)
+            return to_display(values * float(slope) + float(intercept))
+        low, high = np.percentile(values, (1, 99))
+        grey = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+        inverted = str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1"
+        return np.asarray(np.rint(255 * (1 - grey if inverted else grey)), np.uint8)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from covidct.errors import ReadError, UnsupportedDicom
+from covidct.errors import ForeignDicom, ReadError, UnsupportedDicom
 from covidct.limits import check_pixels
+from covidct.types import Reason
 
 # The only elements that are read: names, dates and private groups, which scanners like to write wrong, are
 # never looked at, so that neither errors nor warnings come of them.
@@ -45,6 +46,8 @@ KEYWORDS = (
 )
 
 _ENHANCED = (uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
+# Modalities (PS3.3 C.7.3.1.1.1) that are projections of X-rays.
+_RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
 _TOPOGRAMS = frozenset(("LOCALIZER", "SCOUT", "TOPOGRAM"))
 # RescaleType (0028,1054), PS3.3 C.11.1.1.2: the defined terms that are no Hounsfield units. A list of
 # what is allowed would not do: scanners write "Houndsfield Unit" too.
@@ -74,8 +77,9 @@ class Header:
 def parse_header(dataset: Dataset, *, name: str) -> Header:
     """Check the elements of a dataset and give them as a `Header`.
 
-    Raises UnsupportedDicom for anything but one axial CT slice with pixels, ReadError for impossible values,
-    and whatever pydicom raises for values that cannot be parsed.
+    Raises ForeignDicom for what says that it is another modality or plane, UnsupportedDicom for anything else
+    but one CT slice with pixels, ReadError for impossible values, and whatever pydicom raises for values that
+    cannot be parsed.
     """
     _check_is_ct(dataset, name)
     _check_is_one_slice(dataset, name)
@@ -105,13 +109,16 @@ def sop_class(dataset: Dataset) -> uid.UID:
 
 
 def _check_is_ct(dataset: Dataset, name: str) -> None:
-    """Raise UnsupportedDicom for anything but CT; what lacks a Modality is tested for air later."""
+    """Raise ForeignDicom for anything but CT; what lacks a Modality is tested for air later."""
     modality, storage = _text(dataset, "Modality"), sop_class(dataset)
     if modality == "CT" or (not modality and storage in ("", uid.CTImageStorage, *_ENHANCED)):
         return
     parts = (f"Modality {modality}" if modality else "no Modality", storage.name)
     what = ", ".join(part for part in parts if part)
-    raise UnsupportedDicom(f"{name}: not a CT ({what}); give a CT slice (Modality CT, CT Image Storage)")
+    raise ForeignDicom(
+        f"{name}: not a CT ({what}); give a CT slice (Modality CT, CT Image Storage)",
+        Reason.RADIOGRAPH if modality in _RADIOGRAPHS else Reason.NOT_CT,
+    )
 
 
 def _check_is_one_slice(dataset: Dataset, name: str) -> None:
@@ -126,7 +133,9 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
             f"{name}: no PixelData: a report, a plan, or a file cut off; give the image, or copy it again"
         )
     if _TOPOGRAMS & {str(value).upper() for value in _values(dataset, "ImageType")}:
-        raise UnsupportedDicom(f"{name}: a localizer (ImageType), no axial slice; give slices of the series")
+        raise ForeignDicom(
+            f"{name}: a localizer (ImageType), no axial slice; give slices of the series", Reason.RADIOGRAPH
+        )
 
 
 def _check_is_axial(dataset: Dataset, name: str) -> None:
@@ -137,7 +146,9 @@ def _check_is_axial(dataset: Dataset, name: str) -> None:
     normal = np.abs(np.cross(cosines[:3], cosines[3:]))
     if normal[2] < math.cos(math.radians(40)):
         plane = "coronal" if normal[1] > normal[0] else "sagittal"
-        raise UnsupportedDicom(f"{name}: a {plane} image (ImageOrientationPatient); give axial slices")
+        raise ForeignDicom(
+            f"{name}: a {plane} image (ImageOrientationPatient); give axial slices", Reason.NOT_AXIAL
+        )
 
 
 def _check_is_grey(dataset: Dataset, name: str) -> None:

@@ -3,7 +3,8 @@
     CovidctError
     ├── ReadError            a file or array cannot be read as a slice
     │   ├── UnsupportedImage     it is an image, but none that can be read right (animated, huge ...)
-    │   └── UnsupportedDicom     it is DICOM, but no single CT slice (no pixels, other modality ...)
+    │   └── UnsupportedDicom     it is DICOM, but no single CT slice (no pixels, several frames ...)
+    │       └── ForeignDicom         its header says that it is something else (MR, coronal ...)
     ├── BundleError          a model directory is missing, damaged or of another version
     ├── ManifestError        a manifest cannot be used (columns, labels, splits, missing files)
     ├── AuditError           a data set is not fit to learn from, and nobody said why to go on
@@ -31,6 +32,14 @@ class UnsupportedImage(ReadError):
 
 class UnsupportedDicom(ReadError):
     """A DICOM object, but no single CT slice."""
+
+
+class ForeignDicom(UnsupportedDicom):
+    """A DICOM object that says of itself that it is no axial CT slice; `reason` is a word of `Reason`."""
+
+    def __init__(self, message: str, reason: str):
+        super().__init__(message)
+        self.reason = reason
 
 
 class BundleError(CovidctError):

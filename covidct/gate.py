@@ -1,20 +1,30 @@
-"""Whether a slice may be answered for at all.
+"""Whether a slice may be answered for at all: once by its pixels, once by what the graph's gate says of it.
 
-So far only what is plainly no image of anything is refused. Knows pixels; knows nothing of models.
+Before the graph runs, only what is plainly no image of anything is refused. After it, what is no axial slice
+of a chest in computed tomography, or shows hardly any lung. Knows limits; knows nothing of networks.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from covidct.types import GateResult, Pixels, Reason
+import numpy as np
+from numpy.typing import NDArray
+
+from covidct.types import GateLimits, GateResult, Pixels, Reason
 
 SMALLEST = 32  # pixels: below, no lung structure is left to see
 FLATTEST = 4  # grey levels between the 1st and the 99th percentile
+SENTENCES: Mapping[Reason, str] = {
+    Reason.NOT_CT: "looks like no CT (a photograph, drawing, document ...); give an axial chest-CT slice",
+    Reason.RADIOGRAPH: "looks like a radiograph; give axial slices of a chest CT",
+    Reason.NOT_CHEST: "looks like another part of the body, or no CT; give a slice through the lungs",
+    Reason.NOT_AXIAL: "looks like a coronal or sagittal view; give axial slices",
+}
 
 
 def check_slice(pixels: Pixels) -> GateResult:
-    """Verdict on (H, W) uint8, display."""
+    """Verdict on (H, W) uint8, display, before any model has seen it."""
     height, width = pixels.shape
     if min(height, width) < SMALLEST:
         return GateResult(
@@ -27,3 +37,21 @@ def check_slice(pixels: Pixels) -> GateResult:
     if high - low < FLATTEST:
         return GateResult(False, Reason.BLANK, "one grey level only; check the window or the export")
     return GateResult(True)
+
+
+def check_view(logits: NDArray[np.float32], lung: float, limits: GateLimits) -> GateResult:
+    """Verdict on a graph's gate: logits (K,) of what the picture is, and the share of it that is lung."""
+    if to_odds(logits) < limits.least_chest:
+        reason = Reason(limits.classes[1 + int(np.argmax(logits[1:]))])
+        return GateResult(False, reason, SENTENCES[reason])
+    if lung < limits.least_lung:
+        share = f"{100 * lung:.1f} % of the picture, at least {100 * limits.least_lung:.1f} % are needed"
+        return GateResult(False, Reason.NO_LUNG, f"hardly any lung in view ({share}); give another slice")
+    return GateResult(True)
+
+
+def to_odds(logits: NDArray[np.float32]) -> float:
+    """Log-odds of the first class against all others together, of logits (K,)."""
+    others = np.asarray(logits[1:], np.float64)
+    highest = others.max()
+    return float(logits[0] - highest - np.log(np.exp(others - highest).sum()))

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from covidct.bundle import Bundle, load_bundle
 from covidct.cores import count_cores
 from covidct.decide import decide
-from covidct.errors import BundleError, ReadError
+from covidct.errors import BundleError, ForeignDicom, ReadError
 from covidct.explain import Overlays
-from covidct.gate import check_slice
+from covidct.gate import check_slice, check_view
 from covidct.images import read_array, read_slice
-from covidct.session import Session
-from covidct.types import OperatingPoint, Prediction, Reason, Result, Slice, Status
+from covidct.session import Outputs, Session
+from covidct.types import GateResult, OperatingPoint, Prediction, Reason, Result, Slice, Status
 
 Given = str | Path | NDArray[np.generic] | Slice
 Precision = Literal["int8", "float"]
@@ -60,6 +60,10 @@ class Classifier:
         session = Session(loaded.graph(precision), threads=threads)
         return cls(loaded, session, operating_point=points[name])
 
+    def run(self, item: Slice) -> Outputs:
+        """The graph's raw outputs for one slice, whatever it shows."""
+        return self._session.run(item.pixels[None])
+
     def predict(self, given: Given) -> Result:
         """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
 
@@ -79,10 +83,12 @@ class Classifier:
             for batch in self._read_ahead(readers, iter(given)):
                 predictions = self._predict_batch(batch)
                 for at, item in enumerate(batch):
-                    if isinstance(item, Slice):
-                        yield self._to_result(item, predictions[at], overlays)
-                    else:
+                    if isinstance(item, Result):
                         yield item
+                    elif isinstance(verdict := predictions[at], GateResult):
+                        yield self._refuse(item, verdict)
+                    else:
+                        yield self._to_result(item, verdict, overlays)
 
     def _read_ahead(self, readers: Executor, given: Iterator[Given]) -> Iterator[list[Slice | Result]]:
         """Batches of slices, each read while the one before it is answered."""
@@ -104,31 +110,43 @@ class Classifier:
                     item = read_slice(Path(given), name=str(given))
                 case _:
                     raise TypeError(f"a slice is a path, an array or a Slice, not {type(given).__name__}")
+        except ForeignDicom as error:
+            return self._without_answer(str(given), Status.REFUSED, Reason(error.reason), str(error))
         except ReadError as error:
             name = "array" if isinstance(given, np.ndarray) else str(given)
             return self._without_answer(name, Status.ERROR, Reason.UNREADABLE, str(error))
         verdict = check_slice(item.pixels)
-        if verdict.accepted:
-            return item
-        message = f"{item.source.path}: {verdict.detail}"
-        return self._without_answer(item.source.path, Status.REFUSED, verdict.reason, message, item)
+        return item if verdict.accepted else self._refuse(item, verdict)
 
-    def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction]:
-        """Predictions by place in the batch; slices of one shape share a run of the graph."""
+    def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction | GateResult]:
+        """Predictions, or refusals, by place in the batch; slices of one shape share a run of the graph."""
         alike: dict[tuple[int, ...], list[tuple[int, Slice]]] = defaultdict(list)
         for at, item in enumerate(batch):
             if isinstance(item, Slice):
                 alike[item.pixels.shape].append((at, item))
-        predictions = {}
+        predictions: dict[int, Prediction | GateResult] = {}
         for places in alike.values():
             outputs = self._session.run(np.stack([item.pixels for _, item in places]))
-            for (at, _), logit, evidence, box in zip(
-                places, outputs.logit, outputs.evidence, outputs.box.tolist(), strict=True
-            ):
-                predictions[at] = decide(
-                    float(logit), evidence, self.bundle.config, point=self.operating_point, box=tuple(box)
-                )
+            for number, (at, _) in enumerate(places):
+                verdict = self._check(outputs, number)
+                predictions[at] = self._decide(outputs, number) if verdict.accepted else verdict
         return predictions
+
+    def _check(self, outputs: Outputs, number: int) -> GateResult:
+        """What the graph's gate says of a slice; all passes where there is none."""
+        limits = self.bundle.config.gate
+        if limits is None or outputs.gate is None or outputs.lung is None:
+            return GateResult(True)
+        return check_view(outputs.gate[number], float(outputs.lung[number]), limits)
+
+    def _decide(self, outputs: Outputs, number: int) -> Prediction:
+        return decide(
+            float(outputs.logit[number]),
+            outputs.evidence[number],
+            self.bundle.config,
+            point=self.operating_point,
+            box=tuple(outputs.box[number].tolist()),
+        )
 
     def _to_result(self, item: Slice, prediction: Prediction, overlays: Overlays | None) -> Result:
         heatmap = (
@@ -149,6 +167,10 @@ class Classifier:
             evidence=prediction.evidence,
             box=prediction.box,
         )
+
+    def _refuse(self, item: Slice, verdict: GateResult) -> Result:
+        message = f"{item.source.path}: {verdict.detail}"
+        return self._without_answer(item.source.path, Status.REFUSED, verdict.reason, message, item)
 
     def _without_answer(
         self, path: str, status: Status, reason: Reason | None, message: str, item: Slice | None = None

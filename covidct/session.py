@@ -23,11 +23,15 @@ class Outputs:
     """What a graph says of N slices: `logit` (N,), `evidence` (N, h, w) and `box` (N, 4), all float32.
 
     `box` is the part of each slice that its evidence covers: left, top, right, bottom in [0, 1] of its sides.
+    `gate` (N, K) are logits of what the picture is, `lung` (N,) the share of it that is lung, in [0, 1]; None
+    where the graph has no gate.
     """
 
     logit: NDArray[np.float32]
     evidence: Evidence
     box: NDArray[np.float32]
+    gate: NDArray[np.float32] | None = None
+    lung: NDArray[np.float32] | None = None
 
 
 class Session:
@@ -48,13 +52,13 @@ class Session:
         names = outputs | {value.name for value in self._session.get_inputs()}
         if missing := sorted({"slices", "logit", "map"} - names):
             raise BundleError(f"the graph lacks {', '.join(missing)}; it is no graph of covidct's")
-        # A graph that does not crop has no box: its map covers the whole slice.
-        self._wanted = ["logit", "map", "box"] if "box" in outputs else ["logit", "map"]
+        optional = [name for name in ("box", "gate", "lung") if name in outputs]
+        self._wanted = ["logit", "map", *optional]
 
     def run(self, slices: Pixels) -> Outputs:
         """Run (N, H, W) uint8 slices, N >= 1, display grey levels of the lung window, through the graph.
 
-        Raises ValueError for another shape or type, BundleError for a logit that is not finite.
+        Raises ValueError for another shape or type, BundleError for a logit that is not finite, a gate's too.
         """
         if slices.ndim != 3 or slices.dtype != np.uint8 or not slices.size:
             raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
@@ -64,8 +68,12 @@ class Session:
             self._session.run(self._wanted, {"slices": slices[at : at + step]})
             for at in range(0, count, step)
         ]
-        logit, evidence, *boxes = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if not np.isfinite(logit).all():
+        joined = (np.concatenate(part) for part in zip(*parts, strict=True))
+        given = dict(zip(self._wanted, joined, strict=True))
+        if not all(np.isfinite(given[name]).all() for name in ("logit", "gate", "lung") if name in given):
             raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")
-        box = boxes[0] if boxes else np.tile(np.array(WHOLE, np.float32), (count, 1))
-        return Outputs(logit, evidence, box)
+        # A graph that does not crop has no box: its map covers the whole slice.
+        whole = np.tile(np.array(WHOLE, np.float32), (count, 1))
+        return Outputs(
+            given["logit"], given["map"], given.get("box", whole), given.get("gate"), given.get("lung")
+        )

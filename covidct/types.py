@@ -46,6 +46,11 @@ class Reason(StrEnum):
 
     TOO_SMALL = "too_small"
     BLANK = "blank"
+    NOT_CT = "not_ct"
+    RADIOGRAPH = "radiograph"
+    NOT_CHEST = "not_chest"
+    NOT_AXIAL = "not_axial"
+    NO_LUNG = "no_lung"
     NEAR_THRESHOLD = "near_threshold"
     UNREADABLE = "unreadable"
 
@@ -82,6 +87,20 @@ class GateResult:
     accepted: bool
     reason: Reason | None = None
     detail: str | None = None
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """What of a graph's gate is let through.
+
+    `classes` names the columns of its logits: the first is what may be answered for, each other one the
+    `Reason` why not. `least_chest` is the least log-odds of the first against all others, `least_lung` the
+    least share of the slice, in [0, 1], that is lung.
+    """
+
+    classes: tuple[str, ...]
+    least_chest: float
+    least_lung: float
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ HOMES = {
         "train/masks.py",
         "train/paste.py",
         "train/failures.py",
+        "train/strangers.py",
+        "train/volumes.py",
         "audit/",
     },
     "sklearn": {"metrics.py", "train/", "audit/"},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bundles import CONFIG_TABLE, TEMPERATURE
 from covidct.bundle import CONFIG, REQUIRED, SUMS, default_path, load_bundle, parse_config, write_sums
 from covidct.errors import BundleError
-from covidct.types import OperatingPoint
+from covidct.types import GateLimits, OperatingPoint
 
 
 @pytest.fixture
@@ -201,3 +201,18 @@ def test_temperature_that_is_no_number() -> None:
 def test_every_key_is_needed(key: str) -> None:
     with pytest.raises(BundleError, match=key):
         parse_config(json.dumps({name: CONFIG_TABLE[name] for name in CONFIG_TABLE if name != key}).encode())
+
+
+def test_the_limits_of_a_gate() -> None:
+    gate = {"classes": ["chest", "not_ct", "not_axial"], "least_chest": -1.5, "least_lung": 0.02}
+    config = parse_config(json.dumps(CONFIG_TABLE | {"gate": gate}).encode())
+    assert config.gate == GateLimits(("chest", "not_ct", "not_axial"), -1.5, 0.02)
+    assert parse_config(json.dumps(CONFIG_TABLE | {"gate": None}).encode()).gate is None
+    for wrong in (
+        {"classes": ["chest"]},
+        {"classes": ["chest", "cat"]},
+        {"least_lung": 2},
+        {"least_chest": "x"},
+    ):
+        with pytest.raises(BundleError, match="is no configuration"):
+            parse_config(json.dumps(CONFIG_TABLE | {"gate": gate | wrong}).encode())

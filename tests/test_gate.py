@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covidct.gate import FLATTEST, SMALLEST, check_slice
+from covidct.gate import FLATTEST, SENTENCES, SMALLEST, check_slice, check_view, to_odds
 from covidct.phantom import Phantom
-from covidct.types import GateResult, Reason
+from covidct.types import GateLimits, GateResult, Reason
 from covidct.window import to_display
 from makers import phantom_hu
 
@@ -56,3 +56,33 @@ def test_pixels_are_left_alone() -> None:
     before = pixels.copy()
     check_slice(pixels)
     np.testing.assert_array_equal(pixels, before)
+
+
+LIMITS = GateLimits(("chest", *SENTENCES), least_chest=-1.0, least_lung=0.02)
+
+
+def test_a_likely_chest_with_lung_passes() -> None:
+    assert check_view(np.array([2, 0, 0, 0, 0], np.float32), 0.2, LIMITS) == GateResult(True)
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 4])
+def test_the_likeliest_other_class_is_the_reason(place: int) -> None:
+    logits = np.array([1, 0, 0, 0, 0], np.float32)
+    logits[place] = 3
+    verdict = check_view(logits, 0.2, LIMITS)
+    assert (verdict.accepted, verdict.reason) == (False, LIMITS.classes[place])
+    assert verdict.detail
+
+
+def test_hardly_any_lung() -> None:
+    logits = np.array([2, 0, 0, 0, 0], np.float32)
+    verdict = check_view(logits, 0.019, LIMITS)
+    assert verdict.reason is Reason.NO_LUNG
+    assert "1.9 % of the picture, at least 2.0 % are needed" in str(verdict.detail)
+    assert check_view(logits, 0.02, LIMITS).accepted
+
+
+def test_the_odds_are_those_of_the_first_against_all_others() -> None:
+    logits = np.log(np.array([0.5, 0.2, 0.3], np.float32))
+    assert to_odds(logits) == pytest.approx(0, abs=1e-6)
+    assert to_odds(np.array([1000, -1000, 999], np.float32)) == pytest.approx(1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from covidct.phantom import Phantom
 from covidct.pipeline import BATCH, Classifier, Given
 from covidct.raster import parse_raster
 from covidct.reference import SIZE
-from covidct.types import Decision, Kind, Pixels, Reason, Result, Slice, Source, Status
+from covidct.session import Outputs
+from covidct.types import Decision, GateLimits, Kind, Pixels, Reason, Result, Slice, Source, Status
 from covidct.window import to_display
 from makers import SERIES_UID, phantom_hu, write_dicom, write_png
 
@@ -322,3 +323,46 @@ def test_an_array_is_copied(classifier: Classifier) -> None:
 def test_one_path_is_no_list_of_slices(tiny_bundle: Path) -> None:
     with pytest.raises(TypeError, match="takes a list"):
         next(Classifier.load(tiny_bundle).predict_many("study"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"Modality": "MR"}, "not_ct"),
+        ({"Modality": "CR"}, "radiograph"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "radiograph"),
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, "not_axial"),
+    ],
+)
+def test_what_a_header_says_plainly_is_refused(
+    tiny_bundle: Path, tmp_path: Path, tags: dict[str, object], reason: str
+) -> None:
+    path = write_dicom(tmp_path / "1.dcm", phantom_hu(), **tags)
+    result = Classifier.load(tiny_bundle).predict(path)
+    assert (result.status, result.reason) == (Status.REFUSED, reason)
+    assert str(path) in str(result.message)
+
+
+def test_a_tag_saves_nothing_that_the_gate_refuses(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = Classifier.load(tiny_bundle)
+    config = replace(classifier.bundle.config, gate=GateLimits(("chest", "not_chest"), 0.0, 0.1))
+    gated = Classifier(
+        replace(classifier.bundle, config=config),
+        classifier._session,
+        operating_point=classifier.operating_point,
+    )
+    path = write_dicom(tmp_path / "1.dcm", phantom_hu())
+    assert gated.predict(path).status is Status.OK, "a graph without a gate refuses nothing"
+    plain = classifier._session.run
+
+    def run(slices: Pixels) -> Outputs:
+        logits, lung = np.array([[0, 1]], np.float32), np.array([0.3], np.float32)
+        return replace(plain(slices), gate=logits, lung=lung)
+
+    monkeypatch.setattr(classifier._session, "run", run)
+    result = gated.predict(path)
+    assert (result.status, result.reason, result.probability) == (Status.REFUSED, "not_chest", None)
+    assert result.series_uid is not None
+    assert classifier.predict(path).status is Status.OK, "limits are the bundle's: without them all pass"

@@ -6,7 +6,7 @@ A slice without lungs passes through whole, its greys as they are: what to do wi
 
 from __future__ import annotations
 
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,19 @@ CONTRAST = 0.08  # of the scale: lung and tissue are taken to be at least so far
 DETAIL = 1.25  # how much larger than the network's input the slice is kept before it is cropped
 
 
+class Crop(NamedTuple):
+    """Slices cropped to their lungs.
+
+    `slices` (N, 3, size, size), the network's input; `box` (N, 4) in [0, 1]; `lungs` (N, h, w) in [0, 1], the
+    share of each cell of the whole slice; `features`, the finder's (N, C, h, w), fine to deep.
+    """
+
+    slices: Tensor
+    box: Tensor
+    lungs: Tensor
+    features: list[Tensor]
+
+
 class LungCrop(nn.Module):
     """Any uint8 slice -> the network's input and the box that it shows; stands in for `Standardise`."""
 
@@ -42,7 +55,12 @@ class LungCrop(nn.Module):
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, H, W) uint8, display -> (N, 3, size, size), box (N, 4), lungs (N, h, w), all float32."""
-        lungs = torch.sigmoid(self.finder(slices))
+        return self.look(slices)[:3]
+
+    def look(self, slices: Tensor) -> Crop:
+        """(N, H, W) uint8, display -> what the network needs, and what the finder saw."""
+        logits, features = self.finder.look(slices)
+        lungs = torch.sigmoid(logits)
         box = to_box(lungs)
         small = _resize(slices, CELLS).squeeze(1) / 255.0
         low, high = to_levels(small, lungs, box)
@@ -50,7 +68,7 @@ class LungCrop(nn.Module):
         scale = (TISSUE_GREY - LUNG_GREY) / (high - low)
         x = LUNG_GREY + (x - low[:, None, None, None]) * scale[:, None, None, None]
         x = (x.clamp(0, 1) - GREY_MEAN) / GREY_STD
-        return x.expand(-1, 3, -1, -1), box, lungs
+        return Crop(x.expand(-1, 3, -1, -1), box, lungs, features)
 
 
 def to_box(lungs: Tensor) -> Tensor:

@@ -55,13 +55,17 @@ class LungFinder(nn.Module):
 
     def forward(self, slices: Tensor) -> Tensor:
         """(N, H, W) uint8, display -> lung logits (N, 48, 48) float32."""
+        return self.look(slices)[0]
+
+    def look(self, slices: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As `forward`, with the encoder's features (N, C, h, w), fine to deep."""
         x = self.standardise(slices)
         kept = []
         for number, block in enumerate(self.features):
             x = block(x)
             if number in dict(SKIPS):
                 kept.append(x)
+        deepest = x
         for rise, skip in zip(self.rises, reversed(kept), strict=True):
             x = rise(x, skip)
-        mask: Tensor = self.mask(x).squeeze(1)
-        return mask
+        return self.mask(x).squeeze(1), [*kept, deepest]

@@ -101,7 +101,7 @@ def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
 
 
 def to_side(recipe: Recipe) -> int:
-    """The side of the squares that a recipe's network is shown: what it crops must be there in full detail."""
+    """The side of the squares that a network is shown: what it crops must be there in full detail."""
     return round(recipe.size * DETAIL) if recipe.network == "lung_net" else recipe.size
 
 

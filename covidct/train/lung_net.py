@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from covidct.train.crop import LungCrop, crop, has_lungs
 from covidct.train.finder import LungFinder
+from covidct.train.gate_head import GateHead
 from covidct.train.networks import EvidenceNet
 
 DEPTH, MIDDLE = 14, 96  # blocks of the backbone down to cells of 16 pixels, and their channels
@@ -27,7 +28,8 @@ class Look(NamedTuple):
     """What the network sees in N slices.
 
     `logit` (N,); `evidence` (N, h, w), never negative; `box` (N, 4) in [0, 1]; `cells` (N, h, w), the logit
-    of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts.
+    of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts. Where there is a gate,
+    `gate` (N, K) are logits of what the picture is, and `lung` (N,) the share of it that is lung.
     """
 
     logit: Tensor
@@ -35,20 +37,22 @@ class Look(NamedTuple):
     box: Tensor
     cells: Tensor
     lungs: Tensor
+    gate: Tensor | None = None
+    lung: Tensor | None = None
 
 
 class LungNet(EvidenceNet):
     """`forward` gives `logit` (N,), `map` (N, h, w) and `box` (N, 4), the part of the slice it covers.
 
     `map.mean((1, 2)) + bias == logit`. The finder inside has fresh weights until `use` hands it trained ones;
-    training does not change it.
+    training does not change it. Once `guard` has handed it a gate, `gate` (N, K) and `lung` (N,) come too.
     """
-
-    outputs: ClassVar[tuple[str, ...]] = ("logit", "map", "box")
 
     def __init__(self, size: int, *, dropout: float = 0.2):
         super().__init__(size, dropout=dropout)
+        self.outputs: tuple[str, ...] = ("logit", "map", "box")
         self.crop = LungCrop(size)
+        self.gate: GateHead | None = None
         self.detail = nn.Conv2d(MIDDLE, 1, 1)
         self.gain = nn.Parameter(torch.tensor(math.log(GAIN)))
         nn.init.normal_(self.detail.weight, std=0.01)
@@ -59,20 +63,30 @@ class LungNet(EvidenceNet):
         """Take over a trained finder's weights."""
         self.crop.finder.load_state_dict(finder.state_dict())
 
+    def guard(self, gate: GateHead) -> None:
+        """Add a gate, trained on the features of this very finder."""
+        self.gate = gate.eval().requires_grad_(False)
+        self.outputs = ("logit", "map", "box", "gate", "lung")
+
     def depths(self) -> Sequence[Sequence[nn.Parameter]]:
         """Parameters from the input to the output: three depths of the backbone, then the head."""
         *backbone, head = super().depths()
         return [*backbone, [*head, *self.detail.parameters(), self.gain]]
 
     def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
-        """(N, H, W) uint8, display -> logit (N,), map (N, h, w), box (N, 4) in [0, 1], all float32."""
-        return tuple(self.look(slices)[:3])
+        """(N, H, W) uint8, display -> logit (N,), map (N, h, w), box (N, 4); gate, lung; all float32."""
+        seen = self.look(slices)
+        shown = seen.logit, seen.evidence, seen.box
+        return shown if seen.gate is None or seen.lung is None else (*shown, seen.gate, seen.lung)
 
     def look(self, slices: Tensor) -> Look:
         """(N, H, W) uint8, display -> all that is seen, cells of 16 pixels of the cropped slice."""
-        # In float32 always: a box in eight bits of precision would jump, and its corners are shared with masks.
+        # In float32 always: rounded to bfloat16 a box would jump, and masks are cropped by it too.
         with torch.autocast(slices.device.type, enabled=False):
-            x, box, shares = self.crop(slices)
+            x, box, shares, features = self.crop.look(slices)
+            # Before the classifier: whatever lies between the finder's layers and its own stays in float.
+            gate = None if self.gate is None else self.gate(features, shares)
+            lung = None if self.gate is None else shares.mean((1, 2))
         middle = self.features[:DEPTH](x)
         deep = self.evidence(self.dropout(self.features[DEPTH:](middle)))
         cells = (
@@ -81,7 +95,7 @@ class LungNet(EvidenceNet):
         lungs = to_cells(shares, box, side=cells.shape[1])
         disease = functional.softplus(cells.float()) * lungs * self.gain.exp()
         evidence = disease / lungs.mean((1, 2), keepdim=True)
-        return Look(evidence.mean((1, 2)) + self.bias, evidence, box, cells, lungs)
+        return Look(evidence.mean((1, 2)) + self.bias, evidence, box, cells, lungs, gate, lung)
 
 
 def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:

@@ -10,7 +10,6 @@ class activation mapping as the decision itself, after Zhou et al. (CVPR 2016).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +108,7 @@ class EvidenceNet(nn.Module):
     `forward` gives `logit` (N,) and `map` (N, h, w): `map.mean((1, 2)) + bias == logit`.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("logit", "map")
+    outputs: tuple[str, ...] = ("logit", "map")
 
     def __init__(self, size: int, *, dropout: float = 0.2):
         super().__init__()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from covidct.errors import RecipeError
 from covidct.plan import DataPlan
+from covidct.types import Reason
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,32 @@ class Augmentation:
     def moves(self) -> bool:
         """Whether slices are turned, mirrored, scaled, stretched or shifted."""
         return bool(self.rotation or self.flip or self.aspect or self.shift) or self.scale != (1, 1)
+
+
+@dataclass(frozen=True)
+class Gating:
+    """What the gate of a "lung_net" is taught: sources of the manifest that show something else.
+
+    `levels` are sources with slices at all heights of the body, taken for chests where the lung finder sees
+    lung. `views` are drawn in training; 0 means no gate. Sources that the manifest lacks are passed over.
+    """
+
+    views: int = 0
+    not_ct: tuple[str, ...] = ("ood-photo",)
+    radiograph: tuple[str, ...] = ("ood-xray",)
+    not_chest: tuple[str, ...] = ("ood-othermri", "ood-abdomen-ct")
+    not_axial: tuple[str, ...] = ("ood-ct-nonaxial",)
+    levels: tuple[str, ...] = ("lung-pet-ct-dx", "covid-ny-sbu-slices", "lungmask-testdata")
+
+    def meaning(self) -> dict[str, Reason]:
+        """Why pictures of a source are to be refused."""
+        kinds = {
+            Reason.NOT_CT: self.not_ct,
+            Reason.RADIOGRAPH: self.radiograph,
+            Reason.NOT_CHEST: self.not_chest,
+            Reason.NOT_AXIAL: self.not_axial,
+        }
+        return {source: reason for reason, sources in kinds.items() for source in sources}
 
 
 @dataclass(frozen=True)
@@ -96,6 +123,7 @@ class Recipe:
     frozen_blocks: int = 0
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
+    gate: Gating = field(default_factory=Gating)
 
 
 # The words that a key may have.
@@ -123,7 +151,7 @@ LARGE = 1e9
 RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0, 1)),
     **dict.fromkeys(("label_smoothing", "dropout", "average"), (0, 0.9999)),
-    **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices"), (0, LARGE)),
+    **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices", "views"), (0, LARGE)),
     **dict.fromkeys(("epochs", "patience", "block", "finder_steps"), (1, LARGE)),
     **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
     **dict.fromkeys(("weak", "lesions", "calm"), (0, 100)),
@@ -155,6 +183,7 @@ def parse_recipe(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     parts = {
         "data": _build(DataPlan, rest.pop("data", {}), f"{where} [data]"),
         "augment": _build(Augmentation, rest.pop("augment", {}), f"{where} [augment]"),
+        "gate": _build(Gating, rest.pop("gate", {}), f"{where} [gate]"),
         "phases": [_build(Phase, phase, f"{where} [[phases]]") for phase in phases],
     }
     recipe = _build(Recipe, rest | parts, where)

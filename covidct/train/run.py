@@ -25,7 +25,7 @@ from covidct.audit.reports import write_reports
 from covidct.audit.run import audit
 from covidct.audit.verdict import Audit, Level
 from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
-from covidct.errors import AuditError
+from covidct.errors import AuditError, RecipeError
 from covidct.manifest import Manifest, Row, select_rows, to_label, write_manifest
 from covidct.pipeline import Classifier, Precision
 from covidct.plan import DataPlan
@@ -39,7 +39,11 @@ from covidct.train.card import to_card
 from covidct.train.evaluate import Report, write_report
 from covidct.train.export import check_float, check_int8, count_spared, export_float, export_int8
 from covidct.train.figures import from_sections, to_figures
-from covidct.train.fit import fit
+from covidct.train.finder import LungFinder
+from covidct.train.fit import find_finder, fit
+from covidct.train.gate_head import GateHead
+from covidct.train.gating import GATE, choose_limits, fit_gate, load_gate
+from covidct.train.lung_net import LungNet
 from covidct.train.measure import evaluate_rows
 from covidct.train.pretrained import Pretrained
 from covidct.train.rates import find_rate
@@ -84,6 +88,8 @@ def train(job: Job) -> Path:
     write_manifest(rows, job.out / "manifest.csv")
     audited = audit_rows(job, rows)
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
+    if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
+        network.guard(gate)
     return build_bundle(job, rows, network, audited=audited)
 
 
@@ -97,6 +103,33 @@ def search_rates(job: Job) -> Iterator[str]:
             "recipe; "
             f"see {job.out / f'rates-{number + 1}.png'}"
         )
+
+
+def find_gate(job: Job, rows: Sequence[Row], finder: LungFinder) -> GateHead | None:
+    """A recipe's gate, if it has one: that under `out`, else trained on `train` and all that is no chest."""
+    gating = job.recipe.gate
+    if not gating.views:
+        return None
+    if (job.out / GATE).is_file():
+        return load_gate(job.out / GATE)
+    return fit_gate(
+        _only(rows, "train"), job.manifest.rows, gating, finder=finder, out=job.out, seed=job.recipe.seed
+    )
+
+
+def train_gate(job: Job) -> Path:
+    """Train lung finder and gate alone, where `out` has none yet; returns the file of the gate.
+
+    Raises RecipeError for a recipe without them.
+    """
+    rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    job.out.mkdir(parents=True, exist_ok=True)
+    finder = find_finder(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
+    if finder is None or find_gate(job, rows, finder) is None:
+        raise RecipeError(
+            f'recipe {job.recipe.name}: has no gate; it needs network = "lung_net" and [gate] views above 0'
+        )
+    return job.out / GATE
 
 
 def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
@@ -201,7 +234,18 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits)
         "window": [LUNG_CENTRE, LUNG_WIDTH],
         "temperature": temperature,
         "operating_points": [asdict(point)],
+        "gate": to_gate(_session(folder, "int8"), [*_only(rows, "tune"), *spared]),
     }
+
+
+def to_gate(session: Session, rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The configuration of a graph's gate, its limits chosen on real slices; None where it has no gate."""
+    seen = [session.run(pixels[None]) for pixels in read_pixels(rows, label="gate limits")]
+    if any(outputs.gate is None for outputs in seen):
+        return None
+    logits = np.concatenate([outputs.gate for outputs in seen if outputs.gate is not None])
+    lungs = np.concatenate([outputs.lung for outputs in seen if outputs.lung is not None])
+    return asdict(choose_limits(logits, lungs, [row.source for row in rows]))
 
 
 def _describe(rows: Sequence[Row], plan: DataPlan) -> tuple[NDArray[np.int64], list[str]]:
