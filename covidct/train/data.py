@@ -20,7 +20,7 @@ from torch.utils.data import Dataset, Sampler
 from covidct.manifest import Row, to_label
 from covidct.plan import DataPlan
 from covidct.train.augment import draw_placement, render, resample, to_uint8
-from covidct.train.masks import Mask, find_mask, read_mask
+from covidct.train.masks import Mask, find_mask, find_turns, read_mask, to_turn
 from covidct.train.paste import Pastes
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Augmentation
@@ -58,10 +58,17 @@ def read_slices(
 
 
 def with_lesions(slices: Slices) -> Slices:
-    """The slices with those masks of lesions that lie beside them. Raises ManifestError for a broken one."""
-    side = slices.pixels.shape[1]
+    """The slices with those masks of lesions that lie beside them, turned as their lungs are.
+
+    Raises ManifestError for a broken one.
+    """
+    side, turns = slices.pixels.shape[1], find_turns(slices.rows)
     paths = {index: find_mask(row, Mask.LESION) for index, row in enumerate(slices.rows)}
-    lesions = {index: read_mask(path, side=side) for index, path in paths.items() if path is not None}
+    lesions = {
+        index: read_mask(path, side=side, turn=to_turn(path, turns))
+        for index, path in paths.items()
+        if path is not None
+    }
     return replace(slices, lesions=lesions)
 
 
