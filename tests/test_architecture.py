@@ -31,6 +31,8 @@ HOMES = {
         "train/offline.py",
         "train/masks.py",
         "train/paste.py",
+        "train/pointing.py",
+        "train/renders.py",
         "audit/",
     },
     "sklearn": {"metrics.py", "train/", "audit/"},
@@ -39,7 +41,13 @@ HOMES = {
     "threadpoolctl": {"audit/similar.py"},
     "jinja2": {"audit/page.py"},
     "markupsafe": {"audit/page.py"},
-    "matplotlib": {"train/plots.py", "train/panels.py", "train/mistakes.py", "audit/charts.py"},
+    "matplotlib": {
+        "train/plots.py",
+        "train/panels.py",
+        "train/mistakes.py",
+        "train/sheets.py",
+        "audit/charts.py",
+    },
     "click": {"apps/", "train/", "audit/"},
 }
 LIGHT = {"numpy", "covidct"}
