@@ -1,5 +1,4 @@
-"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `evaluate`,
-`examine`.
+"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train` and more.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.

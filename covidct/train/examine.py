@@ -129,7 +129,7 @@ def choose_rendered(rows: Sequence[Row], *, most: int = RENDERED) -> frozenset[P
 
 
 def choose_shown(rows: Sequence[Row], *, most: int = SHOWN) -> frozenset[Path]:
-    """Paths of a few rows with COVID-19 that have masks of lungs and lesions."""
+    """Paths of a few rows with masks of lungs and of lesions, which need not show any."""
     masked = [row.path for row in rows if all(find_mask(row, kind) is not None for kind in Mask)]
     # Ends of a volume show little.
     inner = masked[len(masked) // 5 : len(masked) - len(masked) // 5]
