@@ -46,11 +46,16 @@ def read_dicom(path: Path, *, name: str) -> Slice:
     return parse_dicom_bytes(read_bytes(path, name=name), name=name)
 
 
+def read_hounsfield(path: Path, *, name: str) -> NDArray[np.float64]:
+    """Read the Hounsfield units (rows, columns) themselves, air where there was padding; see `read_dicom`."""
+    data = read_bytes(path, name=name)
+    with _damage_is_an_error(name):
+        dataset = _parse(data, name)
+        return _to_hu(dataset, parse_header(dataset, name=name), name)
+
+
 def parse_dicom_bytes(data: bytes, *, name: str) -> Slice:
     """Parse the bytes of a DICOM file, with or without its preamble; see `read_dicom`."""
-    if uid.DeflatedExplicitVRLittleEndian.encode() in data[:4096]:
-        # pydicom inflates the whole object before anything can be checked: a megabyte can fill the memory.
-        raise UnsupportedDicom(f"{name}: deflated DICOM is not read; write it with another transfer syntax")
     with _damage_is_an_error(name):
         dataset = _parse(data, name)
     return parse_dicom(dataset, name=name)
@@ -104,6 +109,9 @@ def _damage_is_an_error(name: str) -> Iterator[None]:
 
 
 def _parse(data: bytes, name: str) -> Dataset:
+    if uid.DeflatedExplicitVRLittleEndian.encode() in data[:4096]:
+        # pydicom inflates the whole object before anything can be checked: a megabyte can fill the memory.
+        raise UnsupportedDicom(f"{name}: deflated DICOM is not read; write it with another transfer syntax")
     try:
         return dcmread(BytesIO(data), specific_tags=list(KEYWORDS))
     except InvalidDicomError:

@@ -1,5 +1,4 @@
-"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `evaluate`,
-`benchmark`, `card`, `gate`.
+"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train` and more.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.
@@ -552,6 +551,48 @@ def gate(bundle: Path, data: Path, document: Path | None, use_float: bool) -> No
         from covidct.apps.gating import run_gate
 
         click.echo(run_gate(bundle, data, document=document, precision="float" if use_float else "int8"))
+
+
+@main.command()
+@click.argument("bundle", type=FOLDER)
+@click.option(
+    "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help="The slices."
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
+    default="tune",
+    show_default=True,
+    help="Which labelled slices; rows without a split get the one training gave them, or external.",
+)
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
+@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+def examine(
+    bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, use_float: bool
+) -> None:
+    """Ask what a BUNDLE's answers rest on, and how steady they are.
+
+    Whether its evidence points at lesions (slices with masks beside them), and no longer when its weights are
+    shuffled; what it still tells when the lungs are blacked out; how far its answers move when a slice is
+    shown in another way. DIR gets examination.json and pictures. Phantoms are examined beside, and so are
+    rows without a label where no label is needed.
+    """
+    with _plain_errors(), _needs_extra("train"):
+        from covidct.apps.examining import run_examine
+
+        table = run_examine(
+            bundle,
+            data,
+            split=split,
+            sources=sources,
+            out=out,
+            precision="float" if use_float else "int8",
+        )
+        click.echo(table)
+        click.echo(f"Report and pictures are in {out}.", err=True)
         click.echo(DISCLAIMER, err=True)
 
 

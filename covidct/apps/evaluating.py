@@ -12,7 +12,7 @@ from pathlib import Path
 from covidct.bundle import SUMS
 from covidct.errors import BundleError, ManifestError
 from covidct.lock import LOCKED, Use, record_use
-from covidct.manifest import Row, read_manifest, select_rows
+from covidct.manifest import Manifest, Row, read_manifest, select_rows
 from covidct.pipeline import Classifier, Precision
 from covidct.plan import DataPlan
 from covidct.split import assign_splits
@@ -30,8 +30,21 @@ def run_evaluate(
     Raises ManifestError for a source or split that has no slice.
     """
     classifier = Classifier.load(bundle, precision=precision)
-    manifest = read_manifest(data)
     plan = plan_of(classifier)
+    manifest, rows = choose_rows(classifier, data, plan, split=split, sources=sources)
+    report = evaluate_rows(classifier, rows, plan, split=split, digest=manifest.digest)
+    write_report(report, out)
+    return to_table(report)
+
+
+def choose_rows(
+    classifier: Classifier, data: Path, plan: DataPlan, *, split: str, sources: Sequence[str]
+) -> tuple[Manifest, list[Row]]:
+    """The manifest and its labelled rows to measure on; a use of the locked split is recorded.
+
+    Raises ManifestError for a source or split that has no slice.
+    """
+    manifest = read_manifest(data)
     known = sorted({row.source for row in manifest.rows})
     if strange := sorted(set(sources) - set(known)):
         raise ManifestError(f"{data}: has no source {', '.join(strange)}; it has {', '.join(known)}")
@@ -44,9 +57,7 @@ def run_evaluate(
     if any(row.split == LOCKED for row in rows):
         # Before the figures are seen: a use that was interrupted is a use.
         record_use(manifest, _to_use(classifier))
-    report = evaluate_rows(classifier, rows, plan, split=split, digest=manifest.digest)
-    write_report(report, out)
-    return to_table(report)
+    return manifest, rows
 
 
 def _to_use(classifier: Classifier) -> Use:

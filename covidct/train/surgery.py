@@ -1,0 +1,92 @@
+"""The exported graph, cut open: its lungs laid bare, its weights shuffled.
+
+Knows ONNX and the names of the graph's outputs. Whatever `box` depends on finds the lungs, whatever else
+`map` depends on judges them; so the graph itself says which weights are whose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from onnx import NodeProto, helper, numpy_helper
+
+LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+
+
+def expose_lungs(graph: bytes) -> bytes | None:
+    """The graph with the shares of lung (N, h, w) that its box is made from in the place of its `map`.
+
+    These are what the last sigmoid before `box` gives. None for a graph that finds no lungs.
+    """
+    model = onnx.load_from_string(graph)
+    nodes = model.graph.node
+    found = [at for at in sorted(_ancestors(model, "box")) if nodes[at].op_type == "Sigmoid"]
+    if not found:
+        return None
+    for node in nodes:
+        for names in (node.input, node.output):
+            for at, name in enumerate(names):
+                names[at] = "map_before" if name == "map" else name
+    shown = nodes[found[-1]].output[0]
+    nodes.append(helper.make_node("Identity", [shown], ["map"]))
+    kept = [output for output in model.graph.output if output.name != "map"]
+    del model.graph.output[:]
+    shape = ["N", "rows", "columns"]
+    model.graph.output.extend([*kept, helper.make_tensor_value_info("map", onnx.TensorProto.FLOAT, shape)])
+    return bytes(model.SerializeToString())
+
+
+def count_layers(graph: bytes) -> int:
+    """How many layers with weights judge what the finder, if there is one, has found."""
+    return len(_layers(onnx.load_from_string(graph)))
+
+
+def shuffle_weights(graph: bytes, *, share: float, seed: int = 0) -> bytes:
+    """The graph with weights and biases of its last layers each in another order, at least of one layer.
+
+    `share` in (0, 1] of the layers that judge, from the evidence backwards; the finder's stay as they are.
+    Each tensor keeps its values, and so its mean and spread. Raises ValueError for a graph without layers.
+    """
+    model = onnx.load_from_string(graph)
+    layers = _layers(model)
+    if not layers:
+        raise ValueError("the graph has no layer with weights to shuffle")
+    rng = np.random.default_rng(seed)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    changed = {name for node in layers[-math.ceil(share * len(layers)) :] for name in node.input[1:]}
+    for name in sorted(changed & set(stored)):
+        values = numpy_helper.to_array(stored[name])
+        mixed = rng.permutation(values.ravel()).reshape(values.shape)
+        stored[name].CopyFrom(numpy_helper.from_array(mixed, name))
+    return bytes(model.SerializeToString())
+
+
+def _layers(model: onnx.ModelProto) -> list[NodeProto]:
+    """Nodes with weights of their own that `map` depends on and `box` does not, from the input on."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    judging = _ancestors(model, "map") - _ancestors(model, "box")
+    return [
+        node
+        for at, node in enumerate(model.graph.node)
+        if at in judging and node.op_type in LAYERS and stored & set(node.input[1:])
+    ]
+
+
+def _ancestors(model: onnx.ModelProto, name: str) -> set[int]:
+    """Places of the nodes that a value depends on; none for a value that the graph does not have."""
+    makers = {output: at for at, node in enumerate(model.graph.node) for output in node.output}
+    return set(_walk(model, makers, name))
+
+
+def _walk(model: onnx.ModelProto, makers: dict[str, int], name: str) -> Iterator[int]:
+    waiting, seen = [name], set()
+    while waiting:
+        at = makers.get(waiting.pop())
+        if at is None or at in seen:
+            continue
+        seen.add(at)
+        yield at
+        waiting.extend(model.graph.node[at].input)
