@@ -112,10 +112,10 @@ def test_what_lies_outside_the_lungs_does_not_count() -> None:
 
 
 def test_frozen_blocks_keep_their_weights_and_statistics() -> None:
-    recipe = replace(RECIPE, frozen_blocks=4)
-    network = build_run(recipe, None).network
-    prepare(network, recipe.phases[0], recipe)
-    optimiser, _ = build_optimiser(network, recipe.phases[0], recipe, steps=1)
+    phase = replace(RECIPE.phases[0], freeze=False, frozen_blocks=4)
+    network = build_run(RECIPE, None).network
+    prepare(network, phase)
+    optimiser, _ = build_optimiser(network, phase, RECIPE, steps=1)
     learning = {id(weights) for group in optimiser.param_groups for weights in group["params"]}
     assert not learning & {id(weights) for weights in network.features[:4].parameters()}
     assert learning >= {id(weights) for weights in network.features[4:].parameters()}

@@ -189,7 +189,7 @@ def run_epoch(
 ) -> dict[str, Any]:
     """Train one epoch and measure it on `tune`; returns its line of `metrics.csv`."""
     started = time.monotonic()
-    prepare(run.network, phase, fitting.recipe)
+    prepare(run.network, phase)
     losses: list[float] = []
     for batch in _with_progress(loader, run.progress, fitting.recipe, losses):
         loss = compute_loss(run.network, batch, fitting.recipe)
@@ -215,10 +215,10 @@ def run_epoch(
     }
 
 
-def prepare(network: Network, phase: Phase, recipe: Recipe) -> None:
+def prepare(network: Network, phase: Phase) -> None:
     """Training mode, but for what stays as it is: its statistics are not to change either."""
     network.train()
-    still = len(network.features) if phase.freeze else recipe.frozen_blocks
+    still = len(network.features) if phase.freeze else phase.frozen_blocks
     network.features[:still].eval()
 
 
@@ -250,7 +250,7 @@ def build_optimiser(
     Without weight decay AdamW is Adam (Loshchilov & Hutter 2019).
     """
     network.features.requires_grad_(not phase.freeze)
-    network.features[: recipe.frozen_blocks].requires_grad_(False)
+    network.features[: phase.frozen_blocks].requires_grad_(False)
     groups = network.depths()[-1:] if phase.freeze else network.depths()
     rates = [phase.rate * phase.depth_factor**distance for distance in reversed(range(len(groups)))]
     options = [

@@ -34,8 +34,7 @@ from covidct.types import GateLimits
 
 GATE = "gate.safetensors"
 BATCH, EPOCHS, RATE, DECAY, SMOOTHING = 256, 16, 2e-3, 0.05, 0.03
-REFUSED = 0.005  # of a source's slices with lung in view, at most
-FEW = 100  # slices of a source, from which on a single one may always be refused: it need not be a chest
+REFUSED = 0.005  # of the slices with lung in view, at most
 STRICTEST = 0.0  # log-odds: what is more likely a chest than not is never refused
 LEAST_LUNG = 0.015  # share of the picture; a slice through an apex or base has less
 
@@ -101,23 +100,16 @@ def fit_head(described: Described, *, seed: int, without: Sequence[int] = ()) ->
     return gate.eval()
 
 
-def choose_limits(
-    logits: NDArray[np.float32], lungs: NDArray[np.float32], sources: Sequence[str]
-) -> GateLimits:
-    """Limits that let real chest slices through: logits (N, K), shares of lung (N,) and sources (N,).
+def choose_limits(logits: NDArray[np.float32], lungs: NDArray[np.float32]) -> GateLimits:
+    """Limits that let real chest slices through: logits (N, K), shares of lung (N,).
 
-    Of each source at most 0.5 % of the slices with lung in view are refused, or one of at least a hundred.
-    What is out of distribution has no say: another kind of it would ask for other limits.
+    Of those with lung in view at most 0.5 % are refused. What is out of distribution has no say: another kind
+    of it would ask for other limits.
     """
-    odds = np.array([to_odds(row) for row in logits])
-    least = STRICTEST
-    for source in sorted(set(sources)):
-        here = np.sort(odds[(np.array(sources) == source) & (lungs >= IN_VIEW)])
-        if here.size:
-            spared = max(int(REFUSED * here.size), int(here.size >= FEW))
-            # The next lower float keeps the slice itself in.
-            least = min(least, float(np.nextafter(here[spared], -np.inf)))
-    return GateLimits(CLASSES, least, LEAST_LUNG)
+    odds = np.sort([to_odds(row) for row in logits[lungs >= IN_VIEW]])
+    # The next lower float keeps the slice itself in.
+    let_in = np.nextafter(odds[int(REFUSED * odds.size)], -np.inf) if odds.size else STRICTEST
+    return GateLimits(CLASSES, min(STRICTEST, float(let_in)), LEAST_LUNG)
 
 
 def save_gate(gate: GateHead, path: Path) -> None:

@@ -107,7 +107,7 @@ def _search(recipe: Recipe, network: Network, batches: Iterator[Batch], *, phase
     shares = [group["lr"] for group in optimiser.param_groups]
     shares = [share / max(shares) for share in shares]
     torch.manual_seed(recipe.seed)
-    prepare(network, chosen, recipe)
+    prepare(network, chosen)
     rates: list[float] = []
     losses: list[float] = []
     mean = 0.0

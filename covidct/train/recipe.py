@@ -75,6 +75,7 @@ class Phase:
 
     `rate` is the highest learning rate of the head; each earlier third of the backbone learns
     at `depth_factor` times the rate of the one after it. With the schedule "constant" it stays the rate.
+    `frozen_blocks` of the backbone, counted from the input, keep the weights they have; with `freeze` all do.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Phase:
     freeze: bool = False
     depth_factor: float = 0.3
     schedule: str = "one_cycle"
+    frozen_blocks: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,7 @@ class Recipe:
     size, as the network's own graph does it: "antialias" or "nearest".
     `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. `lesions`
     and `calm` weigh what its cells are taught: by drawn lesions, and by negative slices to show nothing.
-    `weak` is what the label of a slice counts whose lesions were not drawn. `frozen_blocks` of the backbone,
-    counted from the input, keep the weights they were given.
+    `weak` is what the label of a slice counts whose lesions were not drawn.
     """
 
     name: str
@@ -120,7 +121,6 @@ class Recipe:
     weak: float = 1.0
     lesions: float = 0.0
     calm: float = 0.0
-    frozen_blocks: int = 0
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
     gate: Gating = field(default_factory=Gating)

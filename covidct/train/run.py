@@ -245,7 +245,7 @@ def to_gate(session: Session, rows: Sequence[Row]) -> dict[str, Any] | None:
         return None
     logits = np.concatenate([outputs.gate for outputs in seen if outputs.gate is not None])
     lungs = np.concatenate([outputs.lung for outputs in seen if outputs.lung is not None])
-    return asdict(choose_limits(logits, lungs, [row.source for row in rows]))
+    return asdict(choose_limits(logits, lungs))
 
 
 def _describe(rows: Sequence[Row], plan: DataPlan) -> tuple[NDArray[np.int64], list[str]]:
