@@ -22,8 +22,9 @@ from covidct.errors import BundleError, ReadError
 from covidct.explain import Overlays
 from covidct.gate import check_slice
 from covidct.images import read_array, read_slice
+from covidct.prevalence import check_prevalence, to_prevalence
 from covidct.session import Session
-from covidct.types import OperatingPoint, Prediction, Reason, Result, Slice, Status
+from covidct.types import AtPrevalence, OperatingPoint, Prediction, Reason, Result, Slice, Status
 
 Given = str | Path | NDArray[np.generic] | Slice
 Precision = Literal["int8", "float"]
@@ -33,9 +34,17 @@ BATCH = 32
 class Classifier:
     """A model ready to answer for chest-CT slices."""
 
-    def __init__(self, bundle: Bundle, session: Session, *, operating_point: OperatingPoint):
+    def __init__(
+        self,
+        bundle: Bundle,
+        session: Session,
+        *,
+        operating_point: OperatingPoint,
+        prevalence: float | None = None,
+    ):
         self.bundle = bundle
         self.operating_point = operating_point
+        self.prevalence = prevalence
         self._session = session
 
     @classmethod
@@ -45,20 +54,25 @@ class Classifier:
         *,
         precision: Precision = "int8",
         operating_point: str | None = None,
+        prevalence: float | None = None,
         threads: int | None = None,
     ) -> Classifier:
         """Load a bundle (the shipped one by default) and its graph.
 
-        `operating_point` is one of the bundle's by name, its first by default; `threads` the
-        cores one run may use, by default all that the process may. Raises BundleError.
+        `operating_point` is one of the bundle's by name, its first by default. With `prevalence`, in (0, 1),
+        results also say what they are worth where such a share of the slices shows COVID-19
+        (`at_prevalence`); decisions stay those of the operating point. `threads` are the cores one run may
+        use, by default all that the process may. Raises BundleError, and ValueError for another prevalence.
         """
+        if prevalence is not None:
+            check_prevalence(prevalence)
         loaded = load_bundle(bundle)
         points = {point.name: point for point in loaded.config.operating_points}
         name = operating_point or loaded.config.operating_points[0].name
         if name not in points:
             raise BundleError(f"{loaded.path}: has no operating point {name!r}; it has {', '.join(points)}")
         session = Session(loaded.graph(precision), threads=threads)
-        return cls(loaded, session, operating_point=points[name])
+        return cls(loaded, session, operating_point=points[name], prevalence=prevalence)
 
     def predict(self, given: Given) -> Result:
         """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
@@ -142,12 +156,23 @@ class Classifier:
             probability=prediction.probability,
             prediction_set=prediction.prediction_set,
             operating_point=self.operating_point,
+            at_prevalence=self._shift(prediction.probability),
             reason=prediction.reason,
             series_uid=item.source.series_uid,
             heatmap=str(heatmap) if heatmap is not None else None,
             logit=prediction.logit,
             evidence=prediction.evidence,
             box=prediction.box,
+        )
+
+    def _shift(self, probability: float) -> AtPrevalence | None:
+        if self.prevalence is None:
+            return None
+        return to_prevalence(
+            probability,
+            self.operating_point,
+            prevalence=self.prevalence,
+            calibrated_at=self.bundle.config.prevalence,
         )
 
     def _without_answer(

@@ -23,7 +23,14 @@ from covidct.train.tables import to_table
 
 
 def run_evaluate(
-    bundle: Path, data: Path, *, split: str, sources: Sequence[str], out: Path, precision: Precision
+    bundle: Path,
+    data: Path,
+    *,
+    split: str,
+    sources: Sequence[str],
+    out: Path,
+    prevalences: Sequence[float],
+    precision: Precision,
 ) -> str:
     """Evaluate and write the report into `out`; returns the table for the terminal.
 
@@ -44,7 +51,9 @@ def run_evaluate(
     if any(row.split == LOCKED for row in rows):
         # Before the figures are seen: a use that was interrupted is a use.
         record_use(manifest, _to_use(classifier))
-    report = evaluate_rows(classifier, rows, plan, split=split, digest=manifest.digest)
+    report = evaluate_rows(
+        classifier, rows, plan, split=split, digest=manifest.digest, prevalences=prevalences
+    )
     write_report(report, out)
     return to_table(report)
 

@@ -22,7 +22,6 @@ from covidct.images import read_slice
 from covidct.manifest import Row
 from covidct.types import Pixels
 
-
 SIDE = 128  # of the copies by which turned masks are noticed
 
 
