@@ -17,7 +17,7 @@ from covidct.errors import BundleError
 from covidct.gate import SENTENCES
 from covidct.types import GateLimits, OperatingPoint
 
-FORMAT = 1
+FORMAT = 2
 SUMS = "SHA256SUMS"
 CONFIG, CARD, REFERENCE = "config.json", "README.md", "reference.json"
 GRAPHS = {"float": "model.onnx", "int8": "model.int8.onnx"}
@@ -36,9 +36,10 @@ class Labels:
 class Config:
     """What turns a graph's outputs into answers.
 
-    `window` is (centre, width) in HU of the grey levels that the graph expects; `temperature`
-    divides the logit; `operating_points` come with the default first. `training` is what the
-    run recorded of its data and versions. `gate` is None for graphs without one.
+    `window` is (centre, width) in HU of the grey levels that the graph expects. The probability is
+    sigmoid((logit - shift) / temperature), and holds where a share `prevalence` of the slices shows
+    COVID-19. `operating_points` come with the default first. `training` is what the run recorded of its
+    data and versions. `gate` is None for graphs without one.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Config:
     labels: Labels
     window: tuple[float, float]
     temperature: float
+    shift: float
+    prevalence: float
     operating_points: tuple[OperatingPoint, ...]
     training: Mapping[str, Any]
     gate: GateLimits | None = None
@@ -102,24 +105,22 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
                 f"{where}: is of format {table['format']}, this covidct reads {FORMAT}; "
                 "install the covidct it was made with"
             )
-        points = tuple(
-            OperatingPoint(**{**point, "band": (point["band"][0], point["band"][1])})
-            for point in table["operating_points"]
-        )
         config = Config(
             name=table["name"],
             version=table["version"],
             labels=Labels(**table["labels"]),
             window=(float(table["window"][0]), float(table["window"][1])),
             temperature=float(table["temperature"]),
-            operating_points=points,
+            shift=float(table["shift"]),
+            prevalence=float(table["prevalence"]),
+            operating_points=tuple(parse_point(point) for point in table["operating_points"]),
             training=table["training"],
             gate=_parse_gate(table.get("gate")),
         )
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(f"{where}: is no configuration of a bundle: {error!r}") from error
-    if not config.operating_points or not 0 < config.temperature < math.inf:
-        raise BundleError(f"{where}: needs an operating point and a temperature above 0")
+    if fault := _find_fault(config):
+        raise BundleError(f"{where}: {fault}; the bundle cannot decide, train it again")
     return config
 
 
@@ -134,6 +135,34 @@ def _parse_gate(table: Mapping[str, Any] | None) -> GateLimits | None:
     if len(classes) < 2 or not math.isfinite(limits.least_chest) or not 0 <= limits.least_lung <= 1:
         raise ValueError("the gate needs two classes, a finite least_chest, and least_lung in [0, 1]")
     return limits
+
+
+def parse_point(table: Mapping[str, Any]) -> OperatingPoint:
+    """An operating point from JSON values. Raises KeyError, TypeError and ValueError for other ones."""
+    numbers = {name: float(table[name]) for name in ("threshold", "sensitivity", "specificity")}
+    pairs = {name: (float(table[name][0]), float(table[name][1])) for name in ("band", "alpha", "coverage")}
+    return OperatingPoint(**{**table, **numbers, **pairs})
+
+
+def _find_fault(config: Config) -> str:
+    """What keeps a configuration from deciding, or nothing."""
+    points = config.operating_points
+    if not 0 < config.temperature < math.inf or not math.isfinite(config.shift):
+        return "needs a finite temperature above 0 and a finite shift"
+    if not 0 < config.prevalence < 1:
+        return f"has a prevalence of {config.prevalence}, which must lie between 0 and 1"
+    if not points or len({point.name for point in points}) < len(points):
+        return "needs operating points, each with a name of its own"
+    for point in points:
+        shares = (point.sensitivity, point.specificity, *point.alpha, *point.coverage)
+        if not all(0 <= share <= 1 for share in shares):
+            return f"operating point {point.name!r} has a share outside 0 to 1"
+        # Otherwise a slice could be called what its prediction set rules out.
+        if not 0 <= point.band[0] <= point.threshold <= point.band[1] <= 1:
+            return (
+                f"operating point {point.name!r} has its threshold outside its band, or a band outside 0 to 1"
+            )
+    return ""
 
 
 def write_sums(folder: Path) -> None:

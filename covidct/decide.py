@@ -1,6 +1,6 @@
 """From logit to decision: calibrated probability, prediction set, operating point.
 
-Knows the arithmetic only. Temperature scaling: Guo et al., ICML 2017.
+Knows the arithmetic only. Scaling by slope and intercept: Platt 1999, here as temperature and shift.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from covidct.bundle import Config
 from covidct.types import WHOLE, Box, Decision, Evidence, OperatingPoint, Prediction, Reason
 
 
-def to_probability(logit: float, *, temperature: float) -> float:
-    """Calibrated probability of COVID-19 in [0, 1]."""
-    scaled = logit / temperature
+def to_probability(logit: float, *, temperature: float, shift: float) -> float:
+    """Calibrated probability of COVID-19 in [0, 1]; one half where the logit is the shift."""
+    scaled = (logit - shift) / temperature
     # Two forms of one function, so that neither end overflows.
     if scaled >= 0:
         return 1.0 / (1.0 + math.exp(-scaled))
@@ -21,7 +21,11 @@ def to_probability(logit: float, *, temperature: float) -> float:
 
 
 def to_decision(probability: float, point: OperatingPoint) -> Decision:
-    """Indeterminate inside the band (ends included), else by the threshold."""
+    """Indeterminate inside the band (ends included), else by the threshold, which lies within.
+
+    So a decision and its prediction set never contradict: below the band COVID-19 is not plausible any more,
+    above it nothing else is, and inside both are.
+    """
     low, high = point.band
     if low <= probability <= high:
         return Decision.INDETERMINATE
@@ -32,7 +36,7 @@ def decide(
     logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint, box: Box = WHOLE
 ) -> Prediction:
     """All that follows from one slice's outputs under a bundle's configuration."""
-    probability = to_probability(logit, temperature=config.temperature)
+    probability = to_probability(logit, temperature=config.temperature, shift=config.shift)
     decision = to_decision(probability, point)
     labels = config.labels
     match decision:

@@ -9,7 +9,7 @@ come with the `train` extra: no part of prediction imports this module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +27,7 @@ UNDEFINED_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric with its 95 % interval, all in [0, 1].
+    """A metric with its 95 % interval, all in [0, 1] (the size of a prediction set in [1, 2]).
 
     `value` is None where the metric is undefined, `low` and `high` where there is no honest interval;
     `reason` then says why. `n` is the number of slices it is measured on (its denominator).
@@ -108,6 +108,28 @@ def evaluate_calls(
     return _evaluate(_join(labels, np.asarray(called, dtype=bool), groups), seed, resamples)
 
 
+def estimate_share(flags: ArrayLike, groups: ArrayLike, *, seed: int = 0, resamples: int = 2000) -> Estimate:
+    """How many of the slices are so: `flags` (n,) bool. Else as `evaluate_scores`."""
+    everyone = np.ones(np.asarray(flags).shape, np.int64)
+    found = evaluate_calls(everyone, flags, groups, seed=seed, resamples=resamples)
+    share = found.metrics["sensitivity"]
+    return replace(share, reason=share.reason.removesuffix(" with COVID-19")) if share.reason else share
+
+
+def expect_ece(probabilities: ArrayLike, *, seed: int = 0, draws: int = 500) -> float | None:
+    """The ECE to expect of (n,) slices by chance alone, were their probabilities perfect; None without any.
+
+    Labels are drawn as the probabilities say, each slice for itself: an ECE below this says no more than one
+    at it. Source: Vaicenavicius et al., AISTATS 2019 (consistency resampling).
+    """
+    p = _check_probabilities(probabilities)
+    if not p.size:
+        return None
+    random, inside = np.random.default_rng(seed), bin_indices(p)[:, None] == np.arange(BINS)
+    residuals = (random.random((draws, p.size)) < p) - p
+    return float(np.abs(residuals @ inside).sum(axis=1).mean() / p.size)
+
+
 def bootstrap(
     labels: ArrayLike,
     probabilities: ArrayLike,
@@ -122,6 +144,20 @@ def bootstrap(
     As `resampling.resample` and `resampling.patient_weights` say. Raises as `evaluate_scores`.
     """
     return resample(_threshold(labels, probabilities, groups, threshold), seed=seed, resamples=resamples)
+
+
+def bootstrap_calls(
+    labels: ArrayLike, called: ArrayLike, groups: ArrayLike, *, seed: int = 0, resamples: int = 2000
+) -> dict[str, Floats]:
+    """As `bootstrap`, of calls alone: `called` (n,) bool, True for positive."""
+    scores = _join(labels, np.asarray(called, dtype=bool), groups)
+    return resample(scores, seed=seed, resamples=resamples)
+
+
+def bootstrap_share(flags: ArrayLike, groups: ArrayLike, *, seed: int = 0, resamples: int = 2000) -> Floats:
+    """`estimate_share` over resampled patients, (resamples,)."""
+    everyone = np.ones(np.asarray(flags).shape, np.int64)
+    return bootstrap_calls(everyone, flags, groups, seed=seed, resamples=resamples)["sensitivity"]
 
 
 def discrimination(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float, float]:

@@ -22,8 +22,18 @@ from covidct.errors import BundleError, ForeignDicom, ReadError
 from covidct.explain import Overlays
 from covidct.gate import check_slice, check_view
 from covidct.images import read_array, read_slice
+from covidct.prevalence import check_prevalence, to_prevalence
 from covidct.session import Outputs, Session
-from covidct.types import GateResult, OperatingPoint, Prediction, Reason, Result, Slice, Status
+from covidct.types import (
+    AtPrevalence,
+    GateResult,
+    OperatingPoint,
+    Prediction,
+    Reason,
+    Result,
+    Slice,
+    Status,
+)
 
 Given = str | Path | NDArray[np.generic] | Slice
 Precision = Literal["int8", "float"]
@@ -33,9 +43,17 @@ BATCH = 32
 class Classifier:
     """A model ready to answer for chest-CT slices."""
 
-    def __init__(self, bundle: Bundle, session: Session, *, operating_point: OperatingPoint):
+    def __init__(
+        self,
+        bundle: Bundle,
+        session: Session,
+        *,
+        operating_point: OperatingPoint,
+        prevalence: float | None = None,
+    ):
         self.bundle = bundle
         self.operating_point = operating_point
+        self.prevalence = prevalence
         self._session = session
 
     @classmethod
@@ -45,20 +63,25 @@ class Classifier:
         *,
         precision: Precision = "int8",
         operating_point: str | None = None,
+        prevalence: float | None = None,
         threads: int | None = None,
     ) -> Classifier:
         """Load a bundle (the shipped one by default) and its graph.
 
-        `operating_point` is one of the bundle's by name, its first by default; `threads` the
-        cores one run may use, by default all that the process may. Raises BundleError.
+        `operating_point` is one of the bundle's by name, its first by default. With `prevalence`, in (0, 1),
+        results also say what they are worth where such a share of the slices shows COVID-19
+        (`at_prevalence`); decisions stay those of the operating point. `threads` are the cores one run may
+        use, by default all that the process may. Raises BundleError, and ValueError for another prevalence.
         """
+        if prevalence is not None:
+            check_prevalence(prevalence)
         loaded = load_bundle(bundle)
         points = {point.name: point for point in loaded.config.operating_points}
         name = operating_point or loaded.config.operating_points[0].name
         if name not in points:
             raise BundleError(f"{loaded.path}: has no operating point {name!r}; it has {', '.join(points)}")
         session = Session(loaded.graph(precision), threads=threads)
-        return cls(loaded, session, operating_point=points[name])
+        return cls(loaded, session, operating_point=points[name], prevalence=prevalence)
 
     def run(self, item: Slice) -> Outputs:
         """The graph's raw outputs for one slice, whatever it shows."""
@@ -160,6 +183,7 @@ class Classifier:
             probability=prediction.probability,
             prediction_set=prediction.prediction_set,
             operating_point=self.operating_point,
+            at_prevalence=self._shift(prediction.probability),
             reason=prediction.reason,
             series_uid=item.source.series_uid,
             heatmap=str(heatmap) if heatmap is not None else None,
@@ -171,6 +195,16 @@ class Classifier:
     def _refuse(self, item: Slice, verdict: GateResult) -> Result:
         message = f"{item.source.path}: {verdict.detail}"
         return self._without_answer(item.source.path, Status.REFUSED, verdict.reason, message, item)
+
+    def _shift(self, probability: float) -> AtPrevalence | None:
+        if self.prevalence is None:
+            return None
+        return to_prevalence(
+            probability,
+            self.operating_point,
+            prevalence=self.prevalence,
+            calibrated_at=self.bundle.config.prevalence,
+        )
 
     def _without_answer(
         self, path: str, status: Status, reason: Reason | None, message: str, item: Slice | None = None

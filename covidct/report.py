@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from covidct.types import Decision, OperatingPoint, Result, Status
+from covidct.types import AtPrevalence, Decision, OperatingPoint, Result, Status
 
-SCHEMA_VERSION = 1
+# Raised whenever a field or a word is added, taken away or means something else: the schema is closed.
+SCHEMA_VERSION = 2
 DIGITS = 6
 DISCLAIMER = "Research use only; not a medical device."
 COLUMNS = (
@@ -25,6 +26,10 @@ COLUMNS = (
     "probability",
     "prediction_set",
     "operating_point",
+    "prevalence",
+    "probability_at_prevalence",
+    "ppv",
+    "npv",
     "reason",
     "message",
     "model",
@@ -45,6 +50,7 @@ def to_record(result: Result) -> dict[str, Any]:
         "probability": None if result.probability is None else round(result.probability, DIGITS),
         "prediction_set": list(result.prediction_set) if result.prediction_set is not None else None,
         "operating_point": _to_point(point) if point else None,
+        **_to_worth(result.at_prevalence),
         "reason": result.reason.value if result.reason else None,
         "message": result.message,
         "model": result.model,
@@ -75,16 +81,23 @@ def to_csv_line(result: Result) -> str:
     return _csv_line(record.values())
 
 
-def table_header() -> str:
-    """The first line of the table."""
-    return f"{'decision':<14}{'probability':>12}   slice"
+def table_header(prevalence: float | None = None) -> str:
+    """The first line of the table; with a prevalence, of the one that has three columns more for it."""
+    more = "" if prevalence is None else f"{f'at {prevalence:g}':>12}{'PPV':>7}{'NPV':>7}"
+    return f"{'decision':<14}{'probability':>12}{more}   slice"
 
 
-def to_table_line(result: Result) -> str:
-    """One line for people: decision (or why there is none), probability, path or message."""
+def to_table_line(result: Result, prevalence: float | None = None) -> str:
+    """One line for people: decision (or why there is none), probability, path or message.
+
+    With a prevalence also the probability, PPV and NPV there.
+    """
     what = result.decision.value if result.decision else result.status.value
-    probability = f"{result.probability:.3f}" if result.probability is not None else "-"
-    return f"{what:<14}{probability:>12}   {_one_line(result.message or result.path)}"
+    worth, more = result.at_prevalence, ""
+    if prevalence is not None:
+        probability, ppv, npv = (worth.probability, worth.ppv, worth.npv) if worth else (None, None, None)
+        more = f"{_to_cell(probability):>12}{_to_cell(ppv):>7}{_to_cell(npv):>7}"
+    return f"{what:<14}{_to_cell(result.probability):>12}{more}   {_one_line(result.message or result.path)}"
 
 
 def to_summary(results: Counter[str]) -> str:
@@ -102,7 +115,25 @@ def _to_point(point: OperatingPoint) -> dict[str, Any]:
         "band": [round(end, DIGITS) for end in point.band],
         "sensitivity": round(point.sensitivity, DIGITS),
         "specificity": round(point.specificity, DIGITS),
+        "alpha": [round(share, DIGITS) for share in point.alpha],
+        "coverage": [round(share, DIGITS) for share in point.coverage],
     }
+
+
+def _to_worth(worth: AtPrevalence | None) -> dict[str, float | None]:
+    """The four fields of what an answer is worth at a prevalence, all None where none was asked for."""
+    if worth is None:
+        return dict.fromkeys(("prevalence", "probability_at_prevalence", "ppv", "npv"))
+    return {
+        "prevalence": worth.prevalence,
+        "probability_at_prevalence": round(worth.probability, DIGITS),
+        "ppv": None if worth.ppv is None else round(worth.ppv, DIGITS),
+        "npv": None if worth.npv is None else round(worth.npv, DIGITS),
+    }
+
+
+def _to_cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _csv_line(values: Iterable[Any]) -> str:

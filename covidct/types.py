@@ -107,7 +107,10 @@ class GateLimits:
 class OperatingPoint:
     """A threshold on the calibrated probability, with the band around it that stays undecided.
 
-    All in [0, 1]; `sensitivity` and `specificity` are those measured at `threshold` on the `tune` split.
+    All in [0, 1], pairs are (low, high) or (positive, negative). COVID-19 is plausible from the lower end of
+    `band` on, everything else up to its upper end; the threshold lies within. `alpha` is the share of each
+    class whose sets may miss the truth, `coverage` the share of each on the `tune` split whose sets hold it,
+    and `sensitivity` and `specificity` are those of the threshold alone, there.
     """
 
     name: str
@@ -115,6 +118,22 @@ class OperatingPoint:
     band: tuple[float, float]
     sensitivity: float
     specificity: float
+    alpha: tuple[float, float]
+    coverage: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class AtPrevalence:
+    """What an answer is worth where a share `prevalence` of the slices, in (0, 1), shows COVID-19.
+
+    `probability` is that of COVID-19 there; `ppv` and `npv` are those of the operating point's threshold,
+    None where it calls no slice so. All in [0, 1].
+    """
+
+    prevalence: float
+    probability: float
+    ppv: float | None
+    npv: float | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +158,8 @@ class Prediction:
 class Result:
     """The answer for one slice: the schema of `docs/result.schema.json` as a value.
 
-    `reason` is a word (`Reason`), `message` the sentence for people. `evidence` is (h, w) float32 over
+    `reason` is a word (`Reason`), `message` the sentence for people; `at_prevalence` is None where no
+    prevalence was asked for. `evidence` is (h, w) float32 over
     the part `box` of the slice; both are kept for pictures and left out of JSON and CSV.
     """
 
@@ -151,6 +171,7 @@ class Result:
     probability: float | None = None
     prediction_set: tuple[str, ...] | None = None
     operating_point: OperatingPoint | None = None
+    at_prevalence: AtPrevalence | None = None
     reason: Reason | None = None
     message: str | None = None
     series_uid: str | None = None

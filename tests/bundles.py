@@ -14,15 +14,17 @@ from covidct.bundle import CARD, CONFIG, GRAPHS, REFERENCE, write_sums
 from covidct.reference import to_reference
 from covidct.session import Session
 
-TEMPERATURE = 2.0
+TEMPERATURE, SHIFT = 2.0, 0.1
 BIASES = {"float": 0.25, "int8": 0.3}
 CONFIG_TABLE: dict[str, Any] = {
-    "format": 1,
+    "format": 2,
     "name": "tiny",
     "version": "1.2.3",
     "labels": {"positive": "covid", "negative": "non-covid"},
     "window": [-600, 1500],
     "temperature": TEMPERATURE,
+    "shift": SHIFT,
+    "prevalence": 0.5,
     "operating_points": [
         {
             "name": "balanced",
@@ -30,6 +32,8 @@ CONFIG_TABLE: dict[str, Any] = {
             "band": [0.4, 0.6],
             "sensitivity": 0.9,
             "specificity": 0.8,
+            "alpha": [0.1, 0.1],
+            "coverage": [0.95, 0.9],
         },
         {
             "name": "sensitive",
@@ -37,6 +41,8 @@ CONFIG_TABLE: dict[str, Any] = {
             "band": [0.1, 0.1],
             "sensitivity": 0.99,
             "specificity": 0.5,
+            "alpha": [0.05, 0.1],
+            "coverage": [0.99, 0.6],
         },
     ],
     "training": {"note": "made in code"},

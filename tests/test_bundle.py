@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundles import CONFIG_TABLE, TEMPERATURE
+from bundles import CONFIG_TABLE, SHIFT, TEMPERATURE
 from covidct.bundle import CONFIG, REQUIRED, SUMS, default_path, load_bundle, parse_config, write_sums
 from covidct.errors import BundleError
 from covidct.types import GateLimits, OperatingPoint
+
+POINT: dict[str, Any] = CONFIG_TABLE["operating_points"][0]
 
 
 @pytest.fixture
@@ -30,10 +33,13 @@ def test_loads_what_was_written(tiny_bundle: Path) -> None:
     loaded = load_bundle(tiny_bundle)
     assert loaded.path == tiny_bundle
     assert loaded.config.model == "tiny-1.2.3"
-    assert loaded.config.temperature == TEMPERATURE
+    assert (loaded.config.temperature, loaded.config.shift) == (TEMPERATURE, SHIFT)
+    assert loaded.config.prevalence == 0.5
     assert loaded.config.window == (-600.0, 1500.0)
     assert (loaded.config.labels.positive, loaded.config.labels.negative) == ("covid", "non-covid")
-    assert loaded.config.operating_points[0] == OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8)
+    assert loaded.config.operating_points[0] == OperatingPoint(
+        "balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)
+    )
     assert loaded.card.startswith("# tiny\n")
     assert set(loaded.files) == set(REQUIRED)
     for precision, name in (("float", "model.onnx"), ("int8", "model.int8.onnx")):
@@ -159,9 +165,9 @@ def test_broken_json_with_the_right_sum(bundle: Path, data: bytes) -> None:
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("number", [0, 2, "1", None])
+@pytest.mark.parametrize("number", [0, 1, 3, "2", None])
 def test_another_format(number: object) -> None:
-    with pytest.raises(BundleError, match=r"is of format .*this covidct reads 1"):
+    with pytest.raises(BundleError, match=r"is of format .*this covidct reads 2"):
         parse_config(config(format=number))
 
 
@@ -177,7 +183,12 @@ def test_another_format(number: object) -> None:
         {"window": -600},
         {"operating_points": [{"name": "balanced"}]},
         {"operating_points": [{**CONFIG_TABLE["operating_points"][0], "colour": "red"}]},
-        {"operating_points": [{**CONFIG_TABLE["operating_points"][0], "band": [0.5]}]},
+        {"operating_points": [{**POINT, "band": [0.5]}]},
+        {"operating_points": [{**POINT, "alpha": 0.1}]},
+        {"operating_points": [{**POINT, "coverage": ["much", 1]}]},
+        {"operating_points": [{**POINT, "threshold": "high"}]},
+        {"shift": "left"},
+        {"prevalence": None},
         {"operating_points": 5},
     ],
 )
@@ -186,15 +197,33 @@ def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
         parse_config(config(**changes), where="here")
 
 
-@pytest.mark.parametrize("changes", [{"temperature": 0}, {"temperature": -1}, {"operating_points": []}])
-def test_what_cannot_decide(changes: dict[str, object]) -> None:
-    with pytest.raises(BundleError, match="needs an operating point and a temperature above 0"):
-        parse_config(config(**changes))
-
-
-def test_temperature_that_is_no_number() -> None:
-    with pytest.raises(BundleError, match="temperature above 0"):
-        parse_config(config().replace(b'"temperature": 2.0', b'"temperature": NaN'))
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"temperature": 0}, "needs a finite temperature above 0"),
+        ({"temperature": -1}, "needs a finite temperature above 0"),
+        ({"temperature": math.nan}, "needs a finite temperature above 0"),
+        ({"shift": math.inf}, "and a finite shift"),
+        ({"prevalence": 0}, "has a prevalence of 0.0, which must lie between 0 and 1"),
+        ({"prevalence": 1}, "has a prevalence of 1.0"),
+        ({"prevalence": math.nan}, "has a prevalence of nan"),
+        ({"operating_points": []}, "needs operating points"),
+        ({"operating_points": [POINT, POINT]}, "each with a name of its own"),
+        (
+            {"operating_points": [POINT | {"threshold": 0.3}]},
+            "'balanced' needs its threshold within its band",
+        ),
+        ({"operating_points": [POINT | {"threshold": math.nan}]}, "needs its threshold within its band"),
+        ({"operating_points": [POINT | {"band": [0.6, 0.4]}]}, "needs its threshold within its band"),
+        ({"operating_points": [POINT | {"band": [-0.1, 0.6]}]}, "both within 0 to 1"),
+        ({"operating_points": [POINT | {"coverage": [1.1, 1]}]}, "'balanced' has a share outside 0 to 1"),
+        ({"operating_points": [POINT | {"alpha": [0.1, math.nan]}]}, "'balanced' has a share outside 0 to 1"),
+        ({"operating_points": [POINT | {"sensitivity": -1}]}, "'balanced' has a share outside 0 to 1"),
+    ],
+)
+def test_what_cannot_decide(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(BundleError, match=rf"^here: .*{fault}.*; the bundle cannot decide, train it again$"):
+        parse_config(config(**changes), where="here")
 
 
 @pytest.mark.parametrize("key", list(CONFIG_TABLE))

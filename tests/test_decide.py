@@ -19,23 +19,28 @@ POINT = CONFIG.operating_points[0]
 EVIDENCE = np.zeros((4, 4), np.float32)
 LOGITS = st.floats(-1e4, 1e4)
 TEMPERATURES = st.floats(0.05, 20)
+SHIFTS = st.floats(-20, 20)
 
 
 def logit_of(probability: float) -> float:
-    return CONFIG.temperature * math.log(probability / (1 - probability))
+    return CONFIG.shift + CONFIG.temperature * math.log(probability / (1 - probability))
 
 
-@given(logit=LOGITS, temperature=TEMPERATURES)
-def test_a_probability_is_one(logit: float, temperature: float) -> None:
-    probability = to_probability(logit, temperature=temperature)
+@given(logit=LOGITS, temperature=TEMPERATURES, shift=SHIFTS)
+def test_a_probability_is_one(logit: float, temperature: float, shift: float) -> None:
+    probability = to_probability(logit, temperature=temperature, shift=shift)
     assert 0 <= probability <= 1
-    opposite = to_probability(-logit, temperature=temperature)
+    opposite = to_probability(-logit, temperature=temperature, shift=-shift)
     assert probability + opposite == pytest.approx(1, abs=1e-12)
 
 
-@given(first=LOGITS, second=LOGITS, temperature=TEMPERATURES)
-def test_more_logit_is_never_less_probability(first: float, second: float, temperature: float) -> None:
-    low, high = (to_probability(value, temperature=temperature) for value in sorted((first, second)))
+@given(first=LOGITS, second=LOGITS, temperature=TEMPERATURES, shift=SHIFTS)
+def test_more_logit_is_never_less_probability(
+    first: float, second: float, temperature: float, shift: float
+) -> None:
+    low, high = (
+        to_probability(value, temperature=temperature, shift=shift) for value in sorted((first, second))
+    )
     assert low <= high
 
 
@@ -43,12 +48,13 @@ def test_more_logit_is_never_less_probability(first: float, second: float, tempe
     ("logit", "probability"), [(1e4, 1.0), (-1e4, 0.0), (0.0, 0.5), (math.inf, 1), (-math.inf, 0)]
 )
 def test_the_ends_do_not_overflow(logit: float, probability: float) -> None:
-    assert to_probability(logit, temperature=0.05) == probability
+    assert to_probability(logit, temperature=0.05, shift=0) == probability
 
 
-def test_temperature_divides() -> None:
-    assert to_probability(2.0, temperature=2.0) == pytest.approx(1 / (1 + math.exp(-1)))
-    assert to_probability(2.0, temperature=4.0) < to_probability(2.0, temperature=1.0)
+def test_temperature_divides_what_is_beyond_the_shift() -> None:
+    assert to_probability(2.0, temperature=2.0, shift=0) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert to_probability(2.0, temperature=4.0, shift=0) < to_probability(2.0, temperature=1.0, shift=0)
+    assert to_probability(2.0, temperature=4.0, shift=2.0) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -67,10 +73,33 @@ def test_the_ends_of_the_band_belong_to_it(probability: float, decision: Decisio
     assert to_decision(probability, POINT) is decision
 
 
-def test_a_threshold_outside_its_band() -> None:
-    point = OperatingPoint("odd", threshold=0.3, band=(0.5, 0.6), sensitivity=1, specificity=1)
-    wanted = {0.2: "negative", 0.3: "positive", 0.4: "positive", 0.55: "indeterminate", 0.7: "positive"}
-    assert {value: to_decision(value, point) for value in wanted} == wanted
+@st.composite
+def points(draw: st.DrawFn) -> OperatingPoint:
+    """Any point that a bundle may hold."""
+    low, threshold, high = sorted(draw(st.lists(st.floats(0, 1), min_size=3, max_size=3)))
+    return OperatingPoint("any", threshold, (low, high), 1, 1, (0.1, 0.1), (1, 1))
+
+
+@given(logit=st.floats(-50, 50), point=points())
+def test_decision_and_set_never_contradict(logit: float, point: OperatingPoint) -> None:
+    prediction = decide(logit, EVIDENCE, CONFIG, point=point)
+    probability, (low, high) = prediction.probability, point.band
+    # Conformal sets: COVID-19 from the lower end on, all else up to the upper one; never empty.
+    plausible = {
+        label for label, kept in (("covid", probability >= low), ("non-covid", probability <= high)) if kept
+    }
+    assert plausible
+    assert set(prediction.prediction_set) == plausible
+    wanted = {("covid",): "positive", ("non-covid",): "negative"}
+    assert prediction.decision == wanted.get(prediction.prediction_set, "indeterminate")
+    if prediction.decision is not Decision.INDETERMINATE:
+        assert (prediction.decision is Decision.POSITIVE) == (probability >= point.threshold)
+
+
+@given(point=points())
+def test_decision_and_set_agree_at_the_ends_themselves(point: OperatingPoint) -> None:
+    for end in (*point.band, point.threshold):
+        assert to_decision(end, point) is Decision.INDETERMINATE
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import covidct
-from bundles import BIASES, TEMPERATURE
+from bundles import BIASES, SHIFT, TEMPERATURE
 from covidct.bundle import load_bundle
 from covidct.decide import to_probability
 from covidct.errors import BundleError
@@ -51,7 +51,7 @@ def test_one_slice(classifier: Classifier, tmp_path: Path) -> None:
     assert result.model == "tiny-1.2.3"
     assert result.operating_point == classifier.operating_point
     assert result.logit is not None
-    assert result.probability == to_probability(result.logit, temperature=TEMPERATURE)
+    assert result.probability == to_probability(result.logit, temperature=TEMPERATURE, shift=SHIFT)
     assert result.evidence is not None
     assert result.evidence.mean() + BIASES["int8"] == pytest.approx(result.logit, abs=1e-5)
     assert (result.message, result.series_uid, result.slice_index, result.heatmap) == (None,) * 4

@@ -25,6 +25,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DATA = click.Path(exists=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
 SHARE = click.FloatRange(0, 1, max_open=True)
+PREVALENCE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -51,6 +52,17 @@ def main() -> None:
     "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
 )
 @click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@click.option(
+    "--operating-point",
+    metavar="NAME",
+    help="One of the model's, as `covidct info` names them; by default its first.",
+)
+@click.option(
+    "--prevalence",
+    type=PREVALENCE,
+    metavar="P",
+    help="Also say what answers are worth where this share of the slices shows COVID-19.",
+)
 @click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
 def predict(
     paths: tuple[str, ...],
@@ -58,11 +70,16 @@ def predict(
     heatmaps: Path | None,
     model: Path | None,
     use_float: bool,
+    operating_point: str | None,
+    prevalence: float | None,
     threads: int | None,
 ) -> None:
     """Classify slices: files, folders, or - for a list.
 
     PNG, JPEG and other pictures, DICOM; folders with all that is in them; - reads names from standard input.
+
+    With --prevalence, results also give the probability of COVID-19 there, and the PPV and NPV of the
+    operating point. Decisions stay those of the operating point.
 
     Results go to standard output, one a slice and in order; all else to standard error.
     Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
@@ -78,6 +95,8 @@ def predict(
                 heatmaps=heatmaps,
                 model=model,
                 precision="float" if use_float else "int8",
+                operating_point=operating_point,
+                prevalence=prevalence,
                 threads=threads,
             )
         )
@@ -393,15 +412,32 @@ def train(
     "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
 )
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
+@click.option(
+    "--prevalence",
+    "prevalences",
+    type=PREVALENCE,
+    multiple=True,
+    default=(0.05, 0.5),
+    show_default=True,
+    metavar="P",
+    help="PPV and NPV where this share of the slices shows COVID-19; may be given again.",
+)
 @click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
 def evaluate(
-    bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, use_float: bool
+    bundle: Path,
+    data: Path,
+    split: str,
+    sources: tuple[str, ...],
+    out: Path,
+    prevalences: tuple[float, ...],
+    use_float: bool,
 ) -> None:
     """Measure a BUNDLE on labelled slices.
 
-    Every figure with its 95 % interval, overall and by source; DIR gets evaluation.json, scores.csv and plots
-    (ROC, calibration, confusion, scores, the worst mistakes with their evidence). Sources that the bundle
-    was not trained on are `external`. Where the manifest's test split is locked, the lock records the
+    Every figure with its 95 % interval, overall and by source; at each of the bundle's operating points also
+    the coverage of its prediction sets, and PPV and NPV by prevalence. DIR gets evaluation.json, scores.csv
+    and plots (ROC, calibration, confusion, scores, the worst mistakes with their evidence). Sources that the
+    bundle was not trained on are `external`. Where the manifest's test split is locked, the lock records the
     measurement.
     """
     with _plain_errors(), _needs_extra("train"):
@@ -413,6 +449,7 @@ def evaluate(
             split=split,
             sources=sources,
             out=out,
+            prevalences=prevalences,
             precision="float" if use_float else "int8",
         )
         click.echo(table)

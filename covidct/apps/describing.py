@@ -20,7 +20,8 @@ def to_short_card(bundle: Bundle) -> str:
         f"  checksums    all {len(bundle.files)} files are what SHA256SUMS says",
         f"  graphs       {sizes}",
         f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
-        f"  temperature  {config.temperature:.3f}",
+        f"  probability  sigmoid((logit - {config.shift:.3f}) / {config.temperature:.3f}), "
+        f"where {config.prevalence:.0%} of the slices show COVID-19",
     ]
     lines += [_to_line(point) for point in config.operating_points]
     # The card's headlines, the one from at home and the one from abroad.
@@ -30,9 +31,10 @@ def to_short_card(bundle: Bundle) -> str:
 
 def _to_line(point: OperatingPoint) -> str:
     return (
-        f"  {point.name:<12} positive from {point.threshold:.3f}, "
-        f"indeterminate {point.band[0]:.3f} to {point.band[1]:.3f}; "
-        f"on tune sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f}"
+        f"  {point.name:<12} positive above {point.band[1]:.3f}, indeterminate from {point.band[0]:.3f} on; "
+        f"on tune {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} of others kept plausible; "
+        f"at threshold {point.threshold:.3f} sensitivity {point.sensitivity:.3f}, "
+        f"specificity {point.specificity:.3f}"
     )
 
 

@@ -23,7 +23,14 @@ from covidct.train.tables import to_table
 
 
 def run_evaluate(
-    bundle: Path, data: Path, *, split: str, sources: Sequence[str], out: Path, precision: Precision
+    bundle: Path,
+    data: Path,
+    *,
+    split: str,
+    sources: Sequence[str],
+    out: Path,
+    prevalences: Sequence[float],
+    precision: Precision,
 ) -> str:
     """Evaluate and write the report into `out`; returns the table for the terminal.
 
@@ -32,7 +39,9 @@ def run_evaluate(
     classifier = Classifier.load(bundle, precision=precision)
     plan = plan_of(classifier)
     manifest, rows = choose_rows(classifier, data, plan, split=split, sources=sources)
-    report = evaluate_rows(classifier, rows, plan, split=split, digest=manifest.digest)
+    report = evaluate_rows(
+        classifier, rows, plan, split=split, digest=manifest.digest, prevalences=prevalences
+    )
     write_report(report, out)
     return to_table(report)
 

@@ -26,6 +26,7 @@ from covidct.report import (
 )
 from covidct.types import Result, Status
 
+Form = tuple[str, Callable[[Result], str]]
 LONG = 50  # slices from which a progress bar is worth its line
 
 
@@ -36,15 +37,23 @@ def run_predict(
     heatmaps: Path | None,
     model: Path | None,
     precision: Precision,
+    operating_point: str | None,
+    prevalence: float | None,
     threads: int | None,
 ) -> int:
     """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
-    classifier = Classifier.load(model, precision=precision, threads=threads)
+    classifier = Classifier.load(
+        model,
+        precision=precision,
+        operating_point=operating_point,
+        prevalence=prevalence,
+        threads=threads,
+    )
     found = find_all(Path(name) for name in _expand(names))
     if found.skipped:
         click.echo(f"Passed over, no slices by name: {_name_some(found.skipped)}.", err=True)
     results = classifier.predict_many(found.paths, heatmaps=heatmaps)
-    counts = _print_all(_with_progress(results, len(found.paths)), form)
+    counts = _print_all(_with_progress(results, len(found.paths)), _forms(prevalence)[form])
     click.echo(to_summary(counts), err=True)
     click.echo(DISCLAIMER, err=True)
     return 1 if counts[Status.ERROR] or not counts else 0
@@ -66,8 +75,8 @@ def _expand(names: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def _print_all(results: Iterable[Result], form: str) -> Counter[str]:
-    header, to_line = _forms()[form]
+def _print_all(results: Iterable[Result], form: Form) -> Counter[str]:
+    header, to_line = form
     if header:
         click.echo(header)
     counts: Counter[str] = Counter()
@@ -77,10 +86,10 @@ def _print_all(results: Iterable[Result], form: str) -> Counter[str]:
     return counts
 
 
-def _forms() -> dict[str, tuple[str, Callable[[Result], str]]]:
+def _forms(prevalence: float | None) -> dict[str, Form]:
     """Header and line of each format."""
     return {
-        "table": (table_header(), to_table_line),
+        "table": (table_header(prevalence), lambda result: to_table_line(result, prevalence)),
         "csv": (csv_header(), to_csv_line),
         "jsonl": ("", to_json_line),
     }

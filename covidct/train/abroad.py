@@ -1,7 +1,7 @@
 """What the trials of a benchmark measured: kept logits -> a row for each source left out and recipe.
 
-The threshold and the temperature of a trial come from the logits of its own sources, as in a bundle. Knows
-kept files and metrics. Knows nothing of torch or pictures.
+Probabilities, threshold and prediction sets of a trial come from the logits of its own sources, as in a
+bundle. Knows kept files and metrics. Knows nothing of torch or pictures.
 """
 
 from __future__ import annotations
@@ -14,25 +14,37 @@ import numpy as np
 from scipy.special import expit
 
 from covidct.errors import ManifestError
-from covidct.metrics import TAIL, Estimate, bootstrap, evaluate_scores
+from covidct.metrics import (
+    TAIL,
+    Estimate,
+    bootstrap,
+    bootstrap_share,
+    estimate_share,
+    evaluate_scores,
+)
 from covidct.resampling import Floats
-from covidct.train.balance import to_weights
-from covidct.train.calibrate import choose_balanced, fit_temperature
+from covidct.train.calibrate import Scale, Slices, calibrate
 from covidct.train.kept import Kept, Logits
+from covidct.train.points import to_flags
+from covidct.types import OperatingPoint
 
-MEASURED = ("auc", "sensitivity", "specificity", "ece")
+MEASURED = (
+    "auc",
+    "sensitivity",
+    "specificity",
+    "ece",
+    "coverage_positive",
+    "coverage_negative",
+    "indeterminate",
+)
 
 
 @dataclass(frozen=True)
 class Carried:
-    """What a trial carries abroad, from home alone: `temperature` divides logits, `threshold` in [0, 1]."""
+    """What a trial carries abroad, from home alone: the scale of logits, and the balanced operating point."""
 
-    temperature: float
-    threshold: float
-
-    def to_probabilities(self, logits: Floats) -> Floats:
-        """Probabilities (n,) in [0, 1]."""
-        return np.asarray(expit(logits / self.temperature), np.float64)
+    scale: Scale
+    point: OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,9 @@ class Standing:
     """A row of the table: one recipe without one source.
 
     `aucs` are those of each seed; `metrics` the means over seeds, with intervals over patients: auc,
-    sensitivity, specificity, ece; `together` the AUC of the seeds' averaged logits.
+    sensitivity and specificity at the threshold, ece; of the prediction sets coverage_positive and
+    coverage_negative, the shares that hold the truth, and indeterminate, that of those that hold both.
+    `together` is the AUC of the seeds' averaged logits.
     """
 
     left_out: str
@@ -54,16 +68,11 @@ class Standing:
 
 
 def calibrate_home(home: Logits) -> Carried:
-    """Temperature from `calibrate`, or from `tune` where that lacks a label; threshold from `tune`."""
-    splits, sources = np.array(home.splits), np.array(home.sources)
-    tune, spared = splits == "tune", splits == "calibrate"
-    if len(set(home.labels[spared].tolist())) < 2:
-        spared = tune
-    weights = to_weights(home.labels[spared], sources[spared].tolist())
-    temperature = fit_temperature(home.logits[spared], home.labels[spared], weights)
-    probabilities = np.asarray(expit(home.logits[tune] / temperature))
-    point = choose_balanced(probabilities, home.labels[tune], sources[tune].tolist())
-    return Carried(temperature, point.threshold)
+    """Scale and sets from `calibrate`, or from `tune` where that lacks a label; threshold from `tune`."""
+    slices = Slices(home.logits, home.labels, home.sources, home.patients)
+    splits = np.array(home.splits)
+    scale, points = calibrate(slices.choose(splits == "calibrate"), slices.choose(splits == "tune"))
+    return Carried(scale, points[0])
 
 
 def to_standings(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> tuple[Standing, ...]:
@@ -80,14 +89,10 @@ def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:
             "slices; remove the older trials"
         )
     carried = [calibrate_home(one.home) for one in seeds]
-    given = [own.to_probabilities(one.abroad.logits) for own, one in zip(carried, seeds, strict=True)]
-    single = [
-        evaluate_scores(first.labels, p, first.patients, threshold=own.threshold, seed=seed, resamples=1)
-        for p, own in zip(given, carried, strict=True)
-    ]
+    single = [_evaluate(own, one.abroad) for own, one in zip(carried, seeds, strict=True)]
     draws = [
-        bootstrap(first.labels, p, first.patients, threshold=own.threshold, seed=seed, resamples=resamples)
-        for p, own in zip(given, carried, strict=True)
+        _resample(own, one.abroad, seed=seed, resamples=resamples)
+        for own, one in zip(carried, seeds, strict=True)
     ]
     together = expit(np.mean([one.abroad.logits for one in seeds], axis=0))
     return Standing(
@@ -95,13 +100,37 @@ def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:
         recipe=seeds[0].recipe,
         slices=first.labels.size,
         positives=int(first.labels.sum()),
-        patients=single[0].patients,
-        aucs={one.seed: found.metrics["auc"].value for one, found in zip(seeds, single, strict=True)},
-        metrics={name: average([found.metrics[name] for found in single], draws, name) for name in MEASURED},
+        patients=len(set(first.patients)),
+        aucs={one.seed: found["auc"].value for one, found in zip(seeds, single, strict=True)},
+        metrics={name: average([found[name] for found in single], draws, name) for name in MEASURED},
         together=evaluate_scores(
             first.labels, together, first.patients, threshold=0.5, seed=seed, resamples=resamples
         ).metrics["auc"],
     )
+
+
+def _evaluate(own: Carried, abroad: Logits) -> dict[str, Estimate]:
+    """Every figure of one trial, without intervals."""
+    probabilities, patients = own.scale.to_probabilities(abroad.logits), np.array(abroad.patients)
+    threshold = own.point.threshold
+    found = evaluate_scores(abroad.labels, probabilities, patients, threshold=threshold, resamples=1)
+    sets = {
+        name: estimate_share(flags[chosen], patients[chosen], resamples=1)
+        for name, (flags, chosen) in to_flags(own.point, abroad.labels, probabilities).items()
+    }
+    return {**found.metrics, **sets}
+
+
+def _resample(own: Carried, abroad: Logits, *, seed: int, resamples: int) -> dict[str, Floats]:
+    """Every figure over resampled patients, (resamples,) each."""
+    probabilities, patients = own.scale.to_probabilities(abroad.logits), np.array(abroad.patients)
+    how, threshold = {"seed": seed, "resamples": resamples}, own.point.threshold
+    found = bootstrap(abroad.labels, probabilities, patients, threshold=threshold, **how)
+    sets = {
+        name: bootstrap_share(flags[chosen], patients[chosen], **how)
+        for name, (flags, chosen) in to_flags(own.point, abroad.labels, probabilities).items()
+    }
+    return {**found, **sets}
 
 
 def average(found: Sequence[Estimate], draws: Sequence[Mapping[str, Floats]], name: str) -> Estimate:

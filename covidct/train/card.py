@@ -18,7 +18,7 @@ from covidct.train.figures import parse_figures, parse_sections
 from covidct.train.making import describe_audit, describe_data, describe_licences, describe_making
 from covidct.train.standings import INTERVALS, Standings, to_markdown
 from covidct.train.tables import to_markdown as to_report
-from covidct.train.tables import to_markdown_table
+from covidct.train.tables import to_markdown_points, to_markdown_table
 
 INTENDED = """\
 ## Intended use
@@ -62,6 +62,11 @@ OPEN_EXAMINED = """\
 Not examined for this card. `covidct examine BUNDLE` does so, and `covidct card BUNDLE --examination
 DIR/examination.json` brings it in.
 """
+SETS = (
+    "The promise of the sets (split conformal, by class) holds for a random slice of a patient like those "
+    "of `calibrate`; where that split lacked a label, `tune` stood in, and nothing is promised. It does not "
+    "hold for a single patient, nor in another hospital: there the coverage measured abroad counts."
+)
 SUBGROUP_HEAD = ("Group", "Slices", "COVID-19", "AUC", "Sensitivity", "Specificity", "ECE")
 
 
@@ -154,14 +159,24 @@ def _abroad(standings: Standings | None) -> str:
 
 
 def _decision(config: Mapping[str, Any]) -> str:
-    rows = [
-        f"- Operating point *{point['name']}*: positive from a probability of {point['threshold']:.3f}; "
-        f"indeterminate from {point['band'][0]:.3f} to {point['band'][1]:.3f}. "
-        f"Sensitivity {point['sensitivity']:.3f}, specificity {point['specificity']:.3f} on all of `tune`."
-        for point in config["operating_points"]
-    ]
-    temperature = f"- The logit is divided by a temperature of {config['temperature']:.3f}."
-    return "\n".join(["## From logit to decision\n", temperature, *rows, ""])
+    scale = (
+        f"- Probability = sigmoid((logit − {config['shift']:.3f}) / {config['temperature']:.3f}), fitted on "
+        f"`calibrate`, for a mix where {config['prevalence']:.0%} of the slices show COVID-19."
+    )
+    points = [_point(point) for point in config["operating_points"]]
+    return "\n".join(["## From logit to decision\n", scale, *points, f"- {SETS}", ""])
+
+
+def _point(point: Mapping[str, Any]) -> str:
+    (low, high), alpha, coverage = point["band"], point["alpha"], point["coverage"]
+    return (
+        f"- Operating point *{point['name']}*: positive above a probability of {high:.3f}, negative below "
+        f"{low:.3f}, indeterminate from one to the other, where the prediction set holds both labels. Sets are "
+        f"made to hold the truth for {1 - alpha[0]:.0%} of slices with COVID-19 and {1 - alpha[1]:.0%} of "
+        f"others; on `tune` they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
+        f"{point['threshold']:.3f}: sensitivity {point['sensitivity']:.3f}, specificity "
+        f"{point['specificity']:.3f} on all of `tune`."
+    )
 
 
 def _figures(precision: str, report: Report) -> str:
@@ -174,6 +189,7 @@ def _figures(precision: str, report: Report) -> str:
             f"`covidct evaluate BUNDLE --data MANIFEST.csv --split {protocol.split}"
             f"{'' if precision == 'int8' else ' --float'} --out DIR`.\n",
             to_report(report),
+            *([to_markdown_points(report)] if report.protocol.points else []),
         ]
     )
 

@@ -17,8 +17,11 @@ from covidct.metrics import Evaluation
 from covidct.train import plots
 from covidct.train.mistakes import Mistake, Picture, find_mistakes, plot_mistakes
 from covidct.train.scored import Decisions, Scored, Section, to_sections
+from covidct.types import OperatingPoint
 
 SCHEMA = 1
+# Where PPV and NPV are given unless asked otherwise: rare, and as often as not.
+PREVALENCES = (0.05, 0.5)
 COLUMNS = ("path", "label", "source", "patient", "probability", "decision")
 INTERVALS = (
     "95 %: percentiles over resampled patients (slices where no patient is known), drawn within patients "
@@ -33,6 +36,8 @@ class Protocol:
 
     `manifest_digest` is the manifest's SHA-256; `threshold` in [0, 1] and `band`, the (low, high) around it
     that stays indeterminate, are those of the operating point; `seed` and `resamples` are of the intervals.
+    `points` are all operating points that are measured, and `prevalences`, in (0, 1), where their PPV and NPV
+    are given.
     """
 
     bundle: str
@@ -43,6 +48,8 @@ class Protocol:
     band: tuple[float, float] | None = None
     seed: int = 0
     resamples: int = 2000
+    points: tuple[OperatingPoint, ...] = ()
+    prevalences: tuple[float, ...] = PREVALENCES
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,12 @@ class Report:
 def to_report(rows: Sequence[Scored], protocol: Protocol) -> Report:
     """Measure scored slices. Raises ValueError without rows or for values out of range."""
     overall, *sources = to_sections(
-        rows, threshold=protocol.threshold, seed=protocol.seed, resamples=protocol.resamples
+        rows,
+        threshold=protocol.threshold,
+        seed=protocol.seed,
+        resamples=protocol.resamples,
+        points=protocol.points,
+        prevalences=protocol.prevalences,
     )
     return Report(protocol, overall, tuple(sources), find_mistakes(rows, threshold=protocol.threshold))
 
@@ -104,6 +116,8 @@ def _section(section: Section) -> dict[str, object]:
         "patients": section.patients,
         "slices_without_patient": section.unidentified,
         "decisions": _decisions(section.decisions) if section.decisions else None,
+        "ece_by_chance": section.chance_ece,
+        "points": [asdict(point) for point in section.points],
         "notes": list(section.notes),
     }
 

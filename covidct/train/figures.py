@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from covidct.bundle import parse_point
 from covidct.errors import BundleError
 from covidct.metrics import Confusion, Estimate, Evaluation
 from covidct.train.evaluate import Protocol, Report
+from covidct.train.points import AtPoint, Worth
 from covidct.train.scored import Decisions, Section, Tally
 
 
@@ -30,6 +32,8 @@ def from_sections(sections: Sequence[Section]) -> list[dict[str, Any]]:
             "decisions": asdict(section.decisions) if section.decisions else None,
             "patients": section.patients,
             "unidentified": section.unidentified,
+            "points": [asdict(point) for point in section.points],
+            "chance_ece": section.chance_ece,
             "notes": list(section.notes),
         }
         for section in sections
@@ -41,6 +45,8 @@ def parse_figures(table: Mapping[str, Any]) -> Report:
     try:
         protocol = dict(table["protocol"])
         protocol["band"] = tuple(protocol["band"]) if protocol["band"] else None
+        protocol["points"] = tuple(parse_point(point) for point in protocol["points"])
+        protocol["prevalences"] = tuple(protocol["prevalences"])
         overall, *sources = parse_sections(table["sections"])
         return Report(Protocol(**protocol), overall, tuple(sources))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -57,10 +63,21 @@ def parse_sections(table: Sequence[Mapping[str, Any]]) -> list[Section]:
             decisions=_parse_decisions(entry["decisions"]) if entry["decisions"] else None,
             patients=entry["patients"],
             unidentified=entry["unidentified"],
+            points=tuple(_parse_point(point) for point in entry["points"]),
+            chance_ece=entry["chance_ece"],
             notes=tuple(entry["notes"]),
         )
         for entry in table
     ]
+
+
+def _parse_point(table: Mapping[str, Any]) -> AtPoint:
+    worths = (
+        Worth(worth["prevalence"], Estimate(**worth["ppv"]), Estimate(**worth["npv"]))
+        for worth in table["worths"]
+    )
+    figures = {name: Estimate(**values) for name, values in table["figures"].items()}
+    return AtPoint(table["name"], figures, tuple(worths))
 
 
 def _parse_evaluation(table: Mapping[str, Any]) -> Evaluation:

@@ -13,13 +13,19 @@ from covidct.images import read_slice
 from covidct.manifest import Row
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
-from covidct.train.evaluate import Protocol, Report, to_report
+from covidct.train.evaluate import PREVALENCES, Protocol, Report, to_report
 from covidct.train.mistakes import Mistake, Picture, to_picture
 from covidct.train.score import answer_rows
 
 
 def evaluate_rows(
-    classifier: Classifier, rows: Sequence[Row], plan: DataPlan, *, split: str, digest: str
+    classifier: Classifier,
+    rows: Sequence[Row],
+    plan: DataPlan,
+    *,
+    split: str,
+    digest: str,
+    prevalences: Sequence[float] = PREVALENCES,
 ) -> Report:
     """Measure what a classifier answers for rows; slices without an answer are told on stderr.
 
@@ -38,6 +44,8 @@ def evaluate_rows(
         split=split,
         threshold=point.threshold,
         band=point.band,
+        points=config.operating_points,
+        prevalences=tuple(prevalences),
     )
     report = to_report(answers.scored, protocol)
     return replace(report, pictures=look_again(classifier, report.mistakes))

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 import covidct
@@ -31,10 +30,9 @@ from covidct.pipeline import Classifier, Precision
 from covidct.plan import DataPlan
 from covidct.reference import to_reference
 from covidct.session import Session
-from covidct.split import assign_splits, count_splits
-from covidct.train.balance import to_weights
+from covidct.split import assign_splits, count_splits, to_groups
 from covidct.train.build import Network
-from covidct.train.calibrate import choose_balanced, fit_temperature
+from covidct.train.calibrate import PREVALENCE, Slices, calibrate
 from covidct.train.card import to_card
 from covidct.train.evaluate import Report, write_report
 from covidct.train.export import check_float, check_int8, count_spared, export_float, export_int8
@@ -49,7 +47,7 @@ from covidct.train.pretrained import Pretrained
 from covidct.train.rates import find_rate
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Recipe
-from covidct.train.score import score_logits
+from covidct.train.score import INTERVAL_BLOCK, score_logits
 from covidct.train.subgroups import measure_subgroups
 from covidct.window import LUNG_CENTRE, LUNG_WIDTH
 
@@ -215,26 +213,21 @@ def _export(
 
 def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits) -> dict[str, Any]:
     """The configuration's numbers, from the int8 graph, which is the one that runs by default."""
-    plan = job.recipe.data
-    tune_labels, tune_sources = _describe(_only(rows, "tune"), plan)
-    spared = _only(rows, "calibrate")
-    labels, sources = _describe(spared, plan)
-    if len(set(labels.tolist())) == 2:
-        logits = score_logits(_session(folder, "int8"), list(read_pixels(spared, label="calibrate")))
-    else:
-        # Sets too small to spare a `calibrate` split are calibrated on `tune`; the card's counts show it.
-        logits, labels, sources = tune_logits, tune_labels, tune_sources
-    temperature = fit_temperature(logits, labels, to_weights(labels, sources))
-    point = choose_balanced(expit(tune_logits / temperature), tune_labels, tune_sources)
+    plan, spared = job.recipe.data, _only(rows, "calibrate")
+    logits = score_logits(_session(folder, "int8"), list(read_pixels(spared, label="calibrate")))
+    scale, points = calibrate(
+        _describe(spared, logits, plan), _describe(_only(rows, "tune"), tune_logits, plan)
+    )
     return {
         "format": FORMAT,
         "name": f"covidct-{job.recipe.name}",
         "version": job.version,
         "labels": {"positive": plan.positive[0], "negative": plan.negative[0]},
         "window": [LUNG_CENTRE, LUNG_WIDTH],
-        "temperature": temperature,
-        "operating_points": [asdict(point)],
-        "gate": to_gate(_session(folder, "int8"), [*_only(rows, "tune"), *spared]),
+        **asdict(scale),
+        "prevalence": PREVALENCE,
+        "operating_points": [asdict(point) for point in points],
+        "gate": to_gate(_session(folder, "int8"), [*_only(rows, "tune"), *_only(rows, "calibrate")]),
     }
 
 
@@ -248,9 +241,11 @@ def to_gate(session: Session, rows: Sequence[Row]) -> dict[str, Any] | None:
     return asdict(choose_limits(logits, lungs))
 
 
-def _describe(rows: Sequence[Row], plan: DataPlan) -> tuple[NDArray[np.int64], list[str]]:
-    """Labels and sources of rows, each (N,)."""
-    return np.array([to_label(row, plan) for row in rows], np.int64), [row.source for row in rows]
+def _describe(rows: Sequence[Row], logits: Logits, plan: DataPlan) -> Slices:
+    """Rows with their logits (N,), as they are calibrated on."""
+    labels = np.array([to_label(row, plan) for row in rows], np.int64)
+    patients = to_groups(rows, block=INTERVAL_BLOCK)
+    return Slices(logits, labels, [row.source for row in rows], patients)
 
 
 def _record(job: Job, rows: Sequence[Row], parity: dict[str, float], audited: Audit) -> dict[str, Any]:

@@ -6,13 +6,14 @@ Knows rows and `metrics`. Knows nothing of bundles, files or plots.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from covidct.metrics import Evaluation, evaluate_calls, evaluate_scores
+from covidct.metrics import Evaluation, evaluate_calls, evaluate_scores, expect_ece
 from covidct.resampling import Floats, Ints
-from covidct.types import Decision
+from covidct.train.points import AtPoint, Drawing, measure_point
+from covidct.types import Decision, OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Section:
     """The slices of one source, or of all, and what was measured on them.
 
     `patients` counts those whose ids are known, `unidentified` the slices without. `decisions` is None where
-    no slice has one. `notes` are sentences for whoever reads the numbers.
+    no slice has one. `notes` are sentences for whoever reads the numbers. `points` are figures at each
+    operating point that was asked for; `chance_ece` is the ECE that perfect probabilities would show.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Section:
     patients: int
     unidentified: int
     notes: tuple[str, ...]
+    points: tuple[AtPoint, ...] = ()
+    chance_ece: float | None = None
 
     @property
     def labels(self) -> Ints:
@@ -98,10 +102,17 @@ class Section:
 
 
 def to_sections(
-    rows: Sequence[Scored], *, threshold: float, seed: int, resamples: int
+    rows: Sequence[Scored],
+    *,
+    threshold: float,
+    seed: int,
+    resamples: int,
+    points: Sequence[OperatingPoint] = (),
+    prevalences: Sequence[float] = (),
 ) -> tuple[Section, ...]:
     """Measure all slices ("overall"), then each source's in the order of their names.
 
+    `threshold` is that of the calls; `points` are measured besides, with PPV and NPV at the `prevalences`.
     Raises ValueError without rows, for a decision that is none, and as `metrics.evaluate_scores`.
     """
     if not rows:
@@ -112,10 +123,12 @@ def to_sections(
     parts = {"overall": tuple(rows)}
     for source in sorted({row.source for row in rows}):
         parts[f"source {source}"] = tuple(row for row in rows if row.source == source)
-    return tuple(
+    sections = (
         _measure(name.removeprefix("source "), part, threshold=threshold, seed=seed, resamples=resamples)
         for name, part in parts.items()
     )
+    drawing = Drawing(seed, resamples)
+    return tuple(_add_points(section, points, prevalences, drawing) for section in sections)
 
 
 def to_groups(rows: Iterable[Scored]) -> Ints:
@@ -123,6 +136,16 @@ def to_groups(rows: Iterable[Scored]) -> Ints:
     codes: dict[object, int] = {}
     keys = ((row.source, row.patient) if row.patient else i for i, row in enumerate(rows))
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
+
+
+def _add_points(
+    section: Section, points: Sequence[OperatingPoint], prevalences: Sequence[float], drawing: Drawing
+) -> Section:
+    groups, slices = to_groups(section.rows), (section.labels, section.probabilities)
+    measured = (
+        measure_point(point, *slices, groups, prevalences=prevalences, drawing=drawing) for point in points
+    )
+    return replace(section, points=tuple(measured))
 
 
 def _measure(name: str, rows: tuple[Scored, ...], *, threshold: float, seed: int, resamples: int) -> Section:
@@ -143,6 +166,7 @@ def _measure(name: str, rows: tuple[Scored, ...], *, threshold: float, seed: int
         patients=evaluation.patients - unidentified,
         unidentified=unidentified,
         notes=_notes(evaluation, unidentified),
+        chance_ece=expect_ece([row.probability for row in rows], seed=seed),
     )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from covidct.errors import ManifestError
 from covidct.metrics import Estimate
-from covidct.train.abroad import Standing
+from covidct.train.abroad import MEASURED, Standing
 from covidct.train.kept import Kept
 from covidct.train.tables import to_markdown_table
 
-SCHEMA = 1
+SCHEMA = 2
 Floor = Mapping[str, Estimate]
 INTERVALS = (
     "95 %: percentiles over resampled patients (ten neighbours in number where there are no ids), the same "
@@ -35,6 +35,9 @@ HEAD = (
     "Sensitivity",
     "Specificity",
     "ECE",
+    "Covered, COVID-19",
+    "Covered, other",
+    "Indeterminate",
 )
 FLOOR_HEAD = ("Left out", "Shortcut probe", "AUC")
 
@@ -123,6 +126,8 @@ def to_table(standings: Standings) -> str:
                 f"averaged logits {row.together.to_text()}",
                 f"  {'':<20}  sensitivity {found['sensitivity'].to_text()}, "
                 f"specificity {found['specificity'].to_text()}, ECE {found['ece'].to_text()}",
+                f"  {'':<20}  sets hold COVID-19 {found['coverage_positive'].to_text()}, other "
+                f"{found['coverage_negative'].to_text()}, both {found['indeterminate'].to_text()}",
             ]
         lines += [
             f"  {probe:<20}  AUC {auc.to_text()}" for probe, auc in by_height(_floor(standings, name)).items()
@@ -142,7 +147,7 @@ def _floor(standings: Standings, name: str) -> Floor:
 
 def _cells(row: Standing) -> list[str]:
     found = row.metrics
-    figures = [found["auc"], row.together, found["sensitivity"], found["specificity"], found["ece"]]
+    figures = [found["auc"], row.together, *(found[name] for name in MEASURED if name != "auc")]
     return [f"{row.slices}", f"{row.positives}", _seeds(row), *(one.to_text() for one in figures)]
 
 

@@ -10,6 +10,7 @@ from textwrap import wrap
 
 from covidct.metrics import Evaluation
 from covidct.train.evaluate import Report
+from covidct.train.points import AtPoint, Worth
 from covidct.train.scored import Decisions, Section
 
 WIDTH = 100
@@ -27,6 +28,16 @@ COLUMNS = {
     "Brier": "brier",
     "ECE": "ece",
 }
+# The same for an operating point.
+SETS = {
+    "Sensitivity": "sensitivity",
+    "Specificity": "specificity",
+    "Covered, COVID-19": "coverage_positive",
+    "Covered, other": "coverage_negative",
+    "Set size, COVID-19": "set_size_positive",
+    "Set size, other": "set_size_negative",
+    "Indeterminate": "indeterminate",
+}
 CALLS = ("Sensitivity", "Specificity", "PPV", "NPV")
 
 
@@ -39,7 +50,23 @@ def to_table(report: Report) -> str:
     if any(section.decisions for section in sections):
         lines += ["", _line("decided only", ("n", "covid"), ("indeterminate", *head[1:]), ("F1+", "F1−"))]
         lines += [_decided_line(s.name, s.decisions) for s in sections if s.decisions]
+    lines += ["", _line("", (), ("ECE", "by chance", "Brier"), ())]
+    lines += [_calibrated_line(section) for section in sections]
+    for place, point in enumerate(report.protocol.points):
+        lines += ["", *_point_lines(point.name, [(s.name, s.points[place]) for s in sections])]
     return "\n".join([*lines, "", *_legend(report)])
+
+
+def to_markdown_points(report: Report) -> str:
+    """A table for each operating point: its calls, its prediction sets, and PPV and NPV by prevalence."""
+    sections = (report.overall, *report.sources)
+    tables = []
+    for place, point in enumerate(report.protocol.points):
+        rows = [[section.name, *_point_cells(section.points[place])] for section in sections]
+        worths = [f"{word} at {p:g}" for p in report.protocol.prevalences for word in ("PPV", "NPV")]
+        head = ("Source", *SETS, *worths)
+        tables.append(f"Operating point *{point.name}*:\n\n{to_markdown_table(head, rows)}\n")
+    return "\n".join(tables)
 
 
 def to_markdown(report: Report) -> str:
@@ -84,12 +111,45 @@ def _decided_line(name: str, decisions: Decisions) -> str:
     return _line(name, (found.n, found.positives), cells, _f1s(found))
 
 
+def _calibrated_line(section: Section) -> str:
+    found, chance = section.evaluation.metrics, section.chance_ece
+    by_chance = "–" if chance is None or found["ece"].value is None else f"{chance:.2f}"
+    return _line(section.name, (), (found["ece"].to_text(), by_chance, found["brier"].to_text()), ())
+
+
+def _point_lines(name: str, found: Sequence[tuple[str, AtPoint]]) -> list[str]:
+    """Calls and sets of a point for each section, then PPV and NPV, two prevalences a block."""
+    head = ("sensitivity", "specificity", "covered covid", "covered other")
+    keys = ("sensitivity", "specificity", "coverage_positive", "coverage_negative")
+    lines = [_line(name, (), head, ())]
+    lines += [_line(own, (), [point.figures[key].to_text() for key in keys], ()) for own, point in found]
+    heads = ("set size covid", "set size other", "indeterminate")
+    sets = ("set_size_positive", "set_size_negative", "indeterminate")
+    lines += ["", _line(name, (), heads, ())]
+    lines += [_line(own, (), [point.figures[key].to_text() for key in sets], ()) for own, point in found]
+    for start in range(0, len(found[0][1].worths), 2):
+        shown = [(own, point.worths[start : start + 2]) for own, point in found]
+        titles = [f"{word} at {worth.prevalence:g}" for worth in shown[0][1] for word in ("PPV", "NPV")]
+        lines += ["", _line(name, (), titles, ())]
+        lines += [_line(own, (), _worth_cells(worths), ()) for own, worths in shown]
+    return lines
+
+
+def _point_cells(point: AtPoint) -> list[str]:
+    return [point.figures[key].to_text() for key in SETS.values()] + _worth_cells(point.worths)
+
+
+def _worth_cells(worths: Sequence[Worth]) -> list[str]:
+    return [one.to_text() for worth in worths for one in (worth.ppv, worth.npv)]
+
+
 def _legend(report: Report) -> list[str]:
     point = report.protocol
     band = f", indeterminate from {point.band[0]:.3f} to {point.band[1]:.3f}" if point.band else ""
     text = (
         f"Threshold {point.threshold:.3f}{band}. 95 % intervals over patients in brackets; –: undefined; "
-        "F1+ counts COVID-19 as positive, F1− everything else."
+        "F1+ counts COVID-19 as positive, F1− everything else. By chance: the ECE that perfect probabilities "
+        "would show on as many independent slices. Covered: slices whose prediction set holds the truth."
     )
     notes = [
         f"{section.name}: {note}." for section in (report.overall, *report.sources) for note in section.notes
