@@ -209,7 +209,10 @@ def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
         ({"prevalence": math.nan}, "has a prevalence of nan"),
         ({"operating_points": []}, "needs operating points"),
         ({"operating_points": [POINT, POINT]}, "each with a name of its own"),
-        ({"operating_points": [POINT | {"threshold": 0.3}]}, "'balanced' needs its threshold within its band"),
+        (
+            {"operating_points": [POINT | {"threshold": 0.3}]},
+            "'balanced' needs its threshold within its band",
+        ),
         ({"operating_points": [POINT | {"threshold": math.nan}]}, "needs its threshold within its band"),
         ({"operating_points": [POINT | {"band": [0.6, 0.4]}]}, "needs its threshold within its band"),
         ({"operating_points": [POINT | {"band": [-0.1, 0.6]}]}, "both within 0 to 1"),
