@@ -159,9 +159,7 @@ def _find_fault(config: Config) -> str:
             return f"operating point {point.name!r} has a share outside 0 to 1"
         # Otherwise a slice could be called what its prediction set rules out.
         if not 0 <= point.band[0] <= point.threshold <= point.band[1] <= 1:
-            return (
-                f"operating point {point.name!r} has its threshold outside its band, or a band outside 0 to 1"
-            )
+            return f"operating point {point.name!r} needs its threshold within its band, both within 0 to 1"
     return ""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from covidct.decide import to_decision
 from covidct.errors import ManifestError
 from covidct.metrics import Estimate, evaluate_scores
 from covidct.train.abroad import average, calibrate_home, to_standings
@@ -49,14 +50,32 @@ def test_one_seed_alone_has_the_interval_of_its_own_evaluation() -> None:
     carried = calibrate_home(one.home)
     alone = evaluate_scores(
         one.abroad.labels,
-        carried.to_probabilities(one.abroad.logits),
+        carried.scale.to_probabilities(one.abroad.logits),
         one.abroad.patients,
-        threshold=carried.threshold,
+        threshold=carried.point.threshold,
     )
     for name in ("auc", "sensitivity", "specificity", "ece"):
         assert row.metrics[name].value == pytest.approx(alone.metrics[name].value)
         assert row.metrics[name].low == pytest.approx(alone.metrics[name].low)
         assert row.metrics[name].high == pytest.approx(alone.metrics[name].high)
+
+
+def test_the_sets_of_home_are_measured_abroad() -> None:
+    one = make(0)
+    (row,) = to_standings([one])
+    carried = calibrate_home(one.home)
+    decisions = np.array(
+        [
+            to_decision(float(p), carried.point).value
+            for p in carried.scale.to_probabilities(one.abroad.logits)
+        ]
+    )
+    ill = one.abroad.labels == 1
+    assert row.metrics["coverage_positive"].value == pytest.approx((decisions[ill] != "negative").mean())
+    assert row.metrics["coverage_negative"].value == pytest.approx((decisions[~ill] != "positive").mean())
+    assert row.metrics["indeterminate"].value == pytest.approx((decisions == "indeterminate").mean())
+    assert row.metrics["coverage_positive"].low is not None
+    assert row.metrics["coverage_positive"].n == 40
 
 
 def test_seeds_that_err_alike_do_not_narrow_the_interval() -> None:

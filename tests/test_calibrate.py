@@ -122,7 +122,7 @@ def test_the_limit_has_the_usual_rank_with_one_slice_a_patient() -> None:
     low, high = find_limits(
         np.append(1 - probabilities, 0.1), np.append(1 - labels, 0), [*patients, "x"], alpha=(alpha, alpha)
     )
-    assert (low, high) == (pytest.approx(1 - probabilities[rank - 1]), 1)
+    assert (low, high) == pytest.approx((1 - probabilities[rank - 1], 1))
 
 
 @pytest.mark.parametrize(("patients", "promised"), [(8, False), (9, True)])
@@ -144,7 +144,7 @@ def test_a_patient_with_many_slices_counts_once() -> None:
 
 
 def test_coverage_of_new_patients_is_what_was_promised() -> None:
-    """Patients differ, their slices are alike: over many draws nine in ten new slices are held, and not many more."""
+    """Patients differ, their slices are alike: over many draws nine in ten new slices are held."""
 
     def draw(rng: np.random.Generator, patients: int) -> tuple[np.ndarray, list[str]]:
         sizes = rng.integers(1, 30, patients)

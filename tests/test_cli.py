@@ -207,6 +207,37 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert result.stderr
 
 
+def test_a_prevalence_changes_probabilities_not_decisions(tiny_bundle: Path, slices: list[Path]) -> None:
+    plain = records(call("predict", *slices, "--model", tiny_bundle))
+    rare = records(call("predict", *slices, "--model", tiny_bundle, "--prevalence", "0.05"))
+    assert [one["decision"] for one in rare] == [one["decision"] for one in plain]
+    answered = [one for one in rare if one["status"] == "ok"]
+    assert answered
+    for one in answered:
+        assert one["prevalence"] == 0.05
+        assert one["probability_at_prevalence"] < one["probability"]
+        assert (one["ppv"], one["npv"]) == pytest.approx((45 / 235, 760 / 765), abs=1e-6)
+    table = call("predict", *slices, "--model", tiny_bundle, "--prevalence", "0.05", "--format", "table")
+    assert "at 0.05    PPV    NPV   slice" in table.stdout.splitlines()[0]
+    assert all(one["prevalence"] is None for one in plain)
+
+
+@pytest.mark.parametrize("prevalence", ["0", "1", "-0.1", "1.5", "nan", "rare"])
+@pytest.mark.parametrize("command", [["predict"], ["evaluate", "bundle", "--data", __file__, "--out", "x"]])
+def test_what_is_no_prevalence(command: list[str], prevalence: str) -> None:
+    result = call(*command, *([__file__] if command == ["predict"] else []), "--prevalence", prevalence)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--prevalence" in result.stderr
+
+
+def test_an_operating_point_by_name(tiny_bundle: Path, slices: list[Path]) -> None:
+    lines = records(call("predict", *slices, "--model", tiny_bundle, "--operating-point", "sensitive"))
+    assert {one["operating_point"]["name"] for one in lines if one["status"] == "ok"} == {"sensitive"}
+    result = call("predict", *slices, "--model", tiny_bundle, "--operating-point", "bold")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "has no operating point 'bold'; it has balanced, sensitive" in result.stderr
+
+
 def test_heatmaps(tiny_bundle: Path, slices: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "maps"
     result = call("predict", *slices, "--model", tiny_bundle, "--heatmaps", folder)

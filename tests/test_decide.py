@@ -85,12 +85,11 @@ def test_decision_and_set_never_contradict(logit: float, point: OperatingPoint) 
     prediction = decide(logit, EVIDENCE, CONFIG, point=point)
     probability, (low, high) = prediction.probability, point.band
     # Conformal sets: COVID-19 from the lower end on, all else up to the upper one; never empty.
-    plausible = {
-        label for label, kept in (("covid", probability >= low), ("non-covid", probability <= high)) if kept
-    }
+    kept = {"covid": probability >= low, "non-covid": probability <= high}
+    plausible = {label for label in kept if kept[label]}
     assert plausible
     assert set(prediction.prediction_set) == plausible
-    wanted = {("covid",): "positive", ("non-covid",): "negative"}
+    wanted: dict[tuple[str, ...], str] = {("covid",): "positive", ("non-covid",): "negative"}
     assert prediction.decision == wanted.get(prediction.prediction_set, "indeterminate")
     if prediction.decision is not Decision.INDETERMINATE:
         assert (prediction.decision is Decision.POSITIVE) == (probability >= point.threshold)

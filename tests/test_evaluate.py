@@ -13,6 +13,7 @@ import pytest
 from covidct.train import plots
 from covidct.train.evaluate import Protocol, Report, to_json, to_report, write_report
 from covidct.train.scored import Scored
+from covidct.types import OperatingPoint
 
 PROTOCOL = Protocol(
     bundle="covidct-test",
@@ -23,6 +24,8 @@ PROTOCOL = Protocol(
     band=(0.4, 0.6),
     seed=3,
     resamples=100,
+    points=(OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)),),
+    prevalences=(0.05,),
 )
 FILES = {"evaluation.json", "scores.csv", "roc.png", "calibration.png", "confusion.png", "scores.png"}
 
@@ -92,8 +95,35 @@ def test_json_protocol(written: Path) -> None:
         "band": [0.4, 0.6],
         "seed": 3,
         "resamples": 100,
+        "points": [
+            {
+                "name": "balanced",
+                "threshold": 0.5,
+                "band": [0.4, 0.6],
+                "sensitivity": 0.9,
+                "specificity": 0.8,
+                "alpha": [0.1, 0.1],
+                "coverage": [0.95, 0.9],
+            }
+        ],
+        "prevalences": [0.05],
         "n": 60,
     }
+
+
+def test_json_points_are_those_of_the_decisions(written: Path) -> None:
+    found = read_json(written)
+    for section in (found["overall"], *found["sources"]):
+        (point,) = section["points"]
+        figures, decisions = point["figures"], section["decisions"]
+        assert figures["indeterminate"]["value"] == pytest.approx(decisions["indeterminate_share"])
+        assert figures["specificity"]["value"] == section["metrics"]["specificity"]["value"]
+        others = section["n"] - section["positives"]
+        missed = decisions["positive"]["other"]
+        assert figures["coverage_negative"]["value"] == pytest.approx(1 - missed / others)
+        assert [worth["prevalence"] for worth in point["worths"]] == [0.05]
+    assert found["overall"]["ece_by_chance"] > 0
+    assert found["sources"][1]["points"][0]["worths"][0]["ppv"]["reason"] == "undefined: no COVID-19 slices"
 
 
 def test_json_metrics_have_intervals_or_reasons(written: Path) -> None:

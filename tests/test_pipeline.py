@@ -282,6 +282,18 @@ def test_operating_points_by_name(tiny_bundle: Path) -> None:
         Classifier.load(tiny_bundle, operating_point="bold")
 
 
+def test_a_prevalence_is_answered_for_beside(tiny_bundle: Path) -> None:
+    plain = Classifier.load(tiny_bundle).predict(SHOWN)
+    rare = Classifier.load(tiny_bundle, prevalence=0.05).predict(SHOWN)
+    assert plain.at_prevalence is None
+    assert rare.at_prevalence is not None
+    assert (rare.decision, rare.probability) == (plain.decision, plain.probability)
+    assert rare.probability is not None
+    assert rare.at_prevalence.probability < rare.probability
+    with pytest.raises(ValueError, match="must lie between 0 and 1"):
+        Classifier.load(tiny_bundle, prevalence=1.0)
+
+
 @pytest.mark.parametrize("precision", ["int8", "float"])
 def test_the_shipped_model_answers_the_phantoms(precision: Any) -> None:
     classifier = Classifier.load(precision=precision)

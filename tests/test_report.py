@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,10 @@ from covidct.report import (
     to_summary,
     to_table_line,
 )
-from covidct.types import Decision, Kind, OperatingPoint, Reason, Result, Status
+from covidct.types import AtPrevalence, Decision, Kind, OperatingPoint, Reason, Result, Status
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
-POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8)
+POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))
 POSITIVE = Result(
     path="a/b.png",
     status=Status.OK,
@@ -69,7 +70,9 @@ REFUSED = Result(
 ERROR = Result(
     path="f.png", status=Status.ERROR, model="tiny-1.2.3", reason=Reason.UNREADABLE, message="f.png: empty"
 )
-ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR)
+WORTH = AtPrevalence(prevalence=1e-7, probability=1 / 3, ppv=None, npv=2 / 3)
+SHIFTED = replace(POSITIVE, path="g.png", at_prevalence=WORTH)
+ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR, SHIFTED)
 CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 
@@ -103,6 +106,9 @@ def test_every_refusal_is_valid(reason: Reason) -> None:
         Result(path="x", status=Status.OK, model="m"),
         Result(path="x", status=Status.ERROR, model="m"),
         Result(path="x", status=Status.ERROR, model="m", message="x", reason=Reason.BLANK, probability=0.5),
+        replace(REFUSED, at_prevalence=WORTH),
+        replace(POSITIVE, at_prevalence=replace(WORTH, prevalence=0.0)),
+        replace(POSITIVE, at_prevalence=replace(WORTH, probability=1.5)),
     ],
 )
 def test_the_schema_is_strict(result: Result) -> None:
@@ -132,7 +138,7 @@ def test_the_columns_are_those_of_the_schema() -> None:
 
 def test_a_record_in_full() -> None:
     assert to_record(POSITIVE) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "kind": "slice",
         "path": "a/b.png",
         "status": "ok",
@@ -145,7 +151,13 @@ def test_a_record_in_full() -> None:
             "band": [0.25, 0.4],
             "sensitivity": 0.9,
             "specificity": 0.8,
+            "alpha": [0.1, 0.1],
+            "coverage": [0.95, 0.666667],
         },
+        "prevalence": None,
+        "probability_at_prevalence": None,
+        "ppv": None,
+        "npv": None,
         "reason": None,
         "message": None,
         "model": "tiny-1.2.3",
@@ -181,7 +193,9 @@ def test_csv_reads_back(paths: list[str]) -> None:
 
 def test_a_csv_row_in_full() -> None:
     assert csv_header() == ",".join(["schema_version", *COLUMNS])
-    wanted = "1,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,near_threshold,,tiny-1.2.3,1.2.3,0,"
+    wanted = (
+        "2,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,1.2.3,0,"
+    )
     assert to_csv_line(INDETERMINATE) == wanted
 
 
@@ -205,6 +219,29 @@ def test_table_columns_line_up() -> None:
     assert to_table_line(INDETERMINATE)[at:] == "c.dcm"
     assert to_table_line(ERROR).split(maxsplit=2) == ["error", "-", "f.png: empty"]
     assert to_table_line(REFUSED)[at:] == "e.png: one grey level"
+
+
+def test_what_an_answer_is_worth_at_a_prevalence() -> None:
+    record = to_record(SHIFTED)
+    names = ("prevalence", "probability_at_prevalence", "ppv", "npv")
+    # However small it is, the prevalence is the one that was asked about.
+    assert [record[name] for name in names] == [1e-7, 0.333333, None, 0.666667]
+    assert record["decision"] == to_record(POSITIVE)["decision"]
+    row = next(csv.DictReader(io.StringIO(f"{csv_header()}\n{to_csv_line(SHIFTED)}\n", newline="")))
+    assert [row[name] for name in names] == ["1e-07", "0.333333", "", "0.666667"]
+
+
+def test_the_table_has_columns_for_a_prevalence() -> None:
+    at = table_header(0.05).index("slice")
+    assert table_header(0.05).split() == ["decision", "probability", "at", "0.05", "PPV", "NPV", "slice"]
+    assert to_table_line(SHIFTED, 0.05).split() == ["positive", "0.667", "0.333", "-", "0.667", "g.png"]
+    assert to_table_line(REFUSED, 0.05)[at:] == "e.png: one grey level"
+
+
+def test_values_at_no_prevalence_are_invalid() -> None:
+    for name in ("probability_at_prevalence", "ppv", "npv"):
+        with pytest.raises(jsonschema.ValidationError):
+            check(to_record(POSITIVE) | {name: 0.5})
 
 
 @pytest.mark.parametrize(

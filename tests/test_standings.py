@@ -26,6 +26,9 @@ def make_row(**changes: object) -> Standing:
         "sensitivity": Estimate(0.7, 0.6, 0.8, 251),
         "specificity": Estimate(0.6, 0.5, 0.7, 290),
         "ece": Estimate(0.1, 0.05, 0.15, 541),
+        "coverage_positive": Estimate(0.88, 0.8, 0.93, 251),
+        "coverage_negative": Estimate(0.77, 0.7, 0.85, 290),
+        "indeterminate": Estimate(0.3, 0.25, 0.35, 541),
     }
     aucs = {2020: 0.80, 2021: 0.82}
     row = Standing("covid-ct", "lung", 541, 251, 210, aucs, metrics, Estimate(0.83, 0.78, 0.88, 541))
@@ -52,7 +55,7 @@ def test_the_json_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert read_standings(tmp_path / "benchmark.json") == standings
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "protocol": {}}', "é"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2, "protocol": {}}', "é"])
 def test_what_is_no_benchmark_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text, encoding="latin-1")
     with pytest.raises(ManifestError, match=r"x\.json: is no benchmark .*covidct benchmark"):
@@ -66,6 +69,8 @@ def test_the_tables_tell_seeds_intervals_and_the_floor() -> None:
     assert "| luna16 | lung | 541 | 0 | – | – | – | – | 0.60 (0.50–0.70) |" in text
     assert text.index("| no pixel | 0.97") < text.index("| border | 0.75") < text.index("| marks | 0.50 |")
     shown = to_table(make_standings())
+    assert "| 0.10 (0.05–0.15) | 0.88 (0.80–0.93) | 0.77 (0.70–0.85) | 0.30 (0.25–0.35) |" in text
+    assert "sets hold COVID-19 0.88 (0.80–0.93), other 0.77 (0.70–0.85), both 0.30" in shown
     assert "Without covid-ct: 541 slices, 251 with COVID-19" in shown
     assert max(len(line) for line in shown.splitlines()) <= 110
 

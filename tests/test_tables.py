@@ -5,7 +5,13 @@ import pytest
 
 from covidct.train.evaluate import Protocol, Report, to_report
 from covidct.train.scored import Scored
-from covidct.train.tables import to_markdown, to_table
+from covidct.train.tables import to_markdown, to_markdown_points, to_table
+from covidct.types import OperatingPoint
+
+POINTS = (
+    OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)),
+    OperatingPoint("high_sensitivity", 0.3, (0.2, 0.6), 0.97, 0.6, (0.05, 0.1), (0.98, 0.9)),
+)
 
 
 def make_report(*, decisions: bool = True) -> Report:
@@ -17,7 +23,8 @@ def make_report(*, decisions: bool = True) -> Report:
         decision = "indeterminate" if 0.4 < p < 0.6 else "positive" if p >= 0.5 else "negative"
         patient = f"p{i}" if i < 40 else ""
         rows.append(Scored(f"{i}.png", label, source, patient, p, decision if decisions else None))
-    return to_report(rows, Protocol("b", "1", "", "test", threshold=0.5, band=(0.4, 0.6), resamples=50))
+    protocol = Protocol("b", "1", "", "test", threshold=0.5, band=(0.4, 0.6), resamples=50, points=POINTS)
+    return to_report(rows, protocol)
 
 
 def test_table_is_aligned_and_fits() -> None:
@@ -52,6 +59,25 @@ def test_markdown_tables_are_whole(decisions: bool) -> None:
         assert len(lines) == 5
         assert len({line.count("|") for line in lines}) == 1
     assert "- screening: no COVID-19 slices: specificity only, AUC is undefined" in notes
+
+
+def test_each_operating_point_has_its_figures() -> None:
+    report = make_report()
+    text, parts = to_table(report), to_markdown_points(report).split("Operating point *")[1:]
+    assert [part.split("*")[0] for part in parts] == ["balanced", "high_sensitivity"]
+    for place, part in enumerate(parts):
+        lines = [line.replace(r"\|", "") for line in part.splitlines() if line.startswith("|")]
+        assert len(lines) == 5
+        assert len({line.count("|") for line in lines}) == 1
+        assert lines[0].endswith("| PPV at 0.05 | NPV at 0.05 | PPV at 0.5 | NPV at 0.5 |")
+        for estimate in (
+            *report.overall.points[place].figures.values(),
+            *(one for worth in report.overall.points[place].worths for one in (worth.ppv, worth.npv)),
+        ):
+            assert estimate.to_text() in part
+            assert estimate.to_text() in text
+    assert "ECE " in text
+    assert "by chance" in text
 
 
 def test_markdown_gives_both_classes_with_intervals() -> None:

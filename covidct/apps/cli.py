@@ -582,7 +582,7 @@ def gate(bundle: Path, data: Path, document: Path | None, use_float: bool) -> No
 
     DICOM headers are not asked. For each source: how many pictures are refused and why, with exact 95 %
     intervals. Sources of real slices count those with lung in view, which is where their own mask, or else
-    the model's finder, sees 2 % of the picture as lung.
+    the model's finder, sees 2 % of the picture as lung. Rows without a split may have taught the gate.
     """
     with _plain_errors(), _needs_extra("train"):
         from covidct.apps.gating import run_gate

@@ -213,7 +213,8 @@ def _to_even_weights(slices: Slices) -> Floats:
     """Weights (n,), half of them of each label, whatever the sources."""
     weights = to_weights(slices.labels, slices.sources)
     ill = slices.labels == 1
-    return np.where(ill, weights / weights[ill].sum(), weights / weights[~ill].sum()) / 2
+    even: Floats = np.where(ill, weights / weights[ill].sum(), weights / weights[~ill].sum()) / 2
+    return even
 
 
 def _halve_gap(probabilities: Floats, threshold: float) -> float:

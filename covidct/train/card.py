@@ -171,9 +171,9 @@ def _point(point: Mapping[str, Any]) -> str:
     (low, high), alpha, coverage = point["band"], point["alpha"], point["coverage"]
     return (
         f"- Operating point *{point['name']}*: positive above a probability of {high:.3f}, negative below "
-        f"{low:.3f}, indeterminate from one to the other, where the prediction set holds both labels. Sets are "
-        f"made to hold the truth for {1 - alpha[0]:.0%} of slices with COVID-19 and {1 - alpha[1]:.0%} of "
-        f"others; on `tune` they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
+        f"{low:.3f}, indeterminate from one to the other, where the prediction set holds both labels. Sets "
+        f"are made to hold the truth for {1 - alpha[0]:.0%} of slices with COVID-19 and {1 - alpha[1]:.0%} "
+        f"of others; on `tune` they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
         f"{point['threshold']:.3f}: sensitivity {point['sensitivity']:.3f}, specificity "
         f"{point['specificity']:.3f} on all of `tune`."
     )

@@ -24,7 +24,7 @@ from covidct.train.masks import Mask, find_mask, read_mask
 from covidct.train.recipe import Gating
 from covidct.types import Slice, Source, Status
 
-UNPLACED = "not used in training"
+UNPLACED = "no split"
 
 
 @dataclass(frozen=True)
