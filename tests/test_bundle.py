@@ -53,7 +53,8 @@ def test_a_path_may_be_text(tiny_bundle: Path) -> None:
 def test_the_shipped_one_is_the_default_and_light() -> None:
     loaded = load_bundle()
     assert loaded.path == default_path()
-    assert sum(len(data) for data in loaded.files.values()) < 12_000_000
+    assert len(loaded.graph("float")) <= 16_000_000
+    assert len(loaded.graph("int8")) <= 5_000_000
     assert {file.name for file in default_path().iterdir()} == {*REQUIRED, SUMS}
 
 

@@ -160,9 +160,10 @@ def test_bad_inputs_do_not_stop_the_good(tiny_bundle: Path, tmp_path: Path) -> N
     no_pixels = write_dicom(tmp_path / "report.dcm", HU, PixelData=None)
     mr = write_dicom(tmp_path / "mr.dcm", HU, Modality="MR", SOPClassUID=uid.MRImageStorage)
     says = {tmp_path / name: what for name, (_, what) in data.items()}
-    says |= {no_pixels: "no PixelData", mr: "Modality MR", tmp_path / "missing.png": "no such file"}
+    says |= {no_pixels: "no PixelData", tmp_path / "missing.png": "no such file"}
+    foreign = {mr: "Modality MR"}
     given = [good]
-    for path in says:
+    for path in says | foreign:
         given += [path, good]
     result = call("predict", *given, "--model", tiny_bundle)
     assert result.exit_code == 1
@@ -172,10 +173,12 @@ def test_bad_inputs_do_not_stop_the_good(tiny_bundle: Path, tmp_path: Path) -> N
         if line["path"] == str(good):
             assert line["status"] == "ok"
         else:
-            assert (line["status"], line["reason"]) == ("error", "unreadable")
+            is_foreign = Path(line["path"]) in foreign
+            wanted = ("refused", "not_ct") if is_foreign else ("error", "unreadable")
+            assert (line["status"], line["reason"]) == wanted
             assert line["message"].startswith(f"{line['path']}: ")
-            assert says[Path(line["path"])] in line["message"]
-    assert f"{len(says)} error." in result.stderr
+            assert (says | foreign)[Path(line["path"])] in line["message"]
+    assert f"1 refused, {len(says)} error." in result.stderr
 
 
 def test_refused_is_no_failure(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -329,7 +332,7 @@ def test_a_bundle_of_another_format(tiny_bundle: Path, tmp_path: Path) -> None:
     write_sums(bundle)
     result = call("info", bundle)
     assert result.exit_code == 2
-    assert "is of format 7, this covidct reads 1" in result.stderr
+    assert "is of format 7, this covidct reads 2" in result.stderr
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "{", '{"logits": {"float": {"x": 0}}}'])

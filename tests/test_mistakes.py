@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bundles import BIASES, SHIFT, TEMPERATURE
 from covidct import Classifier
 from covidct.explain import to_overlay
 from covidct.manifest import read_manifest
@@ -246,8 +247,8 @@ def test_an_evaluation_looks_again_at_the_worst(tiny_bundle: Path, manifest: Pat
         with Image.open(mistake.row.path) as image:
             np.testing.assert_array_equal(picture.pixels, np.asarray(image))
         assert picture.evidence.shape == (4, 4)
-        logit = float(picture.evidence.mean()) + 0.3
-        assert mistake.row.probability == pytest.approx(1 / (1 + math.exp(-logit / 2)), abs=1e-4)
+        logit = float(picture.evidence.mean()) + BIASES["int8"] - SHIFT
+        assert mistake.row.probability == pytest.approx(1 / (1 + math.exp(-logit / TEMPERATURE)), abs=1e-4)
     write_report(report, tmp_path)
     assert (tmp_path / "mistakes.png").stat().st_size > 10_000
     listed = json.loads((tmp_path / "evaluation.json").read_text())["mistakes"]

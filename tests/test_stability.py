@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,7 @@ def test_one_who_looks_left_is_not(config: Config) -> None:
         half = pixels.shape[1] // 2
         return np.full((2, 2), 1.0 * pixels[:, :half].mean() - pixels[:, half:].mean(), np.float32)
 
+    config = replace(config, shift=0.0)
     trials = try_subject(Told(left), make_subject(), None, config=config, point=config.operating_points[0])
     mirrored = next(one for one in trials if one.kind is Kind.MIRROR)
     assert mirrored.before.probability == pytest.approx(1 - mirrored.after.probability)
@@ -99,5 +102,5 @@ def test_one_who_looks_left_is_not(config: Config) -> None:
 
 def test_answers_are_the_bundles_own(config: Config) -> None:
     point = config.operating_points[0]
-    assert to_answer(0.0, config, point) == Answer(0.5, Decision.INDETERMINATE)
+    assert to_answer(config.shift, config, point) == Answer(0.5, Decision.INDETERMINATE)
     assert to_answer(9.0, config, point).decision is Decision.POSITIVE
