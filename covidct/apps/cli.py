@@ -6,11 +6,13 @@ so that `covidct --help` answers at once.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,7 +27,22 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DATA = click.Path(exists=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
 SHARE = click.FloatRange(0, 1, max_open=True)
-PREVALENCE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+class _Prevalence(click.FloatRange):
+    """Between 0 and 1, both left out; a range alone lets `nan` pass."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number between 0 and 1.", param, ctx)
+        return float(number)
+
+
+PREVALENCE = _Prevalence()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
