@@ -81,7 +81,7 @@ def train(job: Job) -> Path:
     `curves.png`, checkpoints, and `evaluation/` of the bundle on `tune`. Raises AuditError where the data are
     not fit to learn from and the job accepts no such thing.
     """
-    rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    rows = split_rows(job)
     job.out.mkdir(parents=True, exist_ok=True)
     write_manifest(rows, job.out / "manifest.csv")
     audited = audit_rows(job, rows)
@@ -91,9 +91,14 @@ def train(job: Job) -> Path:
     return build_bundle(job, rows, network, audited=audited)
 
 
+def split_rows(job: Job) -> tuple[Row, ...]:
+    """The rows that a job's recipe asks for, each in a split."""
+    return assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+
+
 def search_rates(job: Job) -> Iterator[str]:
     """Search the learning rate of every phase; gives a line on each. Writes `rates-N.csv` and `.png`."""
-    rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    rows = split_rows(job)
     for number, phase in enumerate(job.recipe.phases):
         found = find_rate(job.recipe, rows, out=job.out, pretrained=job.pretrained, phase=number)
         yield (
@@ -120,7 +125,7 @@ def train_gate(job: Job) -> Path:
 
     Raises RecipeError for a recipe without them.
     """
-    rows = assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    rows = split_rows(job)
     job.out.mkdir(parents=True, exist_ok=True)
     finder = find_finder(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if finder is None or find_gate(job, rows, finder) is None:
