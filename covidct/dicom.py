@@ -67,7 +67,7 @@ def parse_dicom(dataset: Dataset, *, name: str) -> Slice:
         header = parse_header(dataset, name=name)
         return Slice(
             pixels=to_display(_to_hu(dataset, header, name)),
-            source=Source(path=name, series_uid=header.series_uid),
+            source=Source(name, header.series_uid, header.instance_uid),
             spacing_mm=header.spacing_mm,
         )
 

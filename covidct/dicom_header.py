@@ -24,6 +24,7 @@ from covidct.types import Reason
 KEYWORDS = (
     "ImageType",
     "SOPClassUID",
+    "SOPInstanceUID",
     "Modality",
     "SeriesInstanceUID",
     "ImageOrientationPatient",
@@ -72,6 +73,7 @@ class Header:
     is_ct_image: bool
     spacing_mm: tuple[float, float] | None
     series_uid: str | None
+    instance_uid: str | None
 
 
 def parse_header(dataset: Dataset, *, name: str) -> Header:
@@ -100,6 +102,7 @@ def parse_header(dataset: Dataset, *, name: str) -> Header:
         is_ct_image=_text(dataset, "Modality") == "CT" and sop_class(dataset) in ("", uid.CTImageStorage),
         spacing_mm=_spacing(dataset),
         series_uid=_text(dataset, "SeriesInstanceUID") or None,
+        instance_uid=_text(dataset, "SOPInstanceUID") or None,
     )
 
 

@@ -186,6 +186,7 @@ class Classifier:
             at_prevalence=self._shift(prediction.probability),
             reason=prediction.reason,
             series_uid=item.source.series_uid,
+            instance_uid=item.source.instance_uid,
             heatmap=str(heatmap) if heatmap is not None else None,
             logit=prediction.logit,
             evidence=prediction.evidence,
@@ -216,4 +217,5 @@ class Classifier:
             reason=reason,
             message=message,
             series_uid=item.source.series_uid if item is not None else None,
+            instance_uid=item.source.instance_uid if item is not None else None,
         )

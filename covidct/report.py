@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from covidct.types import AtPrevalence, Decision, OperatingPoint, Result, Status
+from covidct.types import AtPrevalence, Decision, OperatingPoint, Result, SeriesSummary, Status
 
 # Raised whenever a field or a word is added, taken away or means something else: the schema is closed.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DIGITS = 6
 DISCLAIMER = "Research use only; not a medical device."
 COLUMNS = (
@@ -34,9 +34,14 @@ COLUMNS = (
     "message",
     "model",
     "series_uid",
+    "instance_uid",
     "slice_index",
     "heatmap",
+    "series",
 )
+# What `series` becomes in CSV.
+SERIES_COLUMNS = ("slices", "answered", "evidence_share", "telling", "notes")
+CSV_COLUMNS = (*COLUMNS[:-1], *SERIES_COLUMNS)
 
 
 def to_record(result: Result) -> dict[str, Any]:
@@ -55,8 +60,10 @@ def to_record(result: Result) -> dict[str, Any]:
         "message": result.message,
         "model": result.model,
         "series_uid": result.series_uid,
+        "instance_uid": result.instance_uid,
         "slice_index": result.slice_index,
         "heatmap": result.heatmap,
+        "series": _to_series(result.series) if result.series else None,
     }
     return {"schema_version": SCHEMA_VERSION} | values
 
@@ -69,16 +76,18 @@ def to_json_line(result: Result) -> str:
 
 def csv_header() -> str:
     """The first line of the CSV form, without the line's end."""
-    return _csv_line(["schema_version", *COLUMNS])
+    return _csv_line(["schema_version", *CSV_COLUMNS])
 
 
 def to_csv_line(result: Result) -> str:
-    """One line of CSV, without the line's end; the operating point by name, sets joined by `|`."""
+    """One line of CSV, without the line's end; the operating point by name, lists joined by `|`."""
     record = to_record(result)
-    point, labels = record["operating_point"], record["prediction_set"]
+    point = record["operating_point"]
     record["operating_point"] = point["name"] if point else None
-    record["prediction_set"] = "|".join(labels) if labels else None
-    return _csv_line(record.values())
+    record |= record.pop("series") or dict.fromkeys(SERIES_COLUMNS)
+    return _csv_line(
+        "|".join(map(str, value)) if isinstance(value, list) else value for value in record.values()
+    )
 
 
 def table_header(prevalence: float | None = None) -> str:
@@ -129,6 +138,17 @@ def _to_worth(worth: AtPrevalence | None) -> dict[str, float | None]:
         "probability_at_prevalence": round(worth.probability, DIGITS),
         "ppv": None if worth.ppv is None else round(worth.ppv, DIGITS),
         "npv": None if worth.npv is None else round(worth.npv, DIGITS),
+    }
+
+
+def _to_series(summary: SeriesSummary) -> dict[str, Any]:
+    share = summary.evidence_share
+    return {
+        "slices": summary.slices,
+        "answered": summary.answered,
+        "evidence_share": None if share is None else round(share, DIGITS),
+        "telling": list(summary.telling),
+        "notes": list(summary.notes),
     }
 
 

@@ -42,7 +42,11 @@ class Decision(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a slice is refused, or why an answer is indeterminate."""
+    """Why a slice or a series is refused, or why an answer is indeterminate.
+
+    From LOCALISER on for series alone. NOT_CHOSEN: another series of the study is read instead. DERIVED: a
+    projection or a rendering (MIP, MPR, 3D ...), not what was measured.
+    """
 
     TOO_SMALL = "too_small"
     BLANK = "blank"
@@ -53,6 +57,11 @@ class Reason(StrEnum):
     NO_LUNG = "no_lung"
     NEAR_THRESHOLD = "near_threshold"
     UNREADABLE = "unreadable"
+    LOCALISER = "localiser"
+    TOO_FEW_SLICES = "too_few_slices"
+    MIXED_GEOMETRY = "mixed_geometry"
+    DERIVED = "derived"
+    NOT_CHOSEN = "not_chosen"
 
 
 @dataclass(frozen=True)
@@ -60,11 +69,12 @@ class Source:
     """Where a slice came from.
 
     `path` is as it was given (a name of the caller's for arrays); `series_uid` is the DICOM
-    SeriesInstanceUID, None for other files.
+    SeriesInstanceUID, `instance_uid` the SOPInstanceUID, both None for other files.
     """
 
     path: str
     series_uid: str | None = None
+    instance_uid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -155,12 +165,30 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class SeriesSummary:
+    """What the slices of a series say together.
+
+    `slices` counts those in the series, `answered` those with lung in view that the model answered for.
+    `evidence_share` is the share of the answered, in [0, 1], that was decided positive, None where none was
+    answered. `telling` holds places in the series (`slice_index`), the most telling slice first. `notes` are
+    sentences for people: gaps, duplicates, slices that were not read.
+    """
+
+    slices: int
+    answered: int
+    evidence_share: float | None = None
+    telling: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Result:
-    """The answer for one slice: the schema of `docs/result.schema.json` as a value.
+    """The answer for one slice or one series: the schema of `docs/result.schema.json` as a value.
 
     `reason` is a word (`Reason`), `message` the sentence for people; `at_prevalence` is None where no
-    prevalence was asked for. `evidence` is (h, w) float32 over
-    the part `box` of the slice; both are kept for pictures and left out of JSON and CSV.
+    prevalence was asked for. `slice_index` is a slice's place in its series, counted from the feet; `series`
+    stands in results for a series alone. `evidence` is (h, w) float32 over the part `box` of the slice;
+    both are kept for pictures and left out of JSON and CSV.
     """
 
     path: str
@@ -175,8 +203,10 @@ class Result:
     reason: Reason | None = None
     message: str | None = None
     series_uid: str | None = None
+    instance_uid: str | None = None
     slice_index: int | None = None
     heatmap: str | None = None
+    series: SeriesSummary | None = None
     logit: float | None = None
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
     box: Box = WHOLE

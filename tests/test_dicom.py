@@ -45,6 +45,7 @@ def test_reads_a_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.pixels, SHOWN)
     assert read.source.path == "given/x.dcm"
     assert read.source.series_uid == SERIES_UID
+    assert read.source.instance_uid == SERIES_UID + ".1"
     assert read.spacing_mm == (0.7, 0.8)
 
 

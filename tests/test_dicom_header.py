@@ -28,6 +28,7 @@ def test_header() -> None:
         is_ct_image=True,
         spacing_mm=(0.7, 0.8),
         series_uid=SERIES_UID,
+        instance_uid=SERIES_UID + ".1",
     )
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from covidct.report import (
     COLUMNS,
+    CSV_COLUMNS,
     csv_header,
     table_header,
     to_csv_line,
@@ -24,7 +25,7 @@ from covidct.report import (
     to_summary,
     to_table_line,
 )
-from covidct.types import AtPrevalence, Decision, Kind, OperatingPoint, Reason, Result, Status
+from covidct.types import AtPrevalence, Decision, Kind, OperatingPoint, Reason, Result, SeriesSummary, Status
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))
@@ -49,6 +50,7 @@ INDETERMINATE = Result(
     operating_point=POINT,
     reason=Reason.NEAR_THRESHOLD,
     series_uid="1.2.3",
+    instance_uid="1.2.3.4",
     slice_index=0,
 )
 NEGATIVE = Result(
@@ -72,7 +74,17 @@ ERROR = Result(
 )
 WORTH = AtPrevalence(prevalence=1e-7, probability=1 / 3, ppv=None, npv=2 / 3)
 SHIFTED = replace(POSITIVE, path="g.png", at_prevalence=WORTH)
-ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR, SHIFTED)
+SERIES = replace(
+    NEGATIVE,
+    path="study",
+    kind=Kind.SERIES,
+    series_uid="1.2.3",
+    series=SeriesSummary(slices=300, answered=3, evidence_share=1 / 3, telling=(7, 0), notes=("a gap", "b")),
+)
+CHOSEN_ANOTHER = replace(
+    REFUSED, kind=Kind.SERIES, reason=Reason.NOT_CHOSEN, series=SeriesSummary(slices=2, answered=0)
+)
+ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR, SHIFTED, SERIES, CHOSEN_ANOTHER)
 CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 
@@ -109,6 +121,10 @@ def test_every_refusal_is_valid(reason: Reason) -> None:
         replace(REFUSED, at_prevalence=WORTH),
         replace(POSITIVE, at_prevalence=replace(WORTH, prevalence=0.0)),
         replace(POSITIVE, at_prevalence=replace(WORTH, probability=1.5)),
+        replace(SERIES, series=None),
+        replace(SERIES, slice_index=0),
+        replace(SERIES, kind=Kind.SLICE),
+        replace(SERIES, series=SeriesSummary(slices=1, answered=1, evidence_share=2.0)),
     ],
 )
 def test_the_schema_is_strict(result: Result) -> None:
@@ -138,7 +154,7 @@ def test_the_columns_are_those_of_the_schema() -> None:
 
 def test_a_record_in_full() -> None:
     assert to_record(POSITIVE) == {
-        "schema_version": 2,
+        "schema_version": 3,
         "kind": "slice",
         "path": "a/b.png",
         "status": "ok",
@@ -162,8 +178,10 @@ def test_a_record_in_full() -> None:
         "message": None,
         "model": "tiny-1.2.3",
         "series_uid": None,
+        "instance_uid": None,
         "slice_index": None,
         "heatmap": "maps/b.png",
+        "series": None,
     }
 
 
@@ -188,15 +206,27 @@ def test_csv_reads_back(paths: list[str]) -> None:
     assert [row["path"] for row in rows] == [result.path for result in results]
     assert [row["message"] for row in rows] == [result.message or "" for result in results]
     assert [row["status"] for row in rows] == [result.status for result in results]
-    assert {len(row) for row in rows} == {1 + len(COLUMNS)}
+    assert {len(row) for row in rows} == {1 + len(CSV_COLUMNS)}
 
 
 def test_a_csv_row_in_full() -> None:
-    assert csv_header() == ",".join(["schema_version", *COLUMNS])
+    assert csv_header() == ",".join(["schema_version", *CSV_COLUMNS])
     wanted = (
-        "2,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,1.2.3,0,"
+        "3,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,"
+        "1.2.3,1.2.3.4,0,,,,,,"
     )
     assert to_csv_line(INDETERMINATE) == wanted
+
+
+def test_a_series_in_full() -> None:
+    assert to_record(SERIES)["series"] == {
+        "slices": 300,
+        "answered": 3,
+        "evidence_share": 0.333333,
+        "telling": [7, 0],
+        "notes": ["a gap", "b"],
+    }
+    assert to_csv_line(SERIES).endswith(",300,3,0.333333,7|0,a gap|b")
 
 
 def test_zero_is_not_nothing() -> None:
