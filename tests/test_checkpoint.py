@@ -125,6 +125,7 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
         "recipe",
         "network",
         "average",
+        "offsets",
         "optimiser",
         "schedule",
         "progress",

@@ -13,7 +13,15 @@ from covidct.errors import ManifestError
 from covidct.manifest import Row
 from covidct.phantom import Phantom
 from covidct.plan import DataPlan
-from covidct.train.data import AugmentedSlices, Draws, Slices, read_slices, to_square, with_lesions
+from covidct.train.data import (
+    AugmentedSlices,
+    Draws,
+    Slices,
+    name_sources,
+    read_slices,
+    to_square,
+    with_lesions,
+)
 from covidct.train.recipe import Augmentation
 from covidct.window import to_display
 from makers import phantom_hu, write_dicom, write_png
@@ -128,11 +136,12 @@ def test_views(slices: Slices) -> None:
     views = AugmentedSlices(slices, Augmentation(), size=32, seed=5)
     assert len(views) == 2
     for index, label in enumerate((1.0, 0.0)):
-        view, target, lesions, drawn = views[0, 0, index]
+        view, target, lesions, drawn, source = views[0, 0, index]
         assert (view.shape, view.dtype) == ((32, 32), torch.uint8)
         assert (target.item(), target.dtype) == (label, torch.float32)
         assert not lesions.any()
         assert not drawn
+        assert name_sources(slices)[source] == slices.sources[index]
 
 
 def test_lesions_move_with_their_slice(slices: Slices) -> None:

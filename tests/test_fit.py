@@ -214,6 +214,25 @@ def test_rates_by_depth(freeze: bool) -> None:
     assert len(held) == (2 if freeze else len(list(network.parameters())))
 
 
+def test_offsets_are_learnt_with_the_head() -> None:
+    offsets = torch.nn.Parameter(torch.zeros(2))
+    learnt = replace(RECIPE, offsets=0.05)
+    optimiser, _ = build_optimiser(EvidenceNet(32), FROZEN, learnt, steps=4, offsets=offsets)
+    assert [group["max_lr"] for group in optimiser.param_groups] == [0.05, FROZEN.rate]
+    assert optimiser.param_groups[0]["params"] == [offsets]
+    assert optimiser.param_groups[0]["weight_decay"] == 0
+    optimiser, _ = build_optimiser(EvidenceNet(32), FROZEN, RECIPE, steps=4, offsets=offsets)
+    assert len(optimiser.param_groups) == 1
+
+
+def test_every_source_learns_its_offset(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    fit(replace(RECIPE, offsets=0.05), rows, out=tmp_path, pretrained=None)
+    offsets = read_state(tmp_path)["offsets"]
+    assert offsets.shape == (2,)
+    assert (offsets != 0).all()
+    assert "offsets" not in load_file(tmp_path / "best.safetensors")
+
+
 def test_a_frozen_backbone_thaws() -> None:
     network = EvidenceNet(32)
     build_optimiser(network, FROZEN, RECIPE, steps=2)

@@ -22,6 +22,7 @@ def make_batch(labels: list[float], lesions: Tensor | None = None) -> Batch:
         torch.tensor(labels),
         torch.zeros(count, 40, 40, dtype=torch.uint8) if lesions is None else lesions,
         torch.full((count,), lesions is not None),
+        torch.arange(count) % 2,
     )
 
 
@@ -51,6 +52,17 @@ def test_undrawn_labels_weigh_what_the_recipe_says() -> None:
     assert compute_loss(network, make_batch([0.0]), recipe).item() == pytest.approx(5, abs=0.2)
     drawn = make_batch([0.0], torch.zeros(1, 40, 40, dtype=torch.uint8))
     assert compute_loss(network, drawn, recipe).item() == pytest.approx(20, abs=0.5)
+
+
+def test_a_source_may_have_its_own_level() -> None:
+    network = EvidenceNet(32).eval()
+    network.bias.data.fill_(20.0)
+    batch = make_batch([1.0, 0.0])  # of two sources
+    offsets = torch.tensor([0.0, -40.0], requires_grad=True)
+    loss = compute_loss(network, batch, RECIPE, offsets=offsets)
+    assert loss.item() < 0.01 < compute_loss(network, batch, RECIPE).item()
+    loss = compute_loss(network, batch, RECIPE, offsets=torch.zeros(2, requires_grad=True))
+    assert loss == compute_loss(network, batch, RECIPE)
 
 
 def make_look(cells: Tensor, lungs: Tensor | None = None) -> Look:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
@@ -48,11 +49,15 @@ class Progress:
 
 @dataclass
 class Run:
-    """The networks of a run (trained and averaged) and its progress."""
+    """The networks of a run (trained and averaged), its progress, and what it adds to each source's logits.
+
+    `offsets` (S,) float32 are there for training alone: what ships knows no sources.
+    """
 
     network: Network
     average: AveragedModel
     progress: Progress
+    offsets: nn.Parameter
 
 
 def keep_epoch(
@@ -76,6 +81,7 @@ def keep_epoch(
         "recipe": _to_text(recipe),
         "network": run.network.state_dict(),
         "average": run.average.state_dict(),
+        "offsets": run.offsets.detach(),
         "optimiser": optimiser.state_dict(),
         "schedule": schedule.state_dict(),
         "progress": asdict(progress),
@@ -96,6 +102,7 @@ def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
         raise RecipeError(f"{out}: holds a run of another recipe; choose another --out, or remove it")
     run.network.load_state_dict(saved["network"])
     run.average.load_state_dict(saved["average"])
+    run.offsets.data.copy_(saved["offsets"])
     run.progress = Progress(**saved["progress"])
     return saved
 

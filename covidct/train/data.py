@@ -57,6 +57,11 @@ def read_slices(
     return Slices(pixels, labels, tuple(row.source for row in rows), tuple(rows))
 
 
+def name_sources(slices: Slices) -> list[str]:
+    """The sources of the slices, each once, by name."""
+    return sorted(set(slices.sources))
+
+
 def with_lesions(slices: Slices) -> Slices:
     """The slices with those masks of lesions that lie beside them, turned as their lungs are.
 
@@ -102,12 +107,16 @@ class Draws(Sampler[tuple[int, int, int]]):
 
 
 class Batch(NamedTuple):
-    """Views (N, S, S) uint8, labels (N,) float32, lesions (N, S, S) uint8, whether these were drawn (N,)."""
+    """Views (N, S, S) uint8, labels (N,) float32, lesions (N, S, S) uint8, whether these were drawn (N,).
+
+    `sources` (N,) int64 is each slice's place in `name_sources`.
+    """
 
     slices: Tensor
     labels: Tensor
     lesions: Tensor
     drawn: Tensor
+    sources: Tensor
 
 
 class AugmentedSlices(Dataset[Batch]):
@@ -121,6 +130,7 @@ class AugmentedSlices(Dataset[Batch]):
     ):
         self.slices, self.plan, self.size, self.seed = slices, plan, size, seed
         self.pastes = pastes
+        self.names = name_sources(slices)
 
     def __len__(self) -> int:
         return len(self.slices)
@@ -146,4 +156,5 @@ class AugmentedSlices(Dataset[Batch]):
             torch.tensor(label),
             torch.from_numpy(moved),
             torch.tensor(lesions is not None),
+            torch.tensor(self.names.index(self.slices.sources[index])),
         )

@@ -34,7 +34,16 @@ from covidct.train.balance import to_weights
 from covidct.train.build import Network, build_network
 from covidct.train.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
 from covidct.train.crop import DETAIL
-from covidct.train.data import ROOM, AugmentedSlices, Batch, Draws, Slices, read_slices, with_lesions
+from covidct.train.data import (
+    ROOM,
+    AugmentedSlices,
+    Batch,
+    Draws,
+    Slices,
+    name_sources,
+    read_slices,
+    with_lesions,
+)
 from covidct.train.finder import LungFinder
 from covidct.train.finding import FINDER, fit_finder, load_finder
 from covidct.train.loss import compute_loss
@@ -77,7 +86,8 @@ def fit(
         )
     out.mkdir(parents=True, exist_ok=True)
     finder = find_finder(recipe, rows, out=out, pretrained=pretrained, workers=workers)
-    run_phases(build_run(recipe, pretrained, finder), Fitting(recipe, train, tune, out, workers))
+    run = build_run(recipe, pretrained, finder, sources=len(name_sources(train)))
+    run_phases(run, Fitting(recipe, train, tune, out, workers))
     best = build_network(recipe)
     best.load_state_dict(load_file(out / BEST))
     return best.eval()
@@ -122,8 +132,13 @@ def find_finder(
     )
 
 
-def build_run(recipe: Recipe, pretrained: Pretrained | None, finder: LungFinder | None = None) -> Run:
-    """A fresh network by the recipe's seed, on a GPU where there is one, with its running average."""
+def build_run(
+    recipe: Recipe, pretrained: Pretrained | None, finder: LungFinder | None = None, *, sources: int = 0
+) -> Run:
+    """A fresh network by the recipe's seed, on a GPU where there is one, with its running average.
+
+    It learns from so many `sources`.
+    """
     torch.manual_seed(recipe.seed)
     network = build_network(recipe)
     if isinstance(network, LungNet) and finder is not None:
@@ -133,7 +148,9 @@ def build_run(recipe: Recipe, pretrained: Pretrained | None, finder: LungFinder 
     network = network.to("cuda" if torch.cuda.is_available() else "cpu")
     network.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaging = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
-    return Run(network, AveragedModel(network, multi_avg_fn=averaging, use_buffers=True), Progress())
+    average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+    offsets = nn.Parameter(torch.zeros(sources, device=next(network.parameters()).device))
+    return Run(network, average, Progress(), offsets)
 
 
 def run_phases(run: Run, fitting: Fitting) -> None:
@@ -151,7 +168,9 @@ def run_phases(run: Run, fitting: Fitting) -> None:
     progress = run.progress
     while progress.phase < len(recipe.phases):
         phase = recipe.phases[progress.phase]
-        optimiser, schedule = build_optimiser(run.network, phase, recipe, steps=len(loader))
+        optimiser, schedule = build_optimiser(
+            run.network, phase, recipe, steps=len(loader), offsets=run.offsets
+        )
         if progress.done:
             optimiser.load_state_dict(saved["optimiser"])
             schedule.load_state_dict(saved["schedule"])
@@ -192,7 +211,7 @@ def run_epoch(
     prepare(run.network, phase)
     losses: list[float] = []
     for batch in _with_progress(loader, run.progress, fitting.recipe, losses):
-        loss = compute_loss(run.network, batch, fitting.recipe)
+        loss = compute_loss(run.network, batch, fitting.recipe, offsets=run.offsets)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -243,11 +262,12 @@ def compute_aucs(logits: NDArray[np.float32], slices: Slices) -> dict[str, float
 
 
 def build_optimiser(
-    network: Network, phase: Phase, recipe: Recipe, *, steps: int
+    network: Network, phase: Phase, recipe: Recipe, *, steps: int, offsets: nn.Parameter | None = None
 ) -> tuple[AdamW, LRScheduler]:
     """AdamW over the network's depths, lowest rate first, under the phase's schedule; frozen: the head alone.
 
-    Without weight decay AdamW is Adam (Loshchilov & Hutter 2019).
+    Without weight decay AdamW is Adam (Loshchilov & Hutter 2019). Before all come the sources' `offsets`,
+    where the recipe learns them.
     """
     network.features.requires_grad_(not phase.freeze)
     network.features[: phase.frozen_blocks].requires_grad_(False)
@@ -257,6 +277,9 @@ def build_optimiser(
         {"params": [weights for weights in group if weights.requires_grad], "lr": rate}
         for group, rate in zip(groups, rates, strict=True)
     ]
+    if offsets is not None and recipe.offsets:
+        options.insert(0, {"params": [offsets], "lr": recipe.offsets, "weight_decay": 0.0})
+        rates.insert(0, recipe.offsets)
     optimiser = AdamW(options, weight_decay=recipe.weight_decay)
     if phase.schedule == "constant":
         return optimiser, LambdaLR(optimiser, lambda step: 1.0)

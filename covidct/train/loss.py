@@ -18,17 +18,21 @@ FILLED = 3.0  # a cell is diseased in full when a third of it is
 FINER = 4  # samples of the mask across a cell
 
 
-def compute_loss(network: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
+def compute_loss(
+    network: nn.Module, batch: Batch, recipe: Recipe, *, offsets: Tensor | None = None
+) -> Tensor:
     """Binary cross-entropy on smoothed labels, and for a `LungNet` what `compute_cell_loss` adds.
 
-    The label of a slice without drawn lesions counts as much as the recipe's `weak`.
+    The label of a slice without drawn lesions counts as much as the recipe's `weak`. `offsets` (S,) are
+    added to the logits, to each its source's.
     """
     device = next(network.parameters()).device
     batch = Batch(*(part.to(device) for part in batch))
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         seen = network.look(batch.slices) if isinstance(network, LungNet) else network(batch.slices)
     target = batch.labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
-    costs = functional.binary_cross_entropy_with_logits(seen[0].float(), target, reduction="none")
+    logits = seen[0].float() if offsets is None else seen[0].float() + offsets[batch.sources]
+    costs = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     loss = (costs * torch.where(batch.drawn, 1.0, recipe.weak)).mean()
     if isinstance(seen, Look):
         loss = loss + compute_cell_loss(seen, batch, recipe)

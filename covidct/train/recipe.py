@@ -97,7 +97,10 @@ class Recipe:
     size, as the network's own graph does it: "antialias" or "nearest".
     `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. `lesions`
     and `calm` weigh what its cells are taught: by drawn lesions, and by negative slices to show nothing.
-    `weak` is what the label of a slice counts whose lesions were not drawn.
+    `weak` is what the label of a slice counts whose lesions were not drawn. `offsets` is the rate at which
+    every source learns what to add to its logits, in training alone; 0: nothing. Labels of one source
+    then need not mean the same amount of disease as those of another: what is learnt is to tell slices of one
+    source apart, and no longer which source is which.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Recipe:
     weak: float = 1.0
     lesions: float = 0.0
     calm: float = 0.0
+    offsets: float = 0.0
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
     gate: Gating = field(default_factory=Gating)
@@ -156,6 +160,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
     **dict.fromkeys(("weak", "lesions", "calm"), (0, 100)),
     "frozen_blocks": (0, 18),
+    "offsets": (0, 10),
     "batch": (2, LARGE),
     "size": (32, 4096),
     "seed": (0, 2**32 - 1),
