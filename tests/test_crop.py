@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from covidct.train.crop import (
     LUNG_GREY,
@@ -132,3 +133,14 @@ def test_any_slice_gives_finite_values(pixels: np.ndarray) -> None:
     assert view.shape == (1, 3, 64, 64)
     assert torch.isfinite(view).all()
     assert ((box >= 0) & (box <= 1)).all()
+
+
+@pytest.mark.parametrize("rows", [40, 97])
+def test_crop_is_bilinear(rows: int) -> None:
+    slices = torch.rand(3, 1, rows, 64, generator=torch.Generator().manual_seed(1))
+    box = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.1, 0.3, 0.65, 0.9], [0.5, 0.0, 0.52, 0.01]])
+    steps = (torch.arange(32) + 0.5) / 32
+    across, down = (box[:, at, None] + (box[:, at + 2] - box[:, at])[:, None] * steps for at in (0, 1))
+    grid = torch.stack([across[:, None].expand(-1, 32, -1), down[:, :, None].expand(-1, -1, 32)], 3)
+    wanted = functional.grid_sample(slices, 2 * grid - 1, padding_mode="border", align_corners=False)
+    assert torch.allclose(crop(slices, box, size=32), wanted, atol=1e-4)

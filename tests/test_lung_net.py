@@ -17,7 +17,7 @@ from covidct.pipeline import Classifier
 from covidct.session import Session
 from covidct.train.export import count_spared
 from covidct.train.fit import build_optimiser, build_run, prepare
-from covidct.train.lung_net import LungNet, to_cells
+from covidct.train.lung_net import LungNet, to_cells, to_shares
 from covidct.train.recipe import Phase
 from covidct.train.run import Job, train
 from covidct.window import to_display
@@ -50,7 +50,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_from_manifest_to_bundle(bundle: Path) -> None:
     result = Classifier.load(bundle).predict(SLICES[0])
     assert result.evidence is not None
-    assert result.evidence.shape == (4, 4)
+    assert result.evidence.shape == (16, 16)
     left, top, right, bottom = result.box
     assert 0 <= left < right <= 1
     assert 0 <= top < bottom <= 1
@@ -135,3 +135,13 @@ def test_the_overlay_keeps_to_the_box() -> None:
 def test_a_box_of_no_extent_covers_a_pixel(box: tuple[float, float, float, float]) -> None:
     overlay = to_overlay(np.full((40, 60), 100, np.uint8), np.full((2, 2), 8, np.float32), box=box)
     assert (overlay != 100).any()
+
+
+def test_evidence_ends_where_the_lungs_end() -> None:
+    """Inside a cell of four parts."""
+    shares = torch.zeros(1, 48, 48)
+    shares[:, :, 6:30] = 1
+    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+    fine = to_shares(shares, whole, side=16)[0, 0]
+    torch.testing.assert_close(fine, torch.tensor([0.0] * 2 + [1.0] * 8 + [0.0] * 6))
+    assert (to_shares(0 * shares, whole, side=16) == 1).all()

@@ -104,15 +104,22 @@ def to_levels(greys: Tensor, lungs: Tensor, box: Tensor) -> tuple[Tensor, Tensor
 
 
 def crop(slices: Tensor, box: Tensor, *, size: int) -> Tensor:
-    """Resample (N, 1, H, W) inside of box (N, 4) to (N, 1, size, size)."""
-    left, top, right, bottom = (side[:, None] for side in box.unbind(1))
-    steps = (torch.arange(size, device=box.device, dtype=box.dtype) + 0.5) / size
-    across, down = left + (right - left) * steps, top + (bottom - top) * steps
-    grid = torch.stack(
-        [across[:, None, :].expand(-1, size, -1), down[:, :, None].expand(-1, -1, size)], dim=3
-    )
-    # grid_sample counts from -1 to 1.
-    return functional.grid_sample(slices, 2 * grid - 1, padding_mode="border", align_corners=False)
+    """Resample (N, 1, H, W) inside of box (N, 4) to (N, 1, size, size), bilinear, edges going on for ever."""
+    left, top, right, bottom = box.unbind(1)
+    # A box lies along the axes: one axis after the other takes a third of grid_sample's time.
+    rows = _resample(slices.squeeze(1), top, bottom, size=size).transpose(1, 2)
+    return _resample(rows, left, right, size=size).transpose(1, 2).unsqueeze(1)
+
+
+def _resample(lines: Tensor, start: Tensor, stop: Tensor, *, size: int) -> Tensor:
+    """Lines (N, side, K) at `size` places from start to stop (N,), in [0, 1] of the side: (N, size, K)."""
+    side = lines.shape[1]
+    steps = (torch.arange(size, device=start.device, dtype=start.dtype) + 0.5) / size
+    places = ((start[:, None] + (stop - start)[:, None] * steps) * side - 0.5).clamp(0, side - 1)
+    first = places.floor().clamp(max=side - 2)
+    index = first.long()[:, :, None].expand(-1, -1, lines.shape[2])
+    before, after = lines.gather(1, index), lines.gather(1, index + 1)
+    return before + (after - before) * (places - first)[:, :, None]
 
 
 def _resize(slices: Tensor, side: int) -> Tensor:
@@ -136,7 +143,7 @@ def _level(greys: Tensor, weights: Tensor, share: float) -> Tensor:
     flat, weights = greys.flatten(1), weights.flatten(1)
     weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
     reached = (flat[:, None, :] <= levels[None, :, None]).to(greys.dtype)
-    shares = (reached * weights[:, None, :]).sum(2)
+    shares = (reached @ weights[:, :, None]).squeeze(2)
     return (shares < share).to(greys.dtype).mean(1)
 
 

@@ -20,6 +20,7 @@ from covidct.train.gate_head import GateHead
 from covidct.train.networks import EvidenceNet
 
 DEPTH, MIDDLE = 14, 96  # blocks of the backbone down to cells of 16 pixels, and their channels
+FINE = 4  # parts of a cell, across, that evidence is laid out on: lungs end inside cells
 # To begin with, a few of a hundred cells are taken for diseased, and ten of a hundred tip the balance.
 RARE, GAIN, BIAS = -3.0, 10.0, -1.0
 
@@ -27,9 +28,10 @@ RARE, GAIN, BIAS = -3.0, 10.0, -1.0
 class Look(NamedTuple):
     """What the network sees in N slices.
 
-    `logit` (N,); `evidence` (N, h, w), never negative; `box` (N, 4) in [0, 1]; `cells` (N, h, w), the logit
-    of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts. Where there is a gate,
-    `gate` (N, K) are logits of what the picture is, and `lung` (N,) the share of it that is lung.
+    `logit` (N,); `evidence` (N, H, W), never negative, on a finer grid than that of the cells; `box` (N, 4)
+    in [0, 1]; `cells` (N, h, w), the logit of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a
+    cell counts where lesions teach it. Where there is a gate, `gate` (N, K) are logits of what the picture is, and
+    `lung` (N,) the share of it that is lung.
     """
 
     logit: Tensor
@@ -93,8 +95,11 @@ class LungNet(EvidenceNet):
             functional.interpolate(deep, scale_factor=2.0, mode="nearest") + self.detail(middle)
         ).squeeze(1)
         lungs = to_cells(shares, box, side=cells.shape[1])
-        disease = functional.softplus(cells.float()) * lungs * self.gain.exp()
-        evidence = disease / lungs.mean((1, 2), keepdim=True)
+        # Squared: what is half lung is mostly its edge, where evidence would spill over.
+        fine = to_shares(shares, box, side=FINE * cells.shape[1]).square()
+        disease = functional.softplus(cells.float()) * self.gain.exp()
+        spread = functional.interpolate(disease[:, None], scale_factor=float(FINE), mode="bilinear")[:, 0]
+        evidence = spread * fine / fine.mean((1, 2), keepdim=True)
         return Look(evidence.mean((1, 2)) + self.bias, evidence, box, cells, lungs, gate, lung)
 
 
@@ -103,6 +108,10 @@ def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
 
     A cell half of which is lung counts in full; where there are no lungs, all do.
     """
-    inside = crop(shares[:, None], box, size=2 * side)
-    inside = (2 * functional.avg_pool2d(inside, 2)[:, 0]).clamp(0, 1)
+    return (2 * functional.avg_pool2d(to_shares(shares, box, side=2 * side)[:, None], 2)[:, 0]).clamp(0, 1)
+
+
+def to_shares(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
+    """Shares of lung (N, h, w) of the slice -> (N, side, side) of a box; 1 where there are no lungs."""
+    inside = crop(shares[:, None], box, size=side)[:, 0]
     return torch.where(has_lungs(shares)[:, None, None], inside, 1.0)
