@@ -119,8 +119,8 @@ def _note_failures(slices: Sequence[Result]) -> list[str]:
     failed = [item for item in slices if item.status is Status.ERROR]
     if not failed:
         return []
-    what = "1 slice was" if len(failed) == 1 else f"{len(failed)} slices were"
-    return [f"{what} not read, and left out: {failed[0].message}"]
+    # (Why is said of each slice; here it would carry paths into pages that are to hold none.)
+    return [f"{'1 slice was' if len(failed) == 1 else f'{len(failed)} slices were'} not read, and left out."]
 
 
 def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, model: str) -> Result:

@@ -30,15 +30,15 @@ def find_turn(orientation: Sequence[float]) -> Turn:
 
 
 def turn(array: NDArray[T], by: Turn) -> NDArray[T]:
-    """An array (H, W) as stored -> as usual."""
-    turned = array.T if by.transpose else array
+    """An array (H, W) or (H, W, channels) as stored -> as usual."""
+    turned = np.swapaxes(array, 0, 1) if by.transpose else array
     return _flip(turned, by)
 
 
 def turn_back(array: NDArray[T], by: Turn) -> NDArray[T]:
-    """An array (H, W) as usual -> as stored."""
+    """An array (H, W) or (H, W, channels) as usual -> as stored."""
     flipped = _flip(array, by)
-    return flipped.T if by.transpose else flipped
+    return np.swapaxes(flipped, 0, 1) if by.transpose else flipped
 
 
 def turn_box_back(box: Box, by: Turn) -> Box:

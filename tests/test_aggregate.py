@@ -137,7 +137,7 @@ def test_slices_that_were_not_read_are_told() -> None:
     whole = answer([None, 0.5, 0.5, 0.5, None])
     broken = Result("s/0", Status.ERROR, "m", reason=Reason.UNREADABLE, message="s/0: damaged", slice_index=0)
     for slices, words in (
-        ((broken, *whole.slices[1:]), "1 slice was not read, and left out: s/0: damaged"),
+        ((broken, *whole.slices[1:]), "1 slice was not read, and left out."),
         ((broken, broken, *whole.slices[2:], whole.slices[2]), "2 slices were not read"),
     ):
         given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), model="m")

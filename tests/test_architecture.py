@@ -36,6 +36,7 @@ HOMES = {
     "PIL": {
         "raster.py",
         "explain.py",
+        "montage.py",
         "dicom.py",
         "train/augment.py",
         "train/data.py",
@@ -53,8 +54,8 @@ HOMES = {
     "scipy": {"metrics.py", "train/", "audit/"},
     "cv2": {"audit/"},
     "threadpoolctl": {"audit/similar.py"},
-    "jinja2": {"audit/page.py"},
-    "markupsafe": {"audit/page.py"},
+    "jinja2": {"audit/page.py", "report_page.py"},
+    "markupsafe": {"audit/page.py", "report_page.py"},
     "matplotlib": {
         "train/plots.py",
         "train/panels.py",

@@ -204,7 +204,9 @@ def test_is_lazy(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize("given", [None, 5, b"x.png", [[1, 2], [3, 4]]])
 def test_wrong_types(classifier: Classifier, given: Any) -> None:
-    with pytest.raises(TypeError, match=f"a path, an array, an Instance or a Slice, not {type(given).__name__}"):
+    with pytest.raises(
+        TypeError, match=f"a path, an array, an Instance or a Slice, not {type(given).__name__}"
+    ):
         classifier.predict(given)
 
 

@@ -109,7 +109,7 @@ def _write_report(
         return False
     from covidct.apps.reporting import write_report
 
-    write_report(path, answers, classifier.bundle.config, identify=identify)
+    write_report(path, answers, classifier.bundle, identify=identify)
     click.echo(f"Report: {path}", err=True)
     return True
 
