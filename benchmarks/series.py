@@ -15,6 +15,7 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -22,7 +23,7 @@ from covidct.apps.reporting import write_report
 from covidct.phantom import Phantom, draw_phantom
 from covidct.pipeline import Classifier
 from covidct.study import read_study
-from stacks import save, stack
+from stacks import SERIES, save, stack
 
 DRAWN = 6  # chests, drawn once and used again: drawing takes longer than answering
 
@@ -40,10 +41,15 @@ def main() -> None:
 
 def write_phantom(folder: Path, count: int) -> Path:
     """A series of 1 mm, lesions in its middle third."""
-    drawn = {kind: [draw_phantom(kind, seed=seed) for seed in range(DRAWN)] for kind in Phantom}
+    kinds = (Phantom.NORMAL, Phantom.LESIONS)
+    drawn = {kind: [draw_phantom(kind, seed=seed) for seed in range(DRAWN)] for kind in kinds}
     third = range(count // 3, 2 * count // 3)
-    slices = [drawn[Phantom.LESIONS if at in third else Phantom.NORMAL][at % DRAWN] for at in range(count)]
-    return save(folder, stack(slices, spacing=1.0), [f"{at:04}.dcm" for at in range(count)])
+    # One by one, so that the most memory is that of answering.
+    for at in range(count):
+        hu = drawn[Phantom.LESIONS if at in third else Phantom.NORMAL][at % DRAWN]
+        tags: dict[str, Any] = {"SOPInstanceUID": f"{SERIES}.{at + 1}", "InstanceNumber": at + 1}
+        save(folder, stack([hu], spacing=1.0, origin=(-180.0, -180.0, float(at)), **tags), [f"{at:04}.dcm"])
+    return folder
 
 
 def measure(folder: Path, page: Path, threads: int) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+# Before gdcm, which pydicom loads: see `dicom`.
+import PIL.Image  # noqa: F401
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue

@@ -1,8 +1,8 @@
 """A DICOM object -> one CT slice.
 
-Knows how to get from a file to Hounsfield units and the lung window. Knows nothing of series, and reads
-neither enhanced multi-frame objects nor other modalities: it says which they are. Slices are not turned:
-a prone patient stays prone.
+Knows how to get from a file to Hounsfield units and the lung window. Knows nothing of series, whose frames
+come as objects of their own (`enhanced`), and does not read other modalities: it says which they are. Slices
+are not turned: a prone patient stays prone.
 
 pydicom's own warnings (a badly formed UID, an end of file in the middle of a value) pass through to the
 caller. To mute them would take `warnings.catch_warnings` or `pydicom.config.settings`, and both act on every

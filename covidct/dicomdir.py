@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Before gdcm, which pydicom loads: see `dicom`.
+import PIL.Image  # noqa: F401
 from pydicom import dcmread
 
 from covidct.errors import ReadError

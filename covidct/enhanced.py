@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
+# Before gdcm, which pydicom loads: see `dicom`.
+import PIL.Image  # noqa: F401
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame

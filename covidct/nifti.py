@@ -14,6 +14,9 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
+
+# Before gdcm, which pydicom loads: see `dicom`.
+import PIL.Image  # noqa: F401
 from nibabel import Nifti1Image, Nifti2Image
 from nibabel.orientations import apply_orientation, io_orientation
 from numpy.typing import NDArray

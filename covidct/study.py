@@ -65,6 +65,11 @@ def _look_into(source: Source) -> list[Described]:
             return describe_volume(blob, given=source.given)
     except ReadError as error:
         return [_alone(FailedBlob(blob.name, str(error)), source)]
+    except ModuleNotFoundError as error:
+        message = (
+            f"{blob.name}: a NIfTI volume ({error}); in the clone of covidct run: pip install '.[nifti]'"
+        )
+        return [_alone(FailedBlob(blob.name, message), source)]
     except Exception:  # broad: damage surfaces as nearly any exception; reading the slice says which
         return [_alone(blob, source)]
     return [_alone(blob, source)]
@@ -82,7 +87,14 @@ def _series_of(item: Described) -> str | None:
 
 
 def _is_alone(members: list[Described]) -> bool:
-    return len(members) == 1 and members[0].instance.frame is None
+    """Whether this is one instance, if it is in several files, too."""
+    instances = [item.instance for item in members]
+    one = len({item.sop_instance_uid for item in instances}) == 1
+    return (
+        one
+        and (len(instances) == 1 or instances[0].sop_instance_uid is not None)
+        and not any(item.frame for item in instances)
+    )
 
 
 def _place(instance: Instance) -> tuple[str, int | None, int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -113,3 +114,11 @@ def test_damage_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(nifti, "MAX_VOLUME", 10_000)
     with pytest.raises(ReadError, match="more than 10,000 bytes"):
         read_instance(read_study([("v.nii.gz", packed)]).loose[0])
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "v.nii.gz")
+    monkeypatch.delitem(sys.modules, "covidct.nifti")
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(ReadError, match=r"a NIfTI volume .*pip install '\.\[nifti\]'"):
+        read_instance(read_study([path]).loose[0])

@@ -130,6 +130,12 @@ def test_a_lone_instance_is_a_slice(tmp_path: Path) -> None:
     assert (study.series, study.refused, len(study.loose)) == ((), (), 2)
 
 
+def test_one_instance_in_several_files_is_no_series(tmp_path: Path) -> None:
+    datasets = [*stack(SLICES[:1]), *stack(SLICES[1:2])]
+    study = read_study([save(tmp_path, datasets, ["a", "b"])])
+    assert (study.series, study.refused, len(study.loose)) == ((), (), 2)
+
+
 def test_pictures_and_other_files_are_loose_in_order(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", to_display(SLICES[0]))
     write_dicom(tmp_path / "b.dcm", SLICES[0])
