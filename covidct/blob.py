@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from covidct.errors import ReadError
 from covidct.files import read_bytes
 
 
@@ -57,3 +58,19 @@ class MemoryBlob:
     def read(self) -> bytes:
         """The bytes."""
         return self.data
+
+
+@dataclass(frozen=True)
+class FailedBlob:
+    """What could not be opened; reading it says why."""
+
+    name: str
+    message: str
+
+    def open(self) -> BinaryIO:
+        """Raises ReadError."""
+        raise ReadError(self.message)
+
+    def read(self) -> bytes:
+        """Raises ReadError."""
+        raise ReadError(self.message)

@@ -32,6 +32,17 @@ def to_decision(probability: float, point: OperatingPoint) -> Decision:
     return Decision.POSITIVE if probability >= point.threshold else Decision.NEGATIVE
 
 
+def to_prediction_set(decision: Decision, labels: tuple[str, str]) -> tuple[str, ...]:
+    """The labels that remain plausible; `labels` are (positive, negative)."""
+    match decision:
+        case Decision.POSITIVE:
+            return labels[:1]
+        case Decision.NEGATIVE:
+            return labels[1:]
+        case Decision.INDETERMINATE:
+            return labels
+
+
 def decide(
     logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint, box: Box = WHOLE
 ) -> Prediction:
@@ -39,17 +50,10 @@ def decide(
     probability = to_probability(logit, temperature=config.temperature, shift=config.shift)
     decision = to_decision(probability, point)
     labels = config.labels
-    match decision:
-        case Decision.POSITIVE:
-            plausible: tuple[str, ...] = (labels.positive,)
-        case Decision.NEGATIVE:
-            plausible = (labels.negative,)
-        case Decision.INDETERMINATE:
-            plausible = (labels.positive, labels.negative)
     return Prediction(
         logit=logit,
         probability=probability,
-        prediction_set=plausible,
+        prediction_set=to_prediction_set(decision, (labels.positive, labels.negative)),
         decision=decision,
         reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
         evidence=evidence,

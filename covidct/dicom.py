@@ -1,8 +1,8 @@
 """A DICOM object -> one CT slice.
 
-Knows how to get from a file to Hounsfield units and the lung window. Knows nothing of series, and reads
-neither enhanced multi-frame objects nor other modalities: it says which they are. Slices are not turned:
-a prone patient stays prone.
+Knows how to get from a file to Hounsfield units and the lung window. Knows nothing of series, whose frames
+come as objects of their own (`enhanced`), and does not read other modalities: it says which they are. Slices
+are not turned: a prone patient stays prone.
 
 pydicom's own warnings (a badly formed UID, an end of file in the middle of a value) pass through to the
 caller. To mute them would take `warnings.catch_warnings` or `pydicom.config.settings`, and both act on every
@@ -30,6 +30,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder  # type: ignore[attr-defined]  # (documented, but not in an __all__)
 
 from covidct.codestream import parse_frame
+from covidct.deflated import inflate
 from covidct.dicom_header import KEYWORDS, Header, parse_header, sop_class
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.files import read_bytes
@@ -109,9 +110,7 @@ def _damage_is_an_error(name: str) -> Iterator[None]:
 
 
 def _parse(data: bytes, name: str) -> Dataset:
-    if uid.DeflatedExplicitVRLittleEndian.encode() in data[:4096]:
-        # pydicom inflates the whole object before anything can be checked: a megabyte can fill the memory.
-        raise UnsupportedDicom(f"{name}: deflated DICOM is not read; write it with another transfer syntax")
+    data = inflate(data, name=name)
     try:
         return dcmread(BytesIO(data), specific_tags=list(KEYWORDS))
     except InvalidDicomError:

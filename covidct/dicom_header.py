@@ -128,8 +128,8 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
     frames = _whole(dataset, "NumberOfFrames", 1)
     if frames > 1 or sop_class(dataset) in _ENHANCED:
         raise UnsupportedDicom(
-            f"{name}: a multi-frame object ({frames} frames); enhanced multi-frame series are not read yet: "
-            "export single slices"
+            f"{name}: a multi-frame object ({frames} frames), no single slice; with functional groups it is "
+            "read as a series (read_study), without them export single slices"
         )
     if not dataset.get("PixelData"):
         raise UnsupportedDicom(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from covidct.limits import check_bytes
 ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".dcm", ".dicom", ".ima")
 )
-
+VOLUME_ENDINGS = (".nii", ".nii.gz")
 
 # What evidence overlays are called, so that a second run over a folder does not take them for slices.
 OVERLAY_ENDING = ".heatmap.png"
@@ -36,8 +36,8 @@ class Found:
     skipped: tuple[Path, ...] = ()
 
 
-def find_slices(path: Path) -> Found:
-    """List the files at `path` that may be slices.
+def find_slices(path: Path, *, volumes: bool = False) -> Found:
+    """List the files at `path` that may be slices; with `volumes` also those that may hold many (NIfTI).
 
     A folder is searched with all its subfolders: files with a known ending are taken, files with another or
     none only with the DICOM magic at byte 128. Anything else that is given, a missing path or an unreadable
@@ -49,17 +49,9 @@ def find_slices(path: Path) -> Found:
     paths: list[Path] = []
     skipped: list[Path] = []
     for entry, wanted in _walk(path):
+        wanted = wanted or (volumes and is_volume(entry))
         (paths if wanted else skipped).append(entry)
     return Found(tuple(paths), tuple(skipped))
-
-
-def find_all(paths: Iterable[Path]) -> Found:
-    """List the files at all `paths`, in the order in which they are given; see `find_slices`."""
-    found = [find_slices(path) for path in paths]
-    return Found(
-        tuple(path for one in found for path in one.paths),
-        tuple(path for one in found for path in one.skipped),
-    )
 
 
 def read_bytes(path: Path, *, name: str) -> bytes:
@@ -113,7 +105,7 @@ def _walk(top: Path) -> Iterator[tuple[Path, bool]]:
     waiting = _entries(top, seen=seen) or []
     while waiting:
         entry = waiting.pop()
-        if _is_clutter(entry.name):
+        if is_clutter(entry.name):
             yield entry, False
         elif not os.path.isdir(entry):
             yield entry, _is_candidate(entry)
@@ -136,9 +128,15 @@ def _entries(folder: Path, *, seen: set[tuple[int, int]]) -> list[Path] | None:
     return sorted(entries, key=lambda entry: (natural_key(entry.name), entry.name), reverse=True)
 
 
-def _is_clutter(name: str) -> bool:
+def is_clutter(name: str) -> bool:
+    """Whether a name in a folder is passed over whatever is in it."""
     # DICOMDIR is DICOM, and has the magic, but is a table of contents. Overlays are our own pictures.
     return name.startswith(".") or name.endswith(OVERLAY_ENDING) or name.upper() in ("__MACOSX", "DICOMDIR")
+
+
+def is_volume(file: Path) -> bool:
+    """Whether a file is called as NIfTI volumes are."""
+    return file.name.lower().endswith(VOLUME_ENDINGS) and not is_clutter(file.name) and os.path.isfile(file)
 
 
 def _is_candidate(file: Path) -> bool:

@@ -8,22 +8,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from covidct.aggregate import conclude
 from covidct.bundle import Bundle, load_bundle
 from covidct.cores import count_cores
 from covidct.decide import decide
 from covidct.errors import BundleError, ForeignDicom, ReadError
 from covidct.explain import Overlays
 from covidct.gate import check_slice, check_view
-from covidct.images import read_array, read_slice
+from covidct.given import Given, name_given, read_given
 from covidct.prevalence import check_prevalence, to_prevalence
+from covidct.series import Series, SeriesAnswer
 from covidct.session import Outputs, Session
+from covidct.turning import turn, turn_back, turn_box_back
 from covidct.types import (
     AtPrevalence,
     GateResult,
@@ -35,7 +38,6 @@ from covidct.types import (
     Status,
 )
 
-Given = str | Path | NDArray[np.generic] | Slice
 Precision = Literal["int8", "float"]
 BATCH = 32
 
@@ -94,14 +96,16 @@ class Classifier:
         """
         return next(self.predict_many([given]))
 
-    def predict_many(self, given: Iterable[Given], *, heatmaps: Path | None = None) -> Iterator[Result]:
+    def predict_many(
+        self, given: Iterable[Given], *, heatmaps: Path | Overlays | None = None
+    ) -> Iterator[Result]:
         """Results in the order given, batch by batch; the next batch is read while one is answered.
 
         With `heatmaps` the overlay of each answered slice is written into that folder.
         """
         if isinstance(given, str | Path | np.ndarray):
             raise TypeError("predict_many takes a list of slices; for one slice there is predict")
-        overlays = Overlays(heatmaps) if heatmaps is not None else None
+        overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
         with ThreadPoolExecutor(count_cores()) as readers:
             for batch in self._read_ahead(readers, iter(given)):
                 predictions = self._predict_batch(batch)
@@ -112,6 +116,32 @@ class Classifier:
                         yield self._refuse(item, verdict)
                     else:
                         yield self._to_result(item, verdict, overlays)
+
+    def predict_series(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> SeriesAnswer:
+        """The answer for a series of `study.read_study`: its slices, and what they say together."""
+        return self.conclude(series, self.predict_slices(series, heatmaps=heatmaps))
+
+    def predict_slices(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> Iterator[Result]:
+        """Results for the slices of a series from feet to head, read and answered batch by batch."""
+        results = self.predict_many(series.instances, heatmaps=heatmaps)
+        for at, (instance, result) in enumerate(zip(series.instances, results, strict=True)):
+            yield replace(
+                result,
+                slice_index=at,
+                series_uid=series.acquisition.series_uid,
+                instance_uid=instance.sop_instance_uid,
+            )
+
+    def conclude(self, series: Series, slices: Iterable[Result]) -> SeriesAnswer:
+        """What the results of `predict_slices` say together; see `aggregate`."""
+        config = self.bundle.config
+        return conclude(
+            series,
+            tuple(slices),
+            point=self.operating_point,
+            labels=(config.labels.positive, config.labels.negative),
+            model=config.model,
+        )
 
     def _read_ahead(self, readers: Executor, given: Iterator[Given]) -> Iterator[list[Slice | Result]]:
         """Batches of slices, each read while the one before it is answered."""
@@ -124,20 +154,11 @@ class Classifier:
     def _read(self, given: Given) -> Slice | Result:
         """The slice that was given, or the result that says why there is no answer for it."""
         try:
-            match given:
-                case Slice():
-                    item = given
-                case np.ndarray():
-                    item = read_array(given)
-                case str() | Path():
-                    item = read_slice(Path(given), name=str(given))
-                case _:
-                    raise TypeError(f"a slice is a path, an array or a Slice, not {type(given).__name__}")
+            item = read_given(given)
         except ForeignDicom as error:
-            return self._without_answer(str(given), Status.REFUSED, Reason(error.reason), str(error))
+            return self._without_answer(name_given(given), Status.REFUSED, Reason(error.reason), str(error))
         except ReadError as error:
-            name = "array" if isinstance(given, np.ndarray) else str(given)
-            return self._without_answer(name, Status.ERROR, Reason.UNREADABLE, str(error))
+            return self._without_answer(name_given(given), Status.ERROR, Reason.UNREADABLE, str(error))
         verdict = check_slice(item.pixels)
         return item if verdict.accepted else self._refuse(item, verdict)
 
@@ -146,10 +167,10 @@ class Classifier:
         alike: dict[tuple[int, ...], list[tuple[int, Slice]]] = defaultdict(list)
         for at, item in enumerate(batch):
             if isinstance(item, Slice):
-                alike[item.pixels.shape].append((at, item))
+                alike[turn(item.pixels, item.turn).shape].append((at, item))
         predictions: dict[int, Prediction | GateResult] = {}
         for places in alike.values():
-            outputs = self._session.run(np.stack([item.pixels for _, item in places]))
+            outputs = self._session.run(np.stack([turn(item.pixels, item.turn) for _, item in places]))
             for number, (at, _) in enumerate(places):
                 verdict = self._check(outputs, number)
                 predictions[at] = self._decide(outputs, number) if verdict.accepted else verdict
@@ -172,9 +193,9 @@ class Classifier:
         )
 
     def _to_result(self, item: Slice, prediction: Prediction, overlays: Overlays | None) -> Result:
-        heatmap = (
-            overlays.write(item, prediction.evidence, box=prediction.box) if overlays is not None else None
-        )
+        evidence = turn_back(prediction.evidence, item.turn)
+        box = turn_box_back(prediction.box, item.turn)
+        heatmap = overlays.write(item, evidence, box=box) if overlays is not None else None
         return Result(
             path=item.source.path,
             status=Status.OK,
@@ -189,8 +210,8 @@ class Classifier:
             instance_uid=item.source.instance_uid,
             heatmap=str(heatmap) if heatmap is not None else None,
             logit=prediction.logit,
-            evidence=prediction.evidence,
-            box=prediction.box,
+            evidence=evidence,
+            box=box,
         )
 
     def _refuse(self, item: Slice, verdict: GateResult) -> Result:

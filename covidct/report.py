@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from covidct.types import AtPrevalence, Decision, OperatingPoint, Result, SeriesSummary, Status
+from covidct.types import AtPrevalence, Decision, Kind, OperatingPoint, Result, SeriesSummary, Status
 
 # Raised whenever a field or a word is added, taken away or means something else: the schema is closed.
 SCHEMA_VERSION = 3
@@ -109,12 +109,23 @@ def to_table_line(result: Result, prevalence: float | None = None) -> str:
     return f"{what:<14}{_to_cell(result.probability):>12}{more}   {_one_line(result.message or result.path)}"
 
 
-def to_summary(results: Counter[str]) -> str:
-    """One sentence that counts what was decided; `results` by decision or, without one, by status."""
+def to_summary(results: Counter[tuple[Kind, str]]) -> str:
+    """A sentence that counts what was decided of slices, and one for series where there are any.
+
+    `results` are counted by kind, and by decision or, without one, by status.
+    """
+    series = any(kind is Kind.SERIES for kind, _ in results)
+    return " ".join(
+        _to_count(results, kind) for kind in ((Kind.SLICE, Kind.SERIES) if series else (Kind.SLICE,))
+    )
+
+
+def _to_count(results: Counter[tuple[Kind, str]], kind: Kind) -> str:
     order = [*(item.value for item in Decision), Status.REFUSED.value, Status.ERROR.value]
-    parts = [f"{results[name]} {name}" for name in order if results[name]]
-    total = sum(results.values())
-    return f"{total} slice{'' if total == 1 else 's'}: {', '.join(parts) or 'nothing to do'}."
+    parts = [f"{results[kind, name]} {name}" for name in order if results[kind, name]]
+    total = sum(count for (of, _), count in results.items() if of is kind)
+    plural = "s" if kind is Kind.SLICE and total != 1 else ""
+    return f"{total} {kind.value}{plural}: {', '.join(parts) or 'nothing to do'}."
 
 
 def _to_point(point: OperatingPoint) -> dict[str, Any]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from covidct.blob import Blob
-from covidct.types import Reason, Result
+from covidct.types import UPRIGHT, Reason, Result, Turn
 
 
 @dataclass(frozen=True)
 class Instance:
     """One slice of a series, its pixels not read yet.
 
-    `path` is as it was given. `frame` is the frame's number as DICOM counts them, from 1, None for an object
-    with one frame. `position_mm` is where the slice lies along the normal of the series, towards the head;
-    None where the object does not say. `blob` holds the object.
+    `path` is as it was given. `frame` is the frame's number as DICOM counts them, from 1, None for an
+    object with one frame. `position_mm` is where the slice lies along the normal of the series, towards the
+    head; None where the object does not say. `turn` shows it as usual. `blob` holds the object; for a
+    frame, and for a slice of a NIfTI volume, a CT Image Storage object that is made of it when it is read.
     """
 
     path: str
@@ -26,6 +27,7 @@ class Instance:
     sop_instance_uid: str | None
     position_mm: float | None
     frame: int | None = None
+    turn: Turn = UPRIGHT
     blob: Blob | None = field(default=None, repr=False, compare=False)
 
 
@@ -59,6 +61,9 @@ class Acquisition:
     transfer_syntax_uid: str | None = None
 
 
+UNKNOWN = Acquisition()
+
+
 @dataclass(frozen=True)
 class Series:
     """The instances of one SeriesInstanceUID, from feet to head.
@@ -86,14 +91,14 @@ class RefusedSeries:
 class Study:
     """All that was found in what was given.
 
-    `series` are those to answer for, `refused` the others; `loose` is everything that belongs to no series:
-    pictures, lone instances, what cannot be read (reading it says why). `skipped` are names that were
-    passed over.
+    `series` are those to answer for, `refused` the others. `loose` are the slices that stand for themselves:
+    pictures, lone instances, duplicates, those of series that make no stack, and what cannot be read (reading
+    it says why). `skipped` are names that were passed over.
     """
 
     series: tuple[Series, ...] = ()
     refused: tuple[RefusedSeries, ...] = ()
-    loose: tuple[Blob, ...] = ()
+    loose: tuple[Instance, ...] = ()
     skipped: tuple[str, ...] = ()
 
 

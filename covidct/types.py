@@ -78,16 +78,30 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """How a stored slice becomes one shown as usual: transposed first, then mirrored."""
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+
+UPRIGHT = Turn()
+
+
+@dataclass(frozen=True)
 class Slice:
     """One axial slice as display grey levels.
 
-    `pixels` is (H, W) uint8: the lung window (centre -600, width 1500 HU) where Hounsfield units
+    `pixels` is (H, W) uint8, as stored: the lung window (centre -600, width 1500 HU) where Hounsfield units
     were known, the grey levels as they were stored where not. `spacing_mm` is (row, column) where known.
+    The model sees it turned by `turn`; what it says of places is turned back.
     """
 
     pixels: Pixels
     source: Source
     spacing_mm: tuple[float, float] | None = None
+    turn: Turn = UPRIGHT
 
 
 @dataclass(frozen=True)

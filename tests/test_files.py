@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ReadError
-from covidct.files import OVERLAY_ENDING, find_all, find_slices, natural_key, read_bytes
+from covidct.files import OVERLAY_ENDING, find_slices, natural_key, read_bytes
 from covidct.limits import MAX_BYTES
 
 
@@ -112,11 +112,12 @@ def test_an_unreadable_folder_is_left_to_reading(tmp_path: Path, monkeypatch: py
     assert find_slices(tmp_path / "shut").paths == (tmp_path / "shut",)
 
 
-def test_find_all_keeps_the_given_order(tmp_path: Path) -> None:
-    touch(tmp_path, "b/2.png", "a/1.png", "a/notes.txt")
-    found = find_all([tmp_path / "b", tmp_path / "missing", tmp_path / "a"])
-    assert names(found.paths, tmp_path) == ["b/2.png", "missing", "a/1.png"]
-    assert names(found.skipped, tmp_path) == ["a/notes.txt"]
+def test_volumes_are_found_where_they_are_asked_for(tmp_path: Path) -> None:
+    for name in ("a.nii", "b.NII.GZ", "c.png", ".d.nii", "e.gz"):
+        (tmp_path / name).write_bytes(b"x")
+    found = find_slices(tmp_path, volumes=True)
+    assert [path.name for path in found.paths] == ["a.nii", "b.NII.GZ", "c.png"]
+    assert [path.name for path in find_slices(tmp_path).paths] == ["c.png"]
 
 
 @settings(deadline=None, max_examples=25)

@@ -17,9 +17,10 @@ from covidct.bundle import load_bundle
 from covidct.decide import to_probability
 from covidct.errors import BundleError
 from covidct.explain import to_overlay
+from covidct.given import Given
 from covidct.images import read_array
 from covidct.phantom import Phantom
-from covidct.pipeline import BATCH, Classifier, Given
+from covidct.pipeline import BATCH, Classifier
 from covidct.raster import parse_raster
 from covidct.reference import SIZE
 from covidct.session import Outputs
@@ -203,7 +204,9 @@ def test_is_lazy(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize("given", [None, 5, b"x.png", [[1, 2], [3, 4]]])
 def test_wrong_types(classifier: Classifier, given: Any) -> None:
-    with pytest.raises(TypeError, match=f"a path, an array or a Slice, not {type(given).__name__}"):
+    with pytest.raises(
+        TypeError, match=f"a path, an array, an Instance or a Slice, not {type(given).__name__}"
+    ):
         classifier.predict(given)
 
 

@@ -278,12 +278,20 @@ def test_values_at_no_prevalence_are_invalid() -> None:
     ("counts", "sentence"),
     [
         ({}, "0 slices: nothing to do."),
-        ({"positive": 1}, "1 slice: 1 positive."),
+        ({(Kind.SLICE, "positive"): 1}, "1 slice: 1 positive."),
         (
-            {"error": 1, "refused": 2, "negative": 3, "positive": 4, "indeterminate": 5},
+            {
+                (Kind.SLICE, word): at + 1
+                for at, word in enumerate(("error", "refused", "negative", "positive", "indeterminate"))
+            },
             "15 slices: 4 positive, 3 negative, 5 indeterminate, 2 refused, 1 error.",
+        ),
+        ({(Kind.SERIES, "refused"): 1}, "0 slices: nothing to do. 1 series: 1 refused."),
+        (
+            {(Kind.SLICE, "negative"): 9, (Kind.SERIES, "negative"): 1, (Kind.SERIES, "positive"): 1},
+            "9 slices: 9 negative. 2 series: 1 positive, 1 negative.",
         ),
     ],
 )
-def test_summary(counts: dict[str, int], sentence: str) -> None:
+def test_summary(counts: dict[tuple[Kind, str], int], sentence: str) -> None:
     assert to_summary(Counter(counts)) == sentence

@@ -66,6 +66,15 @@ def main() -> None:
     "--heatmaps", type=FOLDER, metavar="DIR", help="Write an overlay of the evidence for each slice."
 )
 @click.option(
+    "--report", type=OUT, metavar="FILE.html", help="Write a page for each series, to read, sign and print."
+)
+@click.option(
+    "--identify", is_flag=True, help="Let the report show PatientID and AccessionNumber, which it leaves out."
+)
+@click.option(
+    "--all-series", is_flag=True, help="Answer for every series that is fit, not for one of each study."
+)
+@click.option(
     "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
 )
 @click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
@@ -85,20 +94,25 @@ def predict(
     paths: tuple[str, ...],
     form: str | None,
     heatmaps: Path | None,
+    report: Path | None,
+    identify: bool,
+    all_series: bool,
     model: Path | None,
     use_float: bool,
     operating_point: str | None,
     prevalence: float | None,
     threads: int | None,
 ) -> None:
-    """Classify slices: files, folders, or - for a list.
+    """Classify slices and series: files, folders, ZIP archives, DICOMDIRs, or - for a list.
 
-    PNG, JPEG and other pictures, DICOM; folders with all that is in them; - reads names from standard input.
+    PNG, JPEG and other pictures, DICOM, NIfTI volumes; folders with all that is in them; - reads names from
+    standard input. Slices of one DICOM series are sorted from feet to head, wherever they lie, and answered
+    for together, too; of each study one series is read.
 
     With --prevalence, results also give the probability of COVID-19 there, and the PPV and NPV of the
     operating point. Decisions stay those of the operating point.
 
-    Results go to standard output, one a slice and in order; all else to standard error.
+    Results go to standard output, one a slice and one a series, after its slices; all else to standard error.
     Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
     nothing could be done (wrong usage, a damaged model).
     """
@@ -110,6 +124,9 @@ def predict(
                 paths,
                 form=form or ("table" if sys.stdout.isatty() else "jsonl"),
                 heatmaps=heatmaps,
+                report=report,
+                identify=identify,
+                all_series=all_series,
                 model=model,
                 precision="float" if use_float else "int8",
                 operating_point=operating_point,

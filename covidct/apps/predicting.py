@@ -9,11 +9,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from covidct.files import find_all
+from covidct.aggregate import to_refused_result
+from covidct.explain import Overlays
 from covidct.pipeline import Classifier, Precision
 from covidct.report import (
     DISCLAIMER,
@@ -24,10 +26,19 @@ from covidct.report import (
     to_summary,
     to_table_line,
 )
-from covidct.types import Result, Status
+from covidct.series import SeriesAnswer, Study
+from covidct.study import read_study
+from covidct.types import Kind, Result, Status
 
-Form = tuple[str, Callable[[Result], str]]
 LONG = 50  # slices from which a progress bar is worth its line
+
+
+@dataclass(frozen=True)
+class Form:
+    """How results are written: the first line, where there is one, and each further one."""
+
+    header: str
+    to_line: Callable[[Result], str]
 
 
 def run_predict(
@@ -35,6 +46,9 @@ def run_predict(
     *,
     form: str,
     heatmaps: Path | None,
+    report: Path | None,
+    identify: bool,
+    all_series: bool,
     model: Path | None,
     precision: Precision,
     operating_point: str | None,
@@ -49,20 +63,61 @@ def run_predict(
         prevalence=prevalence,
         threads=threads,
     )
-    found = find_all(Path(name) for name in _expand(names))
-    if found.skipped:
-        click.echo(f"Passed over, no slices by name: {_name_some(found.skipped)}.", err=True)
-    results = classifier.predict_many(found.paths, heatmaps=heatmaps)
-    counts = _print_all(_with_progress(results, len(found.paths)), _forms(prevalence)[form])
+    study = read_study(_expand(names), all_series=all_series)
+    if study.skipped:
+        click.echo(f"Passed over, no slices by name: {_name_some(study.skipped)}.", err=True)
+    answers: list[SeriesAnswer] = []
+    results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
+    counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
+    failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
     click.echo(to_summary(counts), err=True)
     click.echo(DISCLAIMER, err=True)
-    return 1 if counts[Status.ERROR] or not counts else 0
+    return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0
 
 
-def _name_some(paths: Sequence[Path]) -> str:
+def _answer(
+    classifier: Classifier, study: Study, *, heatmaps: Path | None, answers: list[SeriesAnswer]
+) -> Iterator[Result]:
+    """Loose slices in the order given, then each series after its slices, then the series not answered for.
+
+    The answers for series are kept in `answers` for the report.
+    """
+    overlays = Overlays(heatmaps) if heatmaps is not None else None
+    yield from classifier.predict_many(study.loose, heatmaps=overlays)
+    for series in study.series:
+        slices: list[Result] = []
+        for result in classifier.predict_slices(series, heatmaps=overlays):
+            slices.append(result)
+            yield result
+        answers.append(classifier.conclude(series, slices))
+        yield answers[-1].result
+    for refused in study.refused:
+        yield to_refused_result(refused, model=classifier.bundle.config.model)
+
+
+def _count(study: Study) -> int:
+    in_series = sum(len(series.instances) + 1 for series in study.series)
+    return len(study.loose) + in_series + len(study.refused)
+
+
+def _write_report(
+    path: Path, answers: Sequence[SeriesAnswer], classifier: Classifier, *, identify: bool
+) -> bool:
+    """Write the page; False, with a word on standard error, where there is no series for one."""
+    if not answers:
+        click.echo(f"No series, so no report: {path} is not written.", err=True)
+        return False
+    from covidct.apps.reporting import write_report
+
+    write_report(path, answers, classifier.bundle, identify=identify)
+    click.echo(f"Report: {path}", err=True)
+    return True
+
+
+def _name_some(names: Sequence[str]) -> str:
     """The first three names, and how many there are beyond."""
-    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    return ", ".join(path.name for path in paths[:3]) + more
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(Path(name).name for name in names[:3]) + more
 
 
 def _expand(names: Iterable[str]) -> Iterator[str]:
@@ -75,23 +130,21 @@ def _expand(names: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def _print_all(results: Iterable[Result], form: Form) -> Counter[str]:
-    header, to_line = form
-    if header:
-        click.echo(header)
-    counts: Counter[str] = Counter()
+def _print_all(results: Iterable[Result], form: Form) -> Counter[tuple[Kind, str]]:
+    if form.header:
+        click.echo(form.header)
+    counts: Counter[tuple[Kind, str]] = Counter()
     for result in results:
-        click.echo(to_line(result))
-        counts[result.decision or result.status] += 1
+        click.echo(form.to_line(result))
+        counts[result.kind, result.decision or result.status] += 1
     return counts
 
 
 def _forms(prevalence: float | None) -> dict[str, Form]:
-    """Header and line of each format."""
     return {
-        "table": (table_header(prevalence), lambda result: to_table_line(result, prevalence)),
-        "csv": (csv_header(), to_csv_line),
-        "jsonl": ("", to_json_line),
+        "table": Form(table_header(prevalence), lambda result: to_table_line(result, prevalence)),
+        "csv": Form(csv_header(), to_csv_line),
+        "jsonl": Form("", to_json_line),
     }
 
 

@@ -1,0 +1,101 @@
+"""Planes in space -> a stack from feet to head, and what is wrong with it.
+
+Knows vectors in the coordinates of DICOM (PS3.3 C.7.6.2.1.1): millimetres, x to the left, y to the back, z
+to the head. Knows nothing of files or pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+import numpy as np
+
+# The greatest angle to the normal of the first slice, in degrees, and between normal and z.
+ASKEW, OBLIQUE = 1.0, 40.0
+SAME_MM = 0.01  # two slices closer than this lie in one place
+GAP = 1.5  # of the usual distance
+UNEVEN = 1.1
+
+
+def find_normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
+    """The unit normal of a plane, towards the head; None where the six values make no plane."""
+    cross = np.cross(np.asarray(orientation[:3], float), np.asarray(orientation[3:], float))
+    if not (length := float(np.linalg.norm(cross))) > 0.5:
+        return None
+    # An axial plane's normal points along z; else the sign matters to nobody.
+    x, y, z = (float(value) for value in cross / (length if cross[2] >= 0 else -length))
+    return x, y, z
+
+
+def find_position(position: Sequence[float], normal: Sequence[float]) -> float:
+    """Where a plane lies along the normal, in mm."""
+    return float(np.dot(np.asarray(position, float), np.asarray(normal, float)))
+
+
+def are_parallel(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two normals differ by ASKEW degrees at most."""
+    return abs(float(np.dot(one, other))) >= math.cos(math.radians(ASKEW))
+
+
+def is_axial(normal: Sequence[float]) -> bool:
+    """Whether a plane is axial; a tilted gantry (up to 30 degrees) is."""
+    return abs(normal[2]) >= math.cos(math.radians(OBLIQUE))
+
+
+def name_plane(normal: Sequence[float]) -> str:
+    """What a plane that is not axial is called."""
+    return "coronal" if abs(normal[1]) > abs(normal[0]) else "sagittal"
+
+
+def find_spacing(positions: Sequence[float]) -> float | None:
+    """The usual distance of neighbours in mm; `positions` are sorted. None for fewer than two."""
+    return median(after - before for before, after in pairwise(positions)) if len(positions) > 1 else None
+
+
+def find_faults(
+    positions: Sequence[float], *, thickness: float | None, declared: float | None
+) -> tuple[str, ...]:
+    """Sentences on what lacks: gaps here and there, gaps between all, distances that vary.
+
+    `positions` are sorted, in mm, none twice; `declared` is what the object says is the distance.
+    """
+    if (usual := find_spacing(positions)) is None:
+        return ()
+    return (*_regular(usual, thickness, declared), *_irregular(positions, usual))
+
+
+def _regular(usual: float, thickness: float | None, declared: float | None) -> list[str]:
+    """Gaps between all slices: some were left out, or the scanner never took them."""
+    if declared and usual > GAP * declared:
+        lacking = 1 - declared / usual
+        return [
+            f"Regular gaps: slices lie {usual:.4g} mm apart, the object says {declared:.4g} mm; about "
+            f"{100 * lacking:.0f} % of the slices are missing."
+        ]
+    if thickness and usual > GAP * thickness:
+        return [
+            f"Regular gaps: slices of {thickness:.4g} mm lie {usual:.4g} mm apart; "
+            f"{100 * (1 - thickness / usual):.0f} % of the lungs is not seen."
+        ]
+    return []
+
+
+def _irregular(positions: Sequence[float], usual: float) -> list[str]:
+    steps = list(pairwise(positions))
+    gaps = [(low, high) for low, high in steps if high - low > GAP * usual]
+    notes = []
+    if gaps:
+        places = ", ".join(f"{low:.1f} to {high:.1f}" for low, high in gaps[:3])
+        more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+        lacking = sum(round((high - low) / usual) - 1 for low, high in gaps)
+        notes.append(
+            f"Gaps: about {lacking} slice{'' if lacking == 1 else 's'} missing at {places} mm{more}, "
+            f"where {usual:.4g} mm is usual."
+        )
+    rest = [high - low for low, high in steps if high - low <= GAP * usual]
+    if rest and max(rest) > UNEVEN * min(rest) and max(rest) - min(rest) > 2 * SAME_MM:
+        notes.append(f"Distances of neighbouring slices vary from {min(rest):.4g} to {max(rest):.4g} mm.")
+    return notes
