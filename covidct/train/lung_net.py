@@ -30,8 +30,8 @@ class Look(NamedTuple):
 
     `logit` (N,); `evidence` (N, H, W), never negative, on a finer grid than that of the cells; `box` (N, 4)
     in [0, 1]; `cells` (N, h, w), the logit of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a
-    cell counts where lesions teach it. Where there is a gate, `gate` (N, K) are logits of what the picture is, and
-    `lung` (N,) the share of it that is lung.
+    cell counts where lesions teach it. Where there is a gate, `gate` (N, K) are logits of what the picture
+    is, and `lung` (N,) the share of it that is lung.
     """
 
     logit: Tensor
