@@ -76,13 +76,12 @@ class Api:
         headers = {"Location": f"/api/jobs/{job.id}"}
         return JSONResponse(_to_status(job), status_code=HTTPStatus.ACCEPTED, headers=headers)
 
-    async def show_job(self, request: Request) -> Response:
-        """GET /api/jobs/ID: how far it is."""
-        return JSONResponse(_to_status(self._find(request)))
-
-    async def drop_job(self, request: Request) -> Response:
-        """DELETE /api/jobs/ID: cancelled where it still runs, and forgotten."""
-        self.jobs.forget(self._find(request))
+    async def show_or_drop_job(self, request: Request) -> Response:
+        """GET /api/jobs/ID: how far it is. DELETE: cancelled where it still runs, and forgotten."""
+        job = self._find(request)
+        if request.method != "DELETE":
+            return JSONResponse(_to_status(job))
+        self.jobs.forget(job)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def show_results(self, request: Request) -> Response:

@@ -113,9 +113,8 @@ def _to_upload(settings: Settings, points: Sequence[str]) -> Json:
     files = {
         "type": "array",
         "minItems": 1,
-        "maxItems": settings.files,
         "items": {"type": "string", "format": "binary"},
-        "description": "Slices: PNG, JPEG, BMP, TIFF, WEBP, GIF or DICOM.",
+        "description": f"Slices: PNG, JPEG, BMP, TIFF, WEBP, GIF or DICOM. At most {settings.files}.",
     }
     point = {
         "type": "string",

@@ -95,8 +95,7 @@ def _to_routes(api: Api) -> list[BaseRoute]:
     return [
         Route("/api/predict", api.predict, methods=["POST"]),
         Route("/api/jobs", api.start_job, methods=["POST"]),
-        Route(job, api.show_job, methods=["GET"]),
-        Route(job, api.drop_job, methods=["DELETE"]),
+        Route(job, api.show_or_drop_job, methods=["GET", "DELETE"]),
         Route(f"{job}/results", api.show_results),
         Route(f"{job}/evidence/{{number:int}}", api.show_evidence),
         Route(f"{job}/slices/{{number:int}}", api.show_slice),

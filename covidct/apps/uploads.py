@@ -121,6 +121,7 @@ async def _sort(form: FormData) -> tuple[tuple[MemoryBlob, ...], dict[str, str]]
             fields[name] = value
         elif name == FIELD:
             files.append(await _to_blob(value, number=len(files) + 1))
+    await form.close()
     if not files:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"There are no files in the field '{FIELD}'; send at least one."
