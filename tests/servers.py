@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from starlette.testclient import TestClient
 
+from covidct.apps.reading import Bounds
 from covidct.apps.server import Server
 from covidct.apps.settings import Settings
 from covidct.phantom import Phantom
@@ -28,6 +29,7 @@ RUN = "from covidct.apps.cli import main; main(prog_name='covidct')"
 BRIGHT = png_bytes(np.tile(np.arange(200, 248, dtype=np.uint8), (48, 1)))
 DARK = png_bytes(np.tile(np.arange(0, 48, dtype=np.uint8), (48, 1)))
 LESIONS = png_bytes(to_display(phantom_hu(Phantom.LESIONS)))
+BOUNDS = Bounds(slices=1000, unpacked_bytes=10**9)
 File = tuple[str, tuple[str, bytes]]
 
 

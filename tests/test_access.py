@@ -6,25 +6,13 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from covidct.apps.access import LOGGER, Access, to_place
+from covidct.apps.access import Access
 from covidct.apps.counters import Counters
+from covidct.apps.log import LOGGER
 from covidct.apps.reading import Reading
 from servers import BRIGHT, client, files, make_server
 
 SECRET = "Mustermann^Erika"
-
-
-def failing(message: str) -> Exception:
-    try:
-        raise ValueError(message)
-    except ValueError as error:
-        return error
-
-
-def test_a_place_holds_no_message() -> None:
-    place = to_place(failing(SECRET))
-    assert place.startswith("ValueError at failing:")
-    assert SECRET not in place
 
 
 def test_lines_hold_routes_and_no_names(tiny_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -161,6 +161,7 @@ def test_a_job_tells_how_far_it_is_and_gives_results(caller: TestClient, server:
         "state": "done",
         "done": 20,
         "total": 20,
+        "skipped": 0,
         "results_url": f"/api/jobs/{job['id']}/results",
         "message": None,
     }

@@ -15,7 +15,7 @@ from covidct.apps.settings import Settings
 from covidct.apps.worker import Task
 from covidct.blob import MemoryBlob
 from covidct.pipeline import Classifier
-from servers import BRIGHT
+from servers import BOUNDS, BRIGHT
 
 
 class Kept:
@@ -27,7 +27,7 @@ class Kept:
         self._classifier = Classifier.load(bundle, threads=1)
 
     def add(self, *, size: int = 10) -> Job:
-        reading = Reading(self._classifier, [MemoryBlob("a.png", BRIGHT)])
+        reading = Reading(self._classifier, [MemoryBlob("a.png", BRIGHT)], BOUNDS)
         self.memory.take(size)
         job = Job(reading, Task(reading.pieces(), lambda task: None), size=size)
         self.jobs.add(job)

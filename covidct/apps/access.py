@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from http import HTTPMethod, HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,13 +15,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from covidct.apps.counters import Counters
-from covidct.apps.problem import Problem, to_response
+from covidct.apps.log import LOGGER, log_error
+from covidct.apps.problem import BROKEN, Problem, to_response
 
-LOGGER = "covidct.serve"
 LOST = 499  # the other side went before there was an answer; no status of HTTP's, but what proxies log
-BROKEN = Problem(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed in the server; its log says where. Try it again."
-)
 
 
 class Access:
@@ -60,23 +56,20 @@ class Access:
         except ClientDisconnect:
             return LOST
         except Exception as error:  # the last line of defence: the server stays up
-            self._log.error("%s", to_place(error))
+            log_error(error)
             # Starlette answers first and raises then.
             if not status:
-                await to_response(BROKEN)(scope, receive, note)
+                await to_response(_broken())(scope, receive, note)
         return status
 
 
 async def answer_failure(request: Request, error: Exception) -> Response:
     """The answer where something failed; Starlette raises the error afterwards."""
-    return to_response(BROKEN)
+    return to_response(_broken())
 
 
-def to_place(error: BaseException) -> str:
-    """Type and place of an exception, without its text, which may name a file or a patient."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
-    return f"{type(error).__name__} at {where or 'an unknown place'}"
+def _broken() -> Problem:
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)
 
 
 def _to_route(scope: Scope) -> str:

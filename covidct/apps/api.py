@@ -18,8 +18,8 @@ from covidct.apps.counters import MEDIA_TYPE, Counters
 from covidct.apps.facts import to_facts
 from covidct.apps.jobs import Job, Jobs
 from covidct.apps.memory import Memory
-from covidct.apps.problem import Problem, busy
-from covidct.apps.reading import Answer, Reading
+from covidct.apps.problem import BROKEN, Problem, busy
+from covidct.apps.reading import Answer, Bounds, Reading
 from covidct.apps.settings import Settings
 from covidct.apps.uploads import Upload, read_upload
 from covidct.apps.worker import Task, Worker
@@ -46,6 +46,7 @@ class Api:
                 "covidct_held_bytes": ("Bytes of uploads that are held.", lambda: self.memory.held),
             },
         )
+        self._bounds = Bounds(settings.files, settings.unpacked_bytes)
         self._classifier = classifier
         self._facts = to_facts(classifier.bundle) | {"limits": _to_limits(settings)}
 
@@ -145,7 +146,7 @@ class Api:
     def _to_reading(self, upload: Upload, request: Request) -> Reading:
         asking = parse_asking({**request.query_params, **upload.fields}, self._classifier.bundle)
         classifier = self._classifier.at(asking.operating_point, prevalence=asking.prevalence)
-        return Reading(classifier, upload.files)
+        return Reading(classifier, upload.files, self._bounds)
 
     def _to_results(self, answers: list[Answer]) -> Response:
         results = [answer.result for answer in answers]
@@ -180,8 +181,10 @@ async def _wait(request: Request, task: Task) -> None:
     if not task.finished.is_set():
         task.cancel()
         raise ClientDisconnect
-    if task.error is not None:
-        raise task.error
+    if isinstance(task.error, ReadError):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(task.error))
+    if task.error is not None:  # the worker has logged it
+        raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)
     if task.cancelled:
         raise busy("The server was stopped before this was done; try again in a minute.", seconds=60)
 
@@ -192,9 +195,14 @@ def _to_status(job: Job) -> dict[str, str | int | None]:
         "state": job.state.value,
         "done": len(job.reading.answers),
         "total": job.reading.total,
+        "skipped": job.reading.skipped,
         "results_url": f"/api/jobs/{job.id}/results",
-        "message": None if job.task.error is None else "The model failed; the server's log says where.",
+        "message": None if job.task.error is None else _to_message(job.task.error),
     }
+
+
+def _to_message(error: Exception) -> str:
+    return str(error) if isinstance(error, ReadError) else BROKEN
 
 
 def _to_limits(settings: Settings) -> dict[str, float]:

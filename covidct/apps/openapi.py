@@ -25,7 +25,7 @@ PROBLEMS = {
     413: "Too many bytes, or too many files.",
     415: "Another media type than multipart/form-data.",
     421: "The server does not go by the name in the Host header.",
-    422: "No files, or a value that cannot be.",
+    422: "No files, no slices in them or too many, or a value that cannot be.",
     500: "Something failed in the server.",
     503: "No room at the moment, or the server is being stopped; Retry-After says when to come again.",
 }
@@ -114,7 +114,8 @@ def _to_upload(settings: Settings, points: Sequence[str]) -> Json:
         "type": "array",
         "minItems": 1,
         "items": {"type": "string", "format": "binary"},
-        "description": f"Slices: PNG, JPEG, BMP, TIFF, WEBP, GIF or DICOM. At most {settings.files}.",
+        "description": "DICOM, NIfTI, PNG, JPEG, BMP, TIFF, WEBP, GIF, ZIP archives of these. "
+        f"At most {settings.files}, unpacked too.",
     }
     point = {
         "type": "string",
@@ -176,7 +177,10 @@ def _to_links() -> Json:
 
 
 def _results() -> Json:
-    return _json("The results, in the order of the files.", array_of(named("Result")))
+    return _json(
+        "The results: loose slices in the order of the files, then each series after its slices.",
+        array_of(named("Result")),
+    )
 
 
 def _json(description: str, schema: Json) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 MEDIA_TYPE = "application/problem+json"
+BROKEN = "Something failed in the server; its log says where. Try it again."
 
 
 class Problem(Exception):

@@ -20,8 +20,8 @@ from typing import TextIO
 
 import uvicorn
 
-from covidct.apps.access import LOGGER
 from covidct.apps.api import Api
+from covidct.apps.log import LOGGER
 from covidct.apps.server import Server
 from covidct.apps.settings import MIB, Settings
 from covidct.errors import ServeError

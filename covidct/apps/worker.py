@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from covidct.apps.log import log_error
 from covidct.apps.problem import busy
+from covidct.errors import CovidctError
 
 
 class Task:
@@ -37,6 +39,8 @@ class Task:
                 return True
         except Exception as error:  # whatever it is, it belongs to this task and not to the worker
             self.error = error
+            if not isinstance(error, CovidctError):
+                log_error(error)
         self._pieces = iter(())  # lets go of what the work held
         self._loop.call_soon_threadsafe(self._finish)
         return False
