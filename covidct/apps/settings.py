@@ -18,9 +18,9 @@ class Settings:
     numeric addresses pass too. `token` is what every caller of the API must show, None for no token.
     `body_bytes` and `files` bound one upload, `unpacked_bytes` what its archives may hold (and `files` how
     many slices). `memory_bytes` bounds all uploads and jobs that are held together, `tasks` the work that
-    runs or waits, `jobs` those that are kept. `idle_s` is how long an upload may pause, `upload_s` how long it may
-    take, `keep_s` how long a finished job is kept after its last use, and `grace_s` how long a stop waits for
-    work that has begun; all in seconds.
+    runs or waits, `jobs` those that are kept. `idle_s` is how long an upload may pause, `upload_s` how long
+    it may take, `keep_s` how long a finished job is kept after its last use, and `grace_s` how long a stop
+    waits for work that has begun; all in seconds.
     """
 
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
