@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from covidct.bundle import default_path
 from covidct.pipeline import Classifier
 from makers import ct_dataset, dicom_bytes, phantom_hu
 from servers import BRIGHT, DARK, LESIONS, client, files, make_server
+from stacks import stack, volume
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "result.schema.json"
 PAINTED = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
@@ -300,3 +302,34 @@ def test_counters_count_what_was_answered(caller: TestClient) -> None:
     assert 'covidct_results_total{kind="slice",outcome="positive"} 1.0' in answer.text
     assert 'covidct_requests_total{method="POST",route="/api/predict",status="200"} 1.0' in answer.text
     assert "covidct_held_bytes 0.0" in answer.text
+
+
+def test_an_archive_with_a_series_is_answered_as_one(caller: TestClient) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for at, dataset in enumerate(stack(volume(5, lesions=(2,)))):
+            archive.writestr(f"study/IM{(at * 3) % 5}", dicom_bytes(dataset))
+    job = start(caller, buffer.getvalue(), BRIGHT)
+    status = finished(caller, job)
+    assert (status["done"], status["total"]) == (7, 7)
+    records = caller.get(status["results_url"]).json()
+    for record in records:
+        PAINTED.validate(record)
+    assert [record["kind"] for record in records] == ["slice"] * 6 + ["series"]
+    assert [record["slice_index"] for record in records] == [None, 0, 1, 2, 3, 4, None]
+    assert records[-1]["series"]["slices"] == 5
+    assert caller.get(f"/api/jobs/{job['id']}/slices/3").status_code == 200
+    for path in ("slices/6", "evidence/6"):
+        assert caller.get(f"/api/jobs/{job['id']}/{path}").status_code == 404
+    assert len(caller.post("/api/predict", files=files(buffer.getvalue())).json()) == 6
+
+
+def test_an_upload_without_slices_is_told(caller: TestClient) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("notes.txt", "nothing to see")
+    answer = caller.post("/api/predict", files=files(buffer.getvalue()))
+    assert answer.status_code == 422
+    status = finished(caller, start(caller, buffer.getvalue()))
+    assert status["state"] == "failed"
+    assert status["message"] == answer.json()["detail"]

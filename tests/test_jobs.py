@@ -43,11 +43,11 @@ async def finish(job: Job) -> None:
 def test_a_job_goes_from_queued_to_done(tiny_bundle: Path) -> None:
     async def run() -> None:
         job = Kept(tiny_bundle).add()
-        assert job.state is State.QUEUED
+        states = [job.state]
         assert job.task.advance()
-        assert job.state is State.RUNNING
+        states.append(job.state)
         await finish(job)
-        assert job.state is State.DONE
+        assert [*states, job.state] == [State.QUEUED, State.RUNNING, State.DONE]
         assert len(job.reading.answers) == job.reading.total == 1
 
     asyncio.run(run())

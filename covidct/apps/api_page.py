@@ -83,7 +83,9 @@ def _to_section(method: str, path: str, operation: Json, parameters: list[Json],
         parts.append(_to_table("Parameters", ("Name", "What"), rows))
     if body := operation.get("requestBody"):
         parts.append(_to_body(body, path))
-    answers = ((code, *_to_answer(answer, document)) for code, answer in operation["responses"].items())
+    answers = (
+        (code, *_to_answer(answer, document)) for code, answer in sorted(operation["responses"].items())
+    )
     parts.append(_to_table("Answers", ("Status", "Type", "What"), answers))
     return "\n".join([*parts, "</section>"])
 
@@ -140,6 +142,8 @@ def _to_type(schema: Json) -> str:
         return "one of " + ", ".join("null" if value is None else str(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
+    if schema.get("format") == "binary":
+        return "file"
     kinds = schema.get("type", "")
     kind = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
     return f"{kind} of {_to_type(schema['items'])}" if "items" in schema else kind
