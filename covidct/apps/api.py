@@ -7,6 +7,7 @@ nor of who may ask (`guard`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from covidct.apps.memory import Memory
 from covidct.apps.problem import BROKEN, Problem, busy
 from covidct.apps.reading import Answer, Bounds, Reading
 from covidct.apps.settings import Settings
-from covidct.apps.uploads import Upload, read_upload
+from covidct.apps.uploads import Upload, drain, read_upload
 from covidct.apps.worker import Task, Worker
 from covidct.errors import ReadError
 from covidct.pipeline import Classifier
@@ -52,7 +53,7 @@ class Api:
 
     async def predict(self, request: Request) -> Response:
         """POST /api/predict: the results, once all are there."""
-        self._check_room()
+        await self._admit(request, self._check_room)
         upload = await read_upload(request, self.settings, self.memory)
         try:
             reading = self._to_reading(upload, request)
@@ -63,8 +64,7 @@ class Api:
 
     async def start_job(self, request: Request) -> Response:
         """POST /api/jobs: at once, and the work goes on."""
-        self._check_room()
-        self.jobs.check_room()
+        await self._admit(request, self._check_room, self.jobs.check_room)
         upload = await read_upload(request, self.settings, self.memory)
         try:
             reading = self._to_reading(upload, request)
@@ -137,6 +137,15 @@ class Api:
     def is_idle(self) -> bool:
         """Whether nobody waits for anything any more."""
         return not self.worker.tasks and not self.jobs.unfetched()
+
+    async def _admit(self, request: Request, *checks: Callable[[], None]) -> None:
+        """Raise Problem where a check does, but after the body: browsers show no answer that comes early."""
+        try:
+            for check in checks:
+                check()
+        except Problem:
+            await drain(request, self.settings)
+            raise
 
     def _check_room(self) -> None:
         if self.stopping:

@@ -51,7 +51,6 @@ async def read_upload(request: Request, settings: Settings, memory: Memory) -> U
     another media type, 422 for no files, 503 while too much is held already; ClientDisconnect where the
     other side is gone.
     """
-    _check_media_type(request)
     _check_announced(request, settings)
     body = _Body(request, settings, memory)
     try:
@@ -60,6 +59,11 @@ async def read_upload(request: Request, settings: Settings, memory: Memory) -> U
         memory.give_back(body.held)
         raise
     return Upload(files, fields, body.held)
+
+
+async def drain(request: Request, settings: Settings) -> None:
+    """Read what comes in, up to DRAINED times the limit, and keep nothing. Raises as `read_upload` does."""
+    await _Body(request, settings, Memory(0)).drain()
 
 
 class _Body:
@@ -103,6 +107,7 @@ async def _parse(headers: Headers, body: _Body, settings: Settings) -> FormData:
         headers, body.stream(), max_files=settings.files, max_fields=FIELDS, max_part_size=FIELD_BYTES
     )
     try:
+        _check_media_type(headers)
         return await parser.parse()
     except Problem:
         await body.drain()
@@ -137,8 +142,8 @@ async def _to_blob(upload: UploadFile, *, number: int) -> MemoryBlob:
     return MemoryBlob(name, data)
 
 
-def _check_media_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _check_media_type(headers: Headers) -> None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
