@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 
@@ -89,6 +89,7 @@ def test_files_come_in_order_and_fields_by_name() -> None:
     assert upload.size == memory.held == len(body)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.integers(1, 64))
 def test_bytes_come_out_as_they_went_in(contents: list[bytes], chunk: int) -> None:
     body = body_of([("files", f"{number}", content) for number, content in enumerate(contents)])
