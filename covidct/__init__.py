@@ -10,8 +10,13 @@ The names below are loaded when they are first used, so that `import covidct` co
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime's wheels report each process and session to their maker, and keep an id of the machine in the
+# home folder, unless they are told not to before they are first imported. Nothing here calls home.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from covidct.errors import CovidctError

@@ -10,6 +10,7 @@
     ├── AuditError           a data set is not fit to learn from, and nobody said why to go on
     ├── RecipeError          a recipe has unknown keys or impossible values
     ├── PretrainedError      pretrained weights are missing or not what they should be
+    ├── ServeError           a server that would not be safe, or cannot listen
     └── ParityError          an exported graph does not do what the network did
 
 Messages say what is wrong, where, and what to do.
@@ -60,6 +61,10 @@ class RecipeError(CovidctError):
 
 class PretrainedError(CovidctError):
     """Pretrained weights are missing or not what they should be."""
+
+
+class ServeError(CovidctError):
+    """A server that would not be safe, or cannot listen."""
 
 
 class ParityError(CovidctError):

@@ -78,12 +78,16 @@ class Classifier:
         if prevalence is not None:
             check_prevalence(prevalence)
         loaded = load_bundle(bundle)
-        points = {point.name: point for point in loaded.config.operating_points}
-        name = operating_point or loaded.config.operating_points[0].name
-        if name not in points:
-            raise BundleError(f"{loaded.path}: has no operating point {name!r}; it has {', '.join(points)}")
+        point = _find_point(loaded, operating_point)
         session = Session(loaded.graph(precision), threads=threads)
-        return cls(loaded, session, operating_point=points[name], prevalence=prevalence)
+        return cls(loaded, session, operating_point=point, prevalence=prevalence)
+
+    def at(self, operating_point: str | None = None, *, prevalence: float | None = None) -> Classifier:
+        """The same model, loaded once, at another of its operating points or prevalences; see `load`."""
+        if prevalence is not None:
+            check_prevalence(prevalence)
+        point = _find_point(self.bundle, operating_point) if operating_point else self.operating_point
+        return Classifier(self.bundle, self._session, operating_point=point, prevalence=prevalence)
 
     def run(self, item: Slice) -> Outputs:
         """The graph's raw outputs for one slice, whatever it shows."""
@@ -240,3 +244,13 @@ class Classifier:
             series_uid=item.source.series_uid if item is not None else None,
             instance_uid=item.source.instance_uid if item is not None else None,
         )
+
+
+def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:
+    """A bundle's operating point by name, its first without one. Raises BundleError."""
+    points = {point.name: point for point in bundle.config.operating_points}
+    if name is None:
+        return bundle.config.operating_points[0]
+    if name not in points:
+        raise BundleError(f"{bundle.path}: has no operating point {name!r}; it has {', '.join(points)}")
+    return points[name]

@@ -33,7 +33,11 @@ HOMES = {
     },
     "nibabel": {"nifti.py"},
     "gdcm": {"dicom.py", "codestream.py"},
+    "starlette": {"apps/"},
+    "uvicorn": {"apps/serving.py"},
+    "prometheus_client": {"apps/counters.py"},
     "PIL": {
+        "png.py",
         "raster.py",
         "explain.py",
         "montage.py",

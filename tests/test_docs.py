@@ -16,6 +16,11 @@ def test_the_commands_page_is_what_the_program_says() -> None:
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == text, "run scripts/docs"
 
 
+def test_the_package_holds_the_schema_of_results() -> None:
+    name = "result.schema.json"
+    assert (ROOT / "covidct" / name).read_bytes() == (ROOT / "docs" / name).read_bytes(), "run scripts/docs"
+
+
 def test_the_checklists_are_those_of_the_program() -> None:
     assert (ROOT / "docs" / "checklists.md").read_text(encoding="utf-8") == to_markdown(), "run scripts/docs"
 

@@ -381,3 +381,16 @@ def test_a_tag_saves_nothing_that_the_gate_refuses(
     assert (result.status, result.reason, result.probability) == (Status.REFUSED, "not_chest", None)
     assert result.series_uid is not None
     assert classifier.predict(path).status is Status.OK, "limits are the bundle's: without them all pass"
+
+
+def test_the_same_model_at_another_operating_point(tiny_bundle: Path) -> None:
+    first = Classifier.load(tiny_bundle, threads=1, prevalence=0.2)
+    other = first.at("sensitive", prevalence=0.05)
+    assert (first.operating_point.name, first.prevalence) == ("balanced", 0.2)
+    assert (other.operating_point.name, other.prevalence) == ("sensitive", 0.05)
+    assert (first.at().operating_point.name, first.at().prevalence) == ("balanced", None)
+    assert other.predict(SHOWN).probability == first.predict(SHOWN).probability
+    with pytest.raises(BundleError, match="best"):
+        first.at("best")
+    with pytest.raises(ValueError, match="prevalence"):
+        first.at(prevalence=1)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,3 +138,14 @@ def test_large_slices_go_through_in_parts_and_give_the_same(monkeypatch: pytest.
     parts = session.run(slices)
     np.testing.assert_allclose(parts.logit, whole.logit, rtol=1e-6)
     np.testing.assert_allclose(parts.evidence, whole.evidence, rtol=1e-6)
+
+
+def test_the_runtime_calls_nobody_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """ONNX Runtime 1.32 by itself writes an id of the machine into the home folder, and calls its maker."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        (tmp_path / name).mkdir()
+        environment[name] = str(tmp_path / name)
+    code = "from covidct import Classifier; Classifier.load(threads=1)"
+    subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

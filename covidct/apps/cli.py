@@ -1,4 +1,4 @@
-"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train` and more.
+"""The command line: `covidct predict`, `info`, `audit`, `split`, `augment`, `train`, `serve` and more.
 
 Knows options, streams and exit codes. Everything heavy is imported by the command that needs it,
 so that `covidct --help` answers at once.
@@ -665,6 +665,92 @@ def examine(
         click.echo(table)
         click.echo(f"Report and pictures are in {out}.", err=True)
         click.echo(DISCLAIMER, err=True)
+
+
+@main.command()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; any but this machine's own needs --token or --no-auth.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one."
+)
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which browsers may call this server; may be given again.",
+)
+@click.option(
+    "--token",
+    envvar="COVIDCT_TOKEN",
+    metavar="TOKEN",
+    help="What every caller must show, 16 characters or more; `auto` makes one. Better in COVIDCT_TOKEN.",
+)
+@click.option("--no-auth", is_flag=True, help="Let in everybody who reaches the address.")
+@click.option(
+    "--upload-mb",
+    type=click.IntRange(1, 4096),
+    default=512,
+    show_default=True,
+    metavar="MIB",
+    help="The most that one upload may have; it is held in memory.",
+)
+@click.option("--certificate", type=FILE, metavar="FILE", help="A TLS certificate (PEM): serve https.")
+@click.option("--key", type=FILE, metavar="FILE", help="The certificate's key (PEM).")
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@click.option(
+    "--operating-point",
+    metavar="NAME",
+    help="The one for who asks for none, as `covidct info` names them; by default the model's first.",
+)
+@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+def serve(
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    token: str | None,
+    no_auth: bool,
+    upload_mb: int,
+    certificate: Path | None,
+    key: Path | None,
+    model: Path | None,
+    use_float: bool,
+    operating_point: str | None,
+    threads: int | None,
+) -> None:
+    """Serve a page and an API that classify what is uploaded.
+
+    For this machine alone, unless --host says otherwise. What is uploaded stays in memory; nothing of it is
+    written to a disk or a log. SIGTERM or Ctrl-C finish what was begun; the second stops at once.
+    """
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--certificate and --key go together")
+    if token is not None and no_auth:
+        raise click.UsageError("--token and --no-auth exclude each other")
+    with _plain_errors(), _needs_extra("serve"):
+        from covidct.apps.serving import run_serve
+
+        run_serve(
+            host=host,
+            port=port,
+            names=names,
+            token=token,
+            no_auth=no_auth,
+            upload_mb=upload_mb,
+            certificate=certificate,
+            key=key,
+            model=model,
+            precision="float" if use_float else "int8",
+            operating_point=operating_point,
+            threads=threads,
+        )
 
 
 @contextmanager

@@ -24,9 +24,12 @@ def to_short_card(bundle: Bundle) -> str:
         f"where {config.prevalence:.0%} of the slices show COVID-19",
     ]
     lines += [_to_line(point) for point in config.operating_points]
-    # The card's headlines, the one from at home and the one from abroad.
-    headlines = [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")]
-    return "\n".join([*lines, *(f"  figures      {headline}" for headline in headlines)])
+    return "\n".join([*lines, *(f"  figures      {headline}" for headline in to_headlines(bundle))])
+
+
+def to_headlines(bundle: Bundle) -> list[str]:
+    """The card's headlines: the one from at home and the one from abroad."""
+    return [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")]
 
 
 def _to_line(point: OperatingPoint) -> str:

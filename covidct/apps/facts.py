@@ -1,0 +1,60 @@
+"""A model as plain values for other programs: what it is, what it decides by, how it was measured.
+
+Knows a verified bundle and what training records in it. Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from covidct.apps.describing import to_headlines
+from covidct.bundle import Bundle
+from covidct.report import DISCLAIMER
+
+METRICS = ("auc", "sensitivity", "specificity")
+ESTIMATE = ("value", "low", "high", "n", "reason")
+
+
+def to_facts(bundle: Bundle) -> dict[str, Any]:
+    """Name, labels, operating points and figures, as JSON values.
+
+    `prevalence` is the one that probabilities hold at. `figures` are those of the int8 graph, overall and by
+    source, each estimate with its 95 % interval, the number of slices it was measured on, and the reason
+    where value or interval are None; empty where the bundle records none.
+    """
+    config = bundle.config
+    return {
+        "name": config.name,
+        "version": config.version,
+        "model": config.model,
+        "labels": asdict(config.labels),
+        "prevalence": config.prevalence,
+        "operating_points": [asdict(point) for point in config.operating_points],
+        "headlines": to_headlines(bundle),
+        "figures": _to_figures(config.training),
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def _to_figures(training: Mapping[str, Any]) -> list[dict[str, Any]]:
+    report = training.get("figures", {}).get("int8", {})
+    return [_to_section(section, report["protocol"]["split"]) for section in report.get("sections", ())]
+
+
+def _to_section(section: Mapping[str, Any], split: str) -> dict[str, Any]:
+    evaluation = section["evaluation"]
+    measured = {
+        name: {part: evaluation["metrics"][name][part] for part in ESTIMATE}
+        for name in METRICS
+        if name in evaluation["metrics"]
+    }
+    return {
+        "name": section["name"],
+        "split": split,
+        "slices": evaluation["n"],
+        "positives": evaluation["positives"],
+        "patients": section["patients"],
+        "metrics": measured,
+    }

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from covidct.apps.asking import Asking, parse_asking
+from covidct.apps.problem import Problem
+from covidct.bundle import load_bundle
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({}, Asking()),
+        ({"operating_point": "", "prevalence": "", "else": "x"}, Asking()),
+        ({"operating_point": "sensitive"}, Asking("sensitive")),
+        ({"prevalence": "0.05"}, Asking(prevalence=0.05)),
+    ],
+)
+def test_fields_are_read(fields: dict[str, str], asked: Asking, tiny_bundle: Path) -> None:
+    assert parse_asking(fields, load_bundle(tiny_bundle)) == asked
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"operating_point": "best"}, "balanced, sensitive"),
+        ({"operating_point": "Balanced"}, "balanced, sensitive"),
+        *(
+            ({"prevalence": text}, "between 0 and 1")
+            for text in ("0", "1", "-1", "5", "nan", "inf", "x", "0,5")
+        ),
+    ],
+)
+def test_values_that_cannot_be_are_told(fields: dict[str, str], said: str, tiny_bundle: Path) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_asking(fields, load_bundle(tiny_bundle))
+    assert caught.value.status == 422
+    assert said in caught.value.detail

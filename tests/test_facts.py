@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+from covidct.apps.facts import to_facts
+from covidct.apps.schemas import to_schemas
+from covidct.bundle import load_bundle
+
+
+def test_the_shipped_models_figures_come_with_their_intervals() -> None:
+    facts = to_facts(load_bundle())
+    overall = facts["figures"][0]
+    assert overall["name"] == "overall"
+    assert overall["slices"] > overall["positives"] > 0
+    for name in ("auc", "sensitivity", "specificity"):
+        estimate = overall["metrics"][name]
+        assert estimate["low"] < estimate["value"] < estimate["high"]
+        assert 0 < estimate["n"] <= overall["slices"]
+    assert any("abroad" in line for line in facts["headlines"])
+
+
+def test_facts_are_of_the_schema(tiny_bundle: Path) -> None:
+    schema = to_schemas()["Model"]
+    for path in (None, tiny_bundle):
+        facts = json.loads(json.dumps(to_facts(load_bundle(path))))
+        limits = {"body_bytes": 1, "files": 1, "keep_seconds": 1}
+        Draft202012Validator(schema).validate(facts | {"limits": limits})
+
+
+def test_a_bundle_without_figures_has_none(tiny_bundle: Path) -> None:
+    facts = to_facts(load_bundle(tiny_bundle))
+    assert facts["figures"] == []
+    assert facts["model"] == "tiny-1.2.3"
+    assert [point["name"] for point in facts["operating_points"]] == ["balanced", "sensitive"]
