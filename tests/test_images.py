@@ -31,7 +31,9 @@ def test_png_and_dicom_show_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(from_png.pixels, SHOWN)
     np.testing.assert_array_equal(from_dicom.pixels, SHOWN)
     assert from_png.source == Source(path=str(tmp_path / "x.png"))
-    assert from_dicom.source == Source(path=str(tmp_path / "x.dcm"), series_uid=SERIES_UID)
+    assert from_dicom.source == Source(
+        path=str(tmp_path / "x.dcm"), series_uid=SERIES_UID, instance_uid=ct_dataset(HU).SOPInstanceUID
+    )
     assert from_png.spacing_mm is None
     assert from_dicom.spacing_mm == (0.7, 0.8)
 
