@@ -23,8 +23,8 @@ class Arrivals:
     """Series that have arrived and are not answered yet. Safe to use from several threads.
 
     A series is due `settle` seconds after its last instance when every association that brought it was
-    released, and after `quiet` seconds whatever its associations do: some peers keep theirs open, and after an
-    abort the peer may come back with the rest. Times are in seconds on any one clock.
+    released, and after `quiet` seconds whatever its associations do: some peers keep theirs open, and after
+    an abort the peer may come back with the rest. Times are in seconds on any one clock.
     """
 
     def __init__(self, *, settle: float, quiet: float):

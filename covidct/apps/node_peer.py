@@ -1,7 +1,7 @@
 """Who may talk to the node, and whom it talks to: AE titles, addresses, TLS.
 
-Knows how they are written on the command line (PS3.8 9.3.2: an AE title has 1 to 16 characters). Knows nothing
-of what is sent.
+Knows how they are written on the command line (PS3.8 9.3.2: an AE title has 1 to 16 characters). Knows
+nothing of what is sent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def parse_peer(text: str) -> Peer:
 
 
 def parse_caller(text: str) -> Caller:
-    """Parse `AET`, `AET@ADDRESS`, `@ADDRESS`; an address may be a network such as 10.1.0.0/16. Raises NodeError."""
+    """Parse `AET`, `AET@ADDRESS` or `@ADDRESS`; an address may be a network (10.1.0.0/16). Raises NodeError."""
     title, at, address = text.partition("@")
     if not title and not at:
         raise NodeError("an empty --allow lets nobody in; give AET, AET@ADDRESS or @ADDRESS")
@@ -94,7 +94,7 @@ def is_loopback(host: str) -> bool:
 
 
 def to_server_context(tls: Tls) -> ssl.SSLContext | None:
-    """TLS for what listens; None without a certificate. With authorities, callers must show a certificate too.
+    """TLS for what listens; None without a certificate. With authorities, callers must show one too.
 
     Raises NodeError for files that do not fit.
     """
@@ -107,7 +107,7 @@ def to_server_context(tls: Tls) -> ssl.SSLContext | None:
 
 
 def to_client_context(tls: Tls) -> ssl.SSLContext:
-    """TLS towards the peer, whose certificate must be vouched for and bear its host's name. Raises NodeError."""
+    """TLS towards the peer, whose certificate must be vouched for and name its host. Raises NodeError."""
     context = _to_context(ssl.PROTOCOL_TLS_CLIENT, tls)
     if tls.authorities is None:
         context.load_default_certs()

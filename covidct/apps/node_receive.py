@@ -98,7 +98,9 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
         raise ReadError(f"instance: damaged or without its UIDs ({type(error).__name__})") from error
     if not complete:
         raise ReadError("instance: without all of its pixel data")
-    if not all(map(_is_uid, (identity.sop_instance_uid, identity.series_uid, dataset.get("StudyInstanceUID")))):
+    if not all(
+        map(_is_uid, (identity.sop_instance_uid, identity.series_uid, dataset.get("StudyInstanceUID")))
+    ):
         raise ReadError("instance: one of its UIDs is none")
     if identity.sop_instance_uid != sop_instance_uid:
         raise Misfit("instance: another one than was announced")

@@ -6,9 +6,9 @@
     SPOOL/done/KEY.json          the last record of a series: which instances the report was made of
     SPOOL/failed/...             what could not be answered or delivered, for people to look at
 
-Files are written beside, synced and renamed, folders of reports are filled beside and renamed: whatever moment
-the power goes, an acknowledged instance is there and a report is there whole or not at all. Knows nothing of
-DICOM, networks or models.
+Files are written beside, synced and renamed, folders of reports are filled beside and renamed: whatever
+moment the power goes, an acknowledged instance is there and a report is there whole or not at all. Knows
+nothing of DICOM, networks or models.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REMEMBER_S = 30 * 86400.0
 
 @dataclass(frozen=True)
 class Record:
-    """What a report was made of: SOPInstanceUIDs, the model, and the UIDs of the report itself, by keyword."""
+    """What a report was made of: SOPInstanceUIDs, the model, and the report's own UIDs by keyword."""
 
     instances: tuple[str, ...]
     model: str
@@ -117,7 +117,7 @@ class Spool:
         return [key for key in keys if not self.is_answered(key, model=model)]
 
     def count_attempt(self, key: str) -> int:
-        """Note, before an answer is tried, that it is; gives how often it was, crashes of the node included."""
+        """Note, before an answer is tried, that it is; gives how often it was, before crashes too."""
         path = self.series / key / ATTEMPTS
         tried = int(path.read_text()) + 1 if path.exists() else 1
         _write_durably(path, str(tried).encode())
