@@ -101,7 +101,7 @@ def to_references(dataset: Dataset) -> dict[str, str]:
 
 
 def to_sentences(answer: SeriesAnswer) -> list[str]:
-    """The report for people: answer, notes, what was measured, what it is for. Names no files, no patients."""
+    """The report for people: answer, notes, what was measured, what it is for. Names no file, no patient."""
     result = answer.result
     own = [
         to_conclusion(result),
@@ -215,7 +215,7 @@ def _to_algorithm(result: Result) -> AlgorithmIdentification:
     if (point := result.operating_point) is not None:
         low, high = point.band
         parameters.append(
-            f"operating point {point.name}: threshold {point.threshold:.4f}, undecided {low:.4f} to {high:.4f}"
+            f"operating point {point.name}: threshold {point.threshold:.4f}, undecided {low:.4f}-{high:.4f}"
         )
     return AlgorithmIdentification(
         name=name or result.model,

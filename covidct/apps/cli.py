@@ -753,6 +753,86 @@ def serve(
         )
 
 
+@main.command()
+@click.option("--peer", required=True, metavar="AET@HOST:PORT", help="Where reports are sent: the PACS.")
+@click.option(
+    "--ae-title", default="COVIDCT", show_default=True, metavar="AET", help="What the node is called."
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Where it listens."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="On which address. Others than this machine's own also need --allow.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="AET[@ADDRESS]",
+    help="Who may send: an AE title, an address or network (@10.1.0.0/16) or both; may be given again.",
+)
+@click.option(
+    "--spool", type=FOLDER, metavar="DIR", help="Where it keeps its work; by default in ~/.local/state."
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=3.0,
+    show_default=True,
+    help="Seconds from the last instance until a series is read, once its sender has taken leave.",
+)
+@click.option(
+    "--quiet",
+    type=click.FloatRange(0, 86400),
+    default=60.0,
+    show_default=True,
+    help="The same where the association stays open or was broken off.",
+)
+@click.option(
+    "--reserve",
+    type=click.IntRange(0),
+    default=256,
+    show_default=True,
+    metavar="MB",
+    help="Disk space left free; below it nothing more is taken.",
+)
+@click.option(
+    "--no-picture", is_flag=True, help="Send the structured report alone, without a Secondary Capture."
+)
+@click.option("--once", is_flag=True, help="End when all that was sent is answered and delivered.")
+@click.option("--tls-cert", type=FILE, metavar="PEM", help="Listen with TLS; the own certificate.")
+@click.option("--tls-key", type=FILE, metavar="PEM", help="Its key.")
+@click.option(
+    "--tls-ca", type=FILE, metavar="PEM", help="Whose certificates are believed; callers then need one too."
+)
+@click.option("--peer-tls", is_flag=True, help="Send reports with TLS.")
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+@click.option("--operating-point", metavar="NAME", help="One of the model's; by default its first.")
+@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+def node(**options: Any) -> None:
+    """Run a DICOM node beside a PACS.
+
+    Takes CT series by C-STORE, answers for each one, and sends the answer back by C-STORE: a structured
+    report and a picture, in the same study. An instance is acknowledged once it is safe on disk; after a
+    crash the node goes on where it was. Ends on Ctrl-C or SIGTERM.
+
+    Its log, on standard error, names no patient. counters.json in the spool counts what it did.
+    Exit code: 0; with --once 1 where anything was refused or could not be answered or delivered; 2 when it
+    could not start.
+    """
+    with _plain_errors(), _needs_extra("pacs"):
+        from covidct.apps.node_command import Given, run_node
+        from covidct.apps.node_peer import Tls
+
+        tls = Tls(options.pop("tls_cert"), options.pop("tls_key"), options.pop("tls_ca"))
+        title, picture = options.pop("ae_title"), not options.pop("no_picture")
+        sys.exit(run_node(Given(**options, title=title, picture=picture, tls=tls)))
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Errors that end a command are told in one line, with code 2; 1 is for slices that were not read."""

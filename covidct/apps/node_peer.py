@@ -59,7 +59,7 @@ def parse_peer(text: str) -> Peer:
 
 
 def parse_caller(text: str) -> Caller:
-    """Parse `AET`, `AET@ADDRESS` or `@ADDRESS`; an address may be a network (10.1.0.0/16). Raises NodeError."""
+    """Parse `AET`, `AET@ADDRESS` or `@ADDRESS`, where 10.1.0.0/16 is an address too. Raises NodeError."""
     title, at, address = text.partition("@")
     if not title and not at:
         raise NodeError("an empty --allow lets nobody in; give AET, AET@ADDRESS or @ADDRESS")

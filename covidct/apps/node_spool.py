@@ -123,6 +123,10 @@ class Spool:
         _write_durably(path, str(tried).encode())
         return tried
 
+    def forget_attempts(self, key: str) -> None:
+        """Begin to count anew: what failed was not the series' fault."""
+        (self.series / key / ATTEMPTS).unlink(missing_ok=True)
+
     def post(self, key: str, files: Mapping[str, bytes], record: Record) -> None:
         """Put a report into the outbox, whole or not at all, and remember what it was made of."""
         number = time.time_ns()
@@ -187,7 +191,7 @@ class Spool:
 
     def _remember(self, key: str, record: Record) -> None:
         _write_durably(self.done / f"{key}.json", _to_json(record))
-        (self.series / key / ATTEMPTS).unlink(missing_ok=True)
+        self.forget_attempts(key)
 
     def _check_room(self, size: int) -> None:
         if self._is_short(size):
@@ -203,7 +207,9 @@ def _whole_folders(outbox: Path) -> Iterator[Path]:
 
 
 def _to_parcel(folder: Path) -> Parcel:
-    return Parcel(folder, folder.name.partition("-")[0], tuple(sorted(folder.glob("*.dcm"))))
+    # The report (`sr.dcm`) goes before its picture (`sc.dcm`).
+    files = tuple(sorted(folder.glob("*.dcm"), reverse=True))
+    return Parcel(folder, folder.name.partition("-")[0], files)
 
 
 def _to_json(record: Record) -> bytes:
