@@ -35,6 +35,7 @@ from pydicom.sr.codedict import codes
 
 import covidct
 from covidct.dicom_subject import Subject, put_subject
+from covidct.errors import ReportError
 from covidct.report import DISCLAIMER
 from covidct.series import Instance, SeriesAnswer
 from covidct.types import Decision, Result, Status
@@ -221,7 +222,6 @@ def _to_algorithm(result: Result) -> AlgorithmIdentification:
         name=name or result.model,
         version=version,
         parameters=parameters,
-        family=codes.DCM.ArtificialIntelligence,
         manufacturer="covidct",
     )
 
@@ -242,6 +242,10 @@ def _distinct(answer: SeriesAnswer) -> list[Instance]:
 
 def _to_evidence(instance: Instance, subject: Subject) -> Dataset:
     """What highdicom needs to refer to an object; without a patient, as it would log names it finds odd."""
+    if not (instance.sop_class_uid and instance.sop_instance_uid):
+        raise ReportError(
+            f"{instance.path}: lacks SOPClassUID or SOPInstanceUID, so it cannot be referred to; export it again"
+        )
     evidence = Dataset()
     for keyword in (
         "PatientID",
