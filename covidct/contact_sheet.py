@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from covidct.explain import to_overlay
-from covidct.types import WHOLE, Box, Evidence, Pixels
+from covidct.turning import turn
+from covidct.types import UPRIGHT, WHOLE, Box, Evidence, Pixels, Turn
 
 Rgb = NDArray[np.uint8]
 SIDE, EDGE, CAPTION = 384, 12, 26
@@ -25,12 +26,16 @@ PAPER, INK, QUIET = (16, 16, 16), (240, 240, 240), (170, 170, 170)
 
 @dataclass(frozen=True)
 class Tile:
-    """One slice (H, W) uint8 display, its evidence (h, w) float32 if there is any, and a line of text."""
+    """One slice (H, W) uint8 display as stored, its evidence (h, w) float32 if any, and a line of text.
+
+    It is shown turned by `turn`.
+    """
 
     pixels: Pixels
     caption: str
     evidence: Evidence | None = field(default=None, compare=False)
     box: Box = WHOLE
+    turn: Turn = UPRIGHT
 
 
 def draw_contact_sheet(tiles: Sequence[Tile], *, title: Sequence[str], footer: str) -> Rgb:
@@ -60,9 +65,11 @@ def draw_contact_sheet(tiles: Sequence[Tile], *, title: Sequence[str], footer: s
 
 def _draw_tile(tile: Tile) -> Image.Image:
     if tile.evidence is None:
-        shown = Image.fromarray(tile.pixels).convert("RGB")
+        stored = np.repeat(tile.pixels[..., None], 3, axis=2)
     else:
-        shown = Image.fromarray(to_overlay(tile.pixels, tile.evidence, box=tile.box))
+        stored = to_overlay(tile.pixels, tile.evidence, box=tile.box)
+    channels = [turn(stored[..., channel], tile.turn) for channel in range(3)]
+    shown = Image.fromarray(np.ascontiguousarray(np.stack(channels, axis=-1)))
     scale = SIDE / max(shown.size)
     shown = shown.resize((max(round(shown.width * scale), 1), max(round(shown.height * scale), 1)))
     square = Image.new("RGB", (SIDE, SIDE))

@@ -10,14 +10,14 @@ from highdicom import UID
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 
-from covidct.dicom import parse_dicom_bytes
-from covidct.dicom_sr import MEASURED, SERIES_NUMBER, to_conclusion, to_equipment, without_paths
+from covidct.aggregate import MEASURED
+from covidct.dicom_sr import SERIES_NUMBER, to_conclusion, to_equipment, without_paths
 from covidct.dicom_subject import Subject, put_subject
-from covidct.errors import ReadError
+from covidct.given import read_given
 from covidct.contact_sheet import Tile, draw_contact_sheet
 from covidct.report import DISCLAIMER
-from covidct.series import Instance, SeriesAnswer
-from covidct.types import Result, Slice
+from covidct.series import SeriesAnswer
+from covidct.types import Result
 
 SHOWN = 6
 
@@ -33,7 +33,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     notes = answer.result.series.notes if answer.result.series else ()
     title = (
         to_conclusion(answer.result),
-        f"{answer.result.model}, series {subject.series_number}. {MEASURED}",
+        f"{answer.result.model}, series {subject.series_number}; {MEASURED}",
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(
@@ -41,7 +41,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=subject.orientation or ("L", "P"),
+        patient_orientation=("L", "P"),  # slices are shown as usual, see `turning`
         study_instance_uid=subject.study_uid,
         series_instance_uid=UID(),
         series_number=SERIES_NUMBER + 1000 + subject.series_number,
@@ -49,7 +49,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
         instance_number=1,
         **to_equipment(subject),
     )
-    if subject.orientation is None:
+    if not subject.is_oriented:
         picture.PatientOrientation = None
     picture.Laterality = None  # lungs are a pair, and both are shown
     picture.BurnedInAnnotation = "NO"
@@ -63,8 +63,9 @@ def _to_tiles(answer: SeriesAnswer) -> list[Tile]:
     summary = answer.result.series
     tiles = []
     for at in sorted(summary.telling[:SHOWN] if summary else ()):
-        result, shown = answer.slices[at], _read(answer.series.instances[at])
-        tiles.append(Tile(shown.pixels, _to_caption(answer, at, result), result.evidence, result.box))
+        result, shown = answer.slices[at], read_given(answer.series.instances[at])
+        caption = _to_caption(answer, at, result)
+        tiles.append(Tile(shown.pixels, caption, result.evidence, result.box, shown.turn))
     return tiles
 
 
@@ -73,9 +74,3 @@ def _to_caption(answer: SeriesAnswer, at: int, result: Result) -> str:
     position = answer.series.instances[at].position_mm
     where = place if position is None else f"{place}, {position:.0f} mm"
     return f"{where}: {result.decision}, {result.probability:.2f}" if result.decision else where
-
-
-def _read(instance: Instance) -> Slice:
-    if instance.blob is None:
-        raise ReadError(f"{instance.path}: its object is no longer there; read the series again")
-    return parse_dicom_bytes(instance.blob.read(), name=instance.path)

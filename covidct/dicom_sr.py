@@ -53,7 +53,6 @@ ANSWERED = CodedConcept("answered", SCHEME, "Slices with lung in view that were 
 EVIDENCE_SHARE = CodedConcept("evidence-share", SCHEME, "Share of the answered slices decided positive")
 REASON = CodedConcept("reason", SCHEME, "Why not answered, or why undecided")
 SERIES_NUMBER = 99_000  # added to that of the series, so that reports come after the images
-MEASURED = "The figures of the model were measured on slices, not on studies."
 
 
 def to_sr(answer: SeriesAnswer, subject: Subject, *, previous: Mapping[str, str] | None = None) -> Dataset:
@@ -102,14 +101,14 @@ def to_references(dataset: Dataset) -> dict[str, str]:
 
 
 def to_sentences(answer: SeriesAnswer) -> list[str]:
-    """The report for people: answer, notes, what was measured, what it is for. Names no file, no patient."""
+    """The report for people: answer, notes, what it is for. Names no file, no patient."""
     result = answer.result
     own = [
         to_conclusion(result),
         *without_paths(answer, (result.message,)),
         *without_paths(answer, _notes(result)),
     ]
-    return [*dict.fromkeys(own), MEASURED, DISCLAIMER]
+    return [*dict.fromkeys(own), DISCLAIMER]
 
 
 def to_conclusion(result: Result) -> str:
@@ -244,7 +243,7 @@ def _to_evidence(instance: Instance, subject: Subject) -> Dataset:
     """What highdicom needs to refer to an object; without a patient, as it would log names it finds odd."""
     if not (instance.sop_class_uid and instance.sop_instance_uid):
         raise ReportError(
-            f"{instance.path}: lacks SOPClassUID or SOPInstanceUID, so it cannot be referred to; export it again"
+            f"{instance.path}: lacks SOPClassUID or SOPInstanceUID, so it cannot be referred to"
         )
     evidence = Dataset()
     for keyword in (

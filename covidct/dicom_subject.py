@@ -13,7 +13,6 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName
 
 from covidct.errors import ReportError
@@ -53,14 +52,14 @@ _SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 class Subject:
     """The modules of patient and study, their text decoded, and what of the series new objects ask for.
 
-    `orientation` says where rows and columns point, such as ("L", "P"); None where it is not known.
+    `is_oriented` says whether its slices tell where the patient's left and right are.
     """
 
     modules: Dataset
     study_uid: str
     series_uid: str
     series_number: int
-    orientation: tuple[str, str] | None
+    is_oriented: bool
 
 
 def read_subject(series: Series) -> Subject:
@@ -128,22 +127,10 @@ def _to_subject(header: Dataset, path: str) -> Subject:
         study_uid=str(header.StudyInstanceUID),
         series_uid=str(header.SeriesInstanceUID),
         series_number=int(number) if number is not None and str(number).isdecimal() else 0,
-        orientation=_to_orientation(header.get("ImageOrientationPatient")),
+        is_oriented=bool(header.get("ImageOrientationPatient")),
     )
 
 
 def _to_text(value: Any) -> Any:
     """Names without memory of the character set that they were written in."""
     return PersonName(str(value)) if isinstance(value, PersonName) else value
-
-
-def _to_orientation(cosines: Any) -> tuple[str, str] | None:
-    """Where rows and columns point for the most part (PS3.3 C.7.6.1.1.1), of ImageOrientationPatient."""
-    if not isinstance(cosines, MultiValue | list) or len(cosines) != 6:
-        return None
-    return _to_letter([float(value) for value in cosines[:3]]), _to_letter([float(v) for v in cosines[3:]])
-
-
-def _to_letter(cosines: list[float]) -> str:
-    axis = max(range(3), key=lambda at: abs(cosines[at]))
-    return ("LR", "PA", "HF")[axis][cosines[axis] < 0]

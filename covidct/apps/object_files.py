@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from covidct.aggregate import to_refused_result
 from covidct.dicom_sc import to_sc
 from covidct.dicom_sr import to_bytes, to_references, to_sr
 from covidct.dicom_subject import read_subject
 from covidct.series import RefusedSeries, SeriesAnswer
-from covidct.types import Kind, Result, SeriesSummary, Status
 
 SR, SC = "sr.dcm", "sc.dcm"
 
@@ -38,16 +38,5 @@ def to_object_files(
 
 
 def to_refusal(refused: RefusedSeries, *, model: str) -> SeriesAnswer:
-    """The answer for a series that is not answered for: a result that says why."""
-    series = refused.series
-    result = Result(
-        path=series.path,
-        status=Status.REFUSED,
-        model=model,
-        kind=Kind.SERIES,
-        reason=refused.reason,
-        message=refused.message,
-        series_uid=series.uid,
-        series=SeriesSummary(len(series.instances), 0, notes=series.notes),
-    )
-    return SeriesAnswer(series, result, ())
+    """The answer for a series that is not answered for: it says why."""
+    return SeriesAnswer(refused.series, to_refused_result(refused, model=model), ())
