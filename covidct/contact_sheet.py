@@ -68,8 +68,7 @@ def _draw_tile(tile: Tile) -> Image.Image:
         stored = np.repeat(tile.pixels[..., None], 3, axis=2)
     else:
         stored = to_overlay(tile.pixels, tile.evidence, box=tile.box)
-    channels = [turn(stored[..., channel], tile.turn) for channel in range(3)]
-    shown = Image.fromarray(np.ascontiguousarray(np.stack(channels, axis=-1)))
+    shown = Image.fromarray(np.ascontiguousarray(turn(stored, tile.turn)))
     scale = SIDE / max(shown.size)
     shown = shown.resize((max(round(shown.width * scale), 1), max(round(shown.height * scale), 1)))
     square = Image.new("RGB", (SIDE, SIDE))

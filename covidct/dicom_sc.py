@@ -11,10 +11,10 @@ from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 
 from covidct.aggregate import MEASURED
+from covidct.contact_sheet import Tile, draw_contact_sheet
 from covidct.dicom_sr import SERIES_NUMBER, to_conclusion, to_equipment, without_paths
 from covidct.dicom_subject import Subject, put_subject
 from covidct.given import read_given
-from covidct.contact_sheet import Tile, draw_contact_sheet
 from covidct.report import DISCLAIMER
 from covidct.series import SeriesAnswer
 from covidct.types import Result

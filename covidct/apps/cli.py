@@ -26,6 +26,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DATA = click.Path(exists=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
+PLACE = click.Path(path_type=Path)
 SHARE = click.FloatRange(0, 1, max_open=True)
 
 
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option(
     "--format",
     "form",
@@ -71,6 +72,15 @@ def main() -> None:
 @click.option(
     "--identify", is_flag=True, help="Let the report show PatientID and AccessionNumber, which it leaves out."
 )
+@click.option(
+    "--sr", type=PLACE, metavar="FILE.dcm", help="Write the answer as a DICOM structured report, too."
+)
+@click.option(
+    "--sc", type=PLACE, metavar="FILE.dcm", help="Write its picture as a DICOM Secondary Capture, too."
+)
+@click.option("--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study.")
+@click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch.")
+@click.option("--stow", is_flag=True, help="Store report and picture on that server.")
 @click.option(
     "--all-series", is_flag=True, help="Answer for every series that is fit, not for one of each study."
 )
@@ -96,6 +106,11 @@ def predict(
     heatmaps: Path | None,
     report: Path | None,
     identify: bool,
+    sr: Path | None,
+    sc: Path | None,
+    dicomweb: str | None,
+    study: str | None,
+    stow: bool,
     all_series: bool,
     model: Path | None,
     use_float: bool,
@@ -112,13 +127,21 @@ def predict(
     With --prevalence, results also give the probability of COVID-19 there, and the PPV and NPV of the
     operating point. Decisions stay those of the operating point.
 
+    --sr and --sc take a file or, for several series, a folder that is there. For --dicomweb, user:password is
+    taken from COVIDCT_DICOMWEB_AUTH.
+
     Results go to standard output, one a slice and one a series, after its slices; all else to standard error.
     Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
     nothing could be done (wrong usage, a damaged model).
     """
-    from covidct.apps.predicting import run_predict
+    if not paths and dicomweb is None:
+        raise click.UsageError("Missing argument '[PATH...]'.")
+    if (dicomweb is None) != (study is None) or (stow and dicomweb is None):
+        raise click.UsageError("--dicomweb and --study belong together, and --stow to both.")
+    with _plain_errors(), _needs_extra("pacs"):
+        from covidct.apps.predicting import run_predict
+        from covidct.apps.predicting_objects import Objects
 
-    with _plain_errors():
         sys.exit(
             run_predict(
                 paths,
@@ -132,6 +155,7 @@ def predict(
                 operating_point=operating_point,
                 prevalence=prevalence,
                 threads=threads,
+                objects=Objects(sr=sr, sc=sc, dicomweb=dicomweb, study=study, stow=stow),
             )
         )
 
