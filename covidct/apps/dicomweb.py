@@ -38,7 +38,8 @@ class Archive:
         self.url = url.rstrip("/")
         if not re.fullmatch(r"https?://[^/@\s]+(/\S*)?", self.url):
             raise DicomwebError(
-                f"{_without_user(url)}: no URL such as http://localhost:8042/dicom-web; user and password go into {AUTH}"
+                f"{_without_user(url)}: no URL such as http://localhost:8042/dicom-web; user:password go "
+                f"into {AUTH}"
             )
         session = requests.Session()
         if user := os.environ.get(AUTH):
@@ -71,8 +72,8 @@ class Archive:
     ) -> list[Source]:
         """Fetch the CT instances of a study into files in `folder`; their names are their addresses.
 
-        `track` is given what is to be fetched and gives it back, such as to show progress. Raises DicomwebError
-        where one cannot be had: a study with holes would be answered wrongly.
+        `track` is given what is to be fetched and gives it back, such as to show progress. Raises
+        DicomwebError where one cannot be had: a study with holes would be answered wrongly.
         """
         return [
             self._fetch(study_uid, series, instance, folder / f"{number}.dcm")

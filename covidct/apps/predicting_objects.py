@@ -34,7 +34,7 @@ class Objects:
 
 @contextmanager
 def fetch(objects: Objects) -> Iterator[list[Source]]:
-    """The instances of the study asked for, in a private folder that goes at the end. Raises DicomwebError."""
+    """The instances of the study asked for, in a private folder that is removed. Raises DicomwebError."""
     if objects.dicomweb is None or objects.study is None:
         yield []
         return
@@ -47,7 +47,7 @@ def fetch(objects: Objects) -> Iterator[list[Source]]:
 def hand_out(
     objects: Objects, answers: Sequence[SeriesAnswer], refused: Sequence[RefusedSeries], *, model: str
 ) -> None:
-    """Write and store what was asked for; each on standard error. Raises ReportError, DicomwebError, OSError."""
+    """Write and store what was asked for, and say so. Raises ReportError, DicomwebError, OSError."""
     if not (objects.sr or objects.sc or objects.stow):
         return
     from covidct.apps.object_files import SC, SR, choose_reported, to_object_files, write_objects
