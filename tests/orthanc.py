@@ -54,7 +54,7 @@ class Orthanc:
         self._process = subprocess.Popen(
             [program, str(folder / "orthanc.json")], stdout=self._log, stderr=subprocess.STDOUT
         )
-        wait_for(self._answers, seconds=60, why=(folder / "orthanc.log").read_text())
+        wait_for(self._answers, why=(folder / "orthanc.log").read_text())
 
     @property
     def dicomweb(self) -> str:

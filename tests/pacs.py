@@ -32,6 +32,7 @@ from makers import ct_dataset, dicom_bytes, phantom_hu
 STUDY_UID = "1.2.826.0.1.3680043.8.498.77"
 NAME, PATIENT_ID = "Doe^Jane", "SECRET-4711"
 _CLONE_NEWNET = 0x40000000
+PATIENCE_S = 180.0  # for what takes a second, where the machine has nothing else to do
 
 
 def patient_dataset(
@@ -84,7 +85,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(what: Callable[[], Any], *, seconds: float = 30.0, why: str = "") -> Any:
+def wait_for(what: Callable[[], Any], *, seconds: float = PATIENCE_S, why: str = "") -> Any:
     """The first true value of `what`; a failure where it takes too long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -176,9 +177,14 @@ class NodeProcess:
         self.process.kill()
         self.process.wait()
 
+    def wait(self) -> int:
+        """Its exit code, once it ends by itself."""
+        return self.process.wait(timeout=PATIENCE_S)
+
     def stop(self) -> int:
+        """Its exit code, after a SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_S)
 
     def __enter__(self) -> NodeProcess:
         return self

@@ -145,7 +145,7 @@ def test_what_is_not_answered_is_reported_as_such(
 def test_once_ends_when_all_is_done(tmp_path: Path, pacs: Pacs, study: list[Path], tiny_bundle: Path) -> None:
     with NodeProcess(tmp_path / "spool", pacs.port, "--once", model=tiny_bundle) as node:
         store(study, node.port)
-        assert node.process.wait(timeout=60) == 0, node.log
+        assert node.wait() == 0, node.log
     assert len(pacs.received) == 2
 
 
@@ -155,7 +155,7 @@ def test_once_fails_where_something_was_refused(
     study[0].write_bytes(dicom_bytes(patient_dataset(1, Modality="MR")))
     with NodeProcess(tmp_path / "spool", pacs.port, "--once", model=tiny_bundle) as node:
         assert store(study, node.port) == [0xA900, 0, 0, 0]
-        assert node.process.wait(timeout=60) == 1, node.log
+        assert node.wait() == 1, node.log
 
 
 def test_a_series_of_two_patients_is_set_aside(
@@ -164,7 +164,7 @@ def test_a_series_of_two_patients_is_set_aside(
     study[3].write_bytes(dicom_bytes(patient_dataset(4, PatientID="ANOTHER")))
     with NodeProcess(tmp_path / "spool", pacs.port, "--once", model=tiny_bundle) as node:
         store(study, node.port)
-        assert node.process.wait(timeout=60) == 1, node.log
+        assert node.wait() == 1, node.log
     assert not pacs.received
     assert len(list((tmp_path / "spool" / "failed").rglob("*.dcm"))) == 4, "nothing is lost"
     assert "ANOTHER" not in node.log
@@ -178,7 +178,7 @@ def test_a_peer_that_refuses_reports_is_not_asked_for_ever(
         NodeProcess(tmp_path / "spool", pacs.port, "--once", model=tiny_bundle) as node,
     ):
         store(study, node.port)
-        assert node.process.wait(timeout=60) == 1, node.log
+        assert node.wait() == 1, node.log
     assert len(pacs.received) == 1
     assert list((tmp_path / "spool" / "failed").rglob("sr.dcm"))
 
@@ -189,7 +189,7 @@ def test_two_series_in_one_association_get_a_report_each(
     paths = write_series(tmp_path / "a") + write_series(tmp_path / "b", series="2", kind=Phantom.NORMAL)
     with NodeProcess(tmp_path / "spool", pacs.port, "--once", "--no-picture", model=tiny_bundle) as node:
         store(paths, node.port)
-        assert node.process.wait(timeout=60) == 0, node.log
+        assert node.wait() == 0, node.log
     numbers = sorted(int(report.SeriesNumber) for report in pacs.received)
     assert [number % 1000 for number in numbers] == [1, 2]
 
@@ -225,7 +225,7 @@ def test_tls(tmp_path: Path, study: list[Path], tiny_bundle: Path, certificates:
         known = [send[0], "+tls", str(key), str(certificate), "+cf", str(authority), *send[1:]]
         done = subprocess.run(known, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert node.process.wait(timeout=60) == 0, node.log
+        assert node.wait() == 0, node.log
     assert len(pacs.received) == 2
 
 
@@ -253,7 +253,7 @@ def test_what_cannot_be_meant_ends_with_a_word(arguments: list[str], message: st
 
 def test_a_port_that_is_taken_ends_with_a_word(tmp_path: Path, pacs: Pacs, tiny_bundle: Path) -> None:
     node = NodeProcess(tmp_path / "spool", pacs.port, "--port", str(pacs.port), model=tiny_bundle)
-    assert node.process.wait(timeout=60) == 2
+    assert node.wait() == 2
     assert "cannot listen there" in node.log
 
 
@@ -272,7 +272,7 @@ def test_the_two_real_series_through_the_node(tmp_path: Path, shared_data: Path,
         pytest.skip(f"no series in {folder}")
     with NodeProcess(tmp_path / "spool", pacs.port, "--once") as node:
         assert set(store(paths, node.port)) == {0}
-        assert node.process.wait(timeout=300) == 0, node.log
+        assert node.wait() == 0, node.log
     reports = {str(report.PatientID)[-5:]: str(report) for report in pacs.of("SR")}
     assert set(reports) == {"A0001", "A0002"}
     assert "gap" in reports["A0001"].lower()

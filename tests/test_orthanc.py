@@ -41,7 +41,7 @@ def test_a_series_sent_to_the_pacs_gets_its_report_there(tmp_path: Path, tiny_bu
         )
         with node:
             storescu(paths, pacs.dicom)
-            assert node.process.wait(timeout=120) == 0, node.log
+            assert node.wait() == 0, node.log
         check_reports(pacs, tmp_path)
         assert len(pacs.get("studies")) == 1, "in the same study"
         assert len(pacs.series("OT")) == 1
@@ -57,7 +57,7 @@ def test_the_two_real_series_end_to_end(tmp_path: Path, shared_data: Path) -> No
         node = NodeProcess(tmp_path / "spool", pacs.dicom, "--port", str(node_port), "--quiet", "5")
         with node:
             storescu(paths, pacs.dicom)
-            wait_for(lambda: len(pacs.series("OT")) == 2, seconds=300, why=node.log)
+            wait_for(lambda: len(pacs.series("OT")) == 2, why=node.log)
             assert node.stop() == 0
         reports = check_reports(pacs, tmp_path)
         told = {report.PatientID: str(report).lower() for report in reports}
@@ -134,6 +134,6 @@ def test_a_study_that_is_not_there_is_told(pacs: Orthanc, tiny_bundle: Path) -> 
 
 def test_another_server_is_told(pacs: Orthanc) -> None:
     for place in ("nothing", "app"):
-        with Archive(f"http://127.0.0.1:{pacs.http}/{place}") as archive:
-            with pytest.raises(DicomwebError, match="404"):
-                archive.find(STUDY_UID)
+        server = Archive(f"http://127.0.0.1:{pacs.http}/{place}")
+        with server as archive, pytest.raises(DicomwebError, match="404"):
+            archive.find(STUDY_UID)
