@@ -15,6 +15,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
+from covidct.enhanced import FrameBlob
 from covidct.errors import ReportError
 from covidct.series import Instance, Series
 
@@ -99,12 +100,16 @@ def put_subject(target: Dataset, subject: Subject) -> None:
 def _read_header(instance: Instance) -> Dataset:
     if instance.blob is None:
         raise ReportError(f"{instance.path}: not read from DICOM, so no DICOM report can be made of it")
+    # A frame that was made an object of its own has left the patient behind.
+    frame = instance.blob if isinstance(instance.blob, FrameBlob) else None
     try:
-        with warnings.catch_warnings(), instance.blob.open() as stream:
+        with warnings.catch_warnings(), (frame.volume if frame else instance.blob).open() as stream:
             # Odd values of others are passed on as they are; warnings would quote them.
             warnings.simplefilter("ignore")
             header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
             header.decode()
+            if frame and "ImageOrientationPatient" in frame.head:
+                header.ImageOrientationPatient = frame.head.ImageOrientationPatient
     except Exception as error:  # broad: a damaged header surfaces as nearly any exception
         raise ReportError(f"{instance.path}: its header cannot be read; copy it again") from error
     if not (header.get("StudyInstanceUID") and header.get("SeriesInstanceUID")):

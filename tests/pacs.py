@@ -78,6 +78,11 @@ def write_series(folder: Path, *, count: int = 4, **options: Any) -> list[Path]:
     return paths
 
 
+def words(dataset: Dataset) -> str:
+    """All that an object says, its codes and sentences too."""
+    return "\n".join(str(element.value) for element in dataset.iterall() if element.VR != "SQ")
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens on now."""
     with socket.socket() as probe:

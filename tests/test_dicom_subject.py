@@ -8,8 +8,11 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from answers import make_series
+from covidct.blob import MemoryBlob
 from covidct.dicom_subject import EMPTY, put_subject, read_subject
+from covidct.enhanced import FrameBlob
 from covidct.errors import ReportError
+from makers import dicom_bytes
 from pacs import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 
 
@@ -85,3 +88,15 @@ def test_whether_left_and_right_are_known(cosines: list[float] | None) -> None:
 @pytest.mark.parametrize("number", [None, 0, 7])
 def test_series_number(number: int | None) -> None:
     assert read_subject(make_series([patient_dataset(1, SeriesNumber=number)])).series_number == (number or 0)
+
+
+def test_frames_have_the_patient_of_their_object() -> None:
+    """A frame that was made an object of its own carries no name; the report's must not be empty for that."""
+    volume = MemoryBlob("volume.dcm", dicom_bytes(patient_dataset(1, ImageOrientationPatient=None)))
+    head = Dataset()
+    head.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    series = make_series([patient_dataset(1)])
+    blob = FrameBlob("volume.dcm", volume, head, 0, 1)
+    subject = read_subject(replace(series, instances=(replace(series.instances[0], frame=1, blob=blob),)))
+    assert (subject.modules.PatientName, subject.modules.PatientID) == (NAME, PATIENT_ID)
+    assert subject.is_oriented

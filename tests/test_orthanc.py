@@ -18,7 +18,7 @@ from covidct.apps.dicomweb import Archive
 from covidct.errors import DicomwebError
 from covidct.report import DISCLAIMER
 from orthanc import PLUGIN, Orthanc, running
-from pacs import STUDY_UID, NodeProcess, free_port, needs, wait_for, write_series
+from pacs import STUDY_UID, NodeProcess, free_port, needs, wait_for, words, write_series
 
 
 def storescu(paths: Sequence[Path], port: int) -> None:
@@ -60,7 +60,7 @@ def test_the_two_real_series_end_to_end(tmp_path: Path, shared_data: Path) -> No
             wait_for(lambda: len(pacs.series("OT")) == 2, why=node.log)
             assert node.stop() == 0
         reports = check_reports(pacs, tmp_path)
-        told = {report.PatientID: str(report).lower() for report in reports}
+        told = {report.PatientID: words(report).lower() for report in reports}
         assert len(pacs.get("studies")) == 2
     assert {name: "gap" in text for name, text in told.items()} == {
         "Lung_Dx-A0001": True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -138,10 +138,11 @@ def predict(
         raise click.UsageError("Missing argument '[PATH...]'.")
     if (dicomweb is None) != (study is None) or (stow and dicomweb is None):
         raise click.UsageError("--dicomweb and --study belong together, and --stow to both.")
-    with _plain_errors(), _needs_extra("pacs"):
-        from covidct.apps.predicting import run_predict
-        from covidct.apps.predicting_objects import Objects
+    from covidct.apps.predicting import run_predict
+    from covidct.apps.predicting_objects import Objects
 
+    pacs = any((sr, sc, dicomweb))
+    with _plain_errors(), _needs_extra("pacs") if pacs else nullcontext():
         sys.exit(
             run_predict(
                 paths,

@@ -137,7 +137,7 @@ class Reception:
         if not self._callers or is_allowed(self._callers, title, address):
             return
         self._counts.add("associations_rejected")
-        LOG.warning("rejected %s at %s: not on the list of callers", title.strip(), address)
+        LOG.warning("rejected %a at %s: not on the list of callers", title.strip(), address)
         event.assoc.acse.send_reject(0x01, 0x01, 0x03)
         event.assoc.kill()
 
