@@ -19,7 +19,7 @@ PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 FORWARD = """
 function OnStableSeries(series, tags, metadata)
   if tags['Modality'] == 'CT' then
-    SendToModality(series, 'covidct')
+    RestApiPost('/modalities/covidct/store', DumpJson({Resources = {series}, Synchronous = false}, true))
   end
 end
 """

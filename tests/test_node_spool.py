@@ -63,7 +63,7 @@ def test_an_instance_that_does_not_fit_leaves_nothing(
 
     with Spool(tmp_path) as spool:
         spool.keep(KEY, "1.1", b"one")
-        monkeypatch.setattr(node_spool.os, "fsync", fail)
+        monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space"):
             spool.keep(KEY, "1.2", b"two")
         assert [path.name for path in (spool.series / KEY).iterdir()] == ["1.1.dcm"]

@@ -109,15 +109,19 @@ class Archive:
             status = error.response.status_code if error.response is not None else 0
             hint = f"give user:password in {AUTH}" if status in (401, 403) else "check URL and UID"
             raise DicomwebError(f"{self.url}: answers {status} for {what}; {hint}") from error
+        except requests.JSONDecodeError as error:  # (a RequestException, too)
+            raise self._foreign(what, error) from error
         except requests.RequestException as error:
             raise DicomwebError(
                 f"{self.url}: cannot be reached for {what} ({type(error).__name__}); check URL and network"
             ) from error
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             # What a server answers that speaks no DICOMweb, or cuts its answer off.
-            raise DicomwebError(
-                f"{self.url}: gives no DICOM for {what} ({type(error).__name__}); is it a DICOMweb server?"
-            ) from error
+            raise self._foreign(what, error) from error
+
+    def _foreign(self, what: str, error: Exception) -> DicomwebError:
+        kind = type(error).__name__
+        return DicomwebError(f"{self.url}: gives no DICOM for {what} ({kind}); is it a DICOMweb server?")
 
 
 def _value(item: dict[str, Any], tag: str) -> str:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # (made when it is imported)
 
@@ -132,7 +133,7 @@ class Reception:
 
     def on_request(self, event: Event) -> None:
         """Reject callers that are not on the list (PS3.8 9.3.4: calling AE title not recognised)."""
-        requestor = event.assoc.requestor
+        requestor: Any = event.assoc.requestor  # its parts may be None, though not now
         title, address = requestor.primitive.calling_ae_title, requestor.address_info.address
         if not self._callers or is_allowed(self._callers, title, address):
             return
@@ -154,7 +155,8 @@ class Reception:
         self._storing.add(event.assoc)
         try:
             data = event.encoded_dataset()
-            identity = parse_identity(data, sop_instance_uid=str(event.request.AffectedSOPInstanceUID))
+            announced = cast(C_STORE, event.request).AffectedSOPInstanceUID
+            identity = parse_identity(data, sop_instance_uid=str(announced))
             key = to_key(identity.series_uid)
             self._spool.keep(key, identity.sop_instance_uid, data)
         except ReadError as error:
@@ -200,4 +202,4 @@ def _is_complete(dataset: Dataset) -> bool:
         return len(pixels) > 0
     frames, samples = int(dataset.get("NumberOfFrames") or 1), int(dataset.get("SamplesPerPixel") or 1)
     bits = frames * samples * dataset.Rows * dataset.Columns * dataset.BitsAllocated
-    return len(pixels) >= bits // 8
+    return len(pixels) >= int(bits) // 8

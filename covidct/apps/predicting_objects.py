@@ -5,6 +5,7 @@ Knows the options. Imports the libraries for it only where one of them was given
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,5 +69,8 @@ def hand_out(
 
 def _track(items: list[Any]) -> Iterator[Any]:
     """Items under a bar on standard error, where that is a terminal."""
-    with click.progressbar(items, label="fetching", file=click.get_text_stream("stderr")) as bar:
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(items, label="fetching", file=sys.stderr) as bar:
         yield from bar
