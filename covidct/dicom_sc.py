@@ -50,8 +50,8 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
         **to_equipment(subject),
     )
     if not subject.is_oriented:
-        picture.PatientOrientation = None
-    picture.Laterality = None  # lungs are a pair, and both are shown
+        picture.PatientOrientation = []
+    picture.Laterality = ""  # lungs are a pair, and both are shown
     picture.BurnedInAnnotation = "NO"
     picture.ImageComments = DISCLAIMER
     put_subject(picture, subject)

@@ -231,7 +231,7 @@ def _measure(name: CodedConcept, value: float, unit: CodedConcept = codes.UCUM.N
 
 def _to_source(instance: Instance) -> SourceImageForMeasurementGroup:
     frames = None if instance.frame is None else [instance.frame]
-    return SourceImageForMeasurementGroup(instance.sop_class_uid, instance.sop_instance_uid, frames)
+    return SourceImageForMeasurementGroup(*_to_uids(instance), frames)
 
 
 def _distinct(answer: SeriesAnswer) -> list[Instance]:
@@ -241,10 +241,6 @@ def _distinct(answer: SeriesAnswer) -> list[Instance]:
 
 def _to_evidence(instance: Instance, subject: Subject) -> Dataset:
     """What highdicom needs to refer to an object; without a patient, as it would log names it finds odd."""
-    if not (instance.sop_class_uid and instance.sop_instance_uid):
-        raise ReportError(
-            f"{instance.path}: lacks SOPClassUID or SOPInstanceUID, so it cannot be referred to"
-        )
     evidence = Dataset()
     for keyword in (
         "PatientID",
@@ -257,11 +253,21 @@ def _to_evidence(instance: Instance, subject: Subject) -> Dataset:
         setattr(evidence, keyword, None)
     evidence.StudyDate = evidence.StudyTime = None
     evidence.StudyInstanceUID, evidence.SeriesInstanceUID = subject.study_uid, subject.series_uid
-    evidence.SOPClassUID, evidence.SOPInstanceUID = instance.sop_class_uid, instance.sop_instance_uid
+    evidence.SOPClassUID, evidence.SOPInstanceUID = _to_uids(instance)
     return evidence
+
+
+def _to_uids(instance: Instance) -> tuple[str, str]:
+    """SOPClassUID and SOPInstanceUID."""
+    if not (instance.sop_class_uid and instance.sop_instance_uid):
+        raise ReportError(
+            f"{instance.path}: lacks SOPClassUID or SOPInstanceUID, so it cannot be referred to"
+        )
+    return instance.sop_class_uid, instance.sop_instance_uid
 
 
 def _to_dataset(values: Mapping[str, str]) -> Dataset:
     dataset = Dataset()
-    dataset.update(dict(values))
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
     return dataset

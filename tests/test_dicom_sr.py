@@ -47,7 +47,7 @@ def refusal() -> SeriesAnswer:
 
 
 def groups(report: Dataset) -> list[Any]:
-    content = highdicom.sr.ComprehensiveSR.from_dataset(report).content
+    content: Any = highdicom.sr.ComprehensiveSR.from_dataset(report).content
     found: list[Any] = content.get_image_measurement_groups()
     return found
 

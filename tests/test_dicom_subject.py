@@ -23,6 +23,11 @@ def subject_of(**tags: Any) -> Dataset:
     return target
 
 
+def _changed(number: int, keyword: str, value: str | None) -> Dataset:
+    tags: dict[str, Any] = {keyword: value}
+    return patient_dataset(number, **tags)
+
+
 def test_patient_and_study_are_those_of_the_series() -> None:
     target = subject_of(StudyDescription="Chest", PatientAge="070Y")
     assert (target.PatientName, target.PatientID, target.PatientBirthDate) == (NAME, PATIENT_ID, "19500102")
@@ -58,7 +63,7 @@ def test_names_survive_the_change_of_character_set(charset: Any, name: str, tmp_
 
 @pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID", "SeriesInstanceUID"])
 def test_a_mixed_series_gets_no_report(keyword: str) -> None:
-    series = make_series([patient_dataset(1), patient_dataset(2, **{keyword: "1.2.3.4"})])
+    series = make_series([patient_dataset(1), _changed(2, keyword, "1.2.3.4")])
     with pytest.raises(ReportError, match=f"another {keyword}") as caught:
         read_subject(series)
     assert PATIENT_ID not in str(caught.value)
@@ -67,7 +72,7 @@ def test_a_mixed_series_gets_no_report(keyword: str) -> None:
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
 def test_without_its_uids_there_is_no_study_to_report_to(keyword: str) -> None:
     with pytest.raises(ReportError, match="lacks StudyInstanceUID or SeriesInstanceUID"):
-        read_subject(make_series([patient_dataset(1, **{keyword: None})]))
+        read_subject(make_series([_changed(1, keyword, None)]))
 
 
 def test_what_is_not_of_dicom_gets_no_report() -> None:

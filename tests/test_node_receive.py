@@ -129,6 +129,7 @@ def test_another_called_title_is_rejected(received: Received) -> None:
 def test_callers_not_on_the_list_are_rejected(guarded: Received, calling: str) -> None:
     association = guarded.associate(calling=calling)
     assert association.is_rejected
+    assert association.acceptor.primitive is not None
     assert association.acceptor.primitive.diagnostic == 0x03, "calling AE title not recognised"
     wait_for(lambda: guarded.counts["associations_rejected"] == 1)
 
