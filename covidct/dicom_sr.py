@@ -137,7 +137,7 @@ def without_paths(answer: SeriesAnswer, sentences: Iterable[str | None]) -> list
     for sentence in filter(None, sentences):
         for path in paths:
             sentence = sentence.replace(f"{path}: ", "").replace(path, "a file")
-        kept.append(sentence)
+        kept.append(sentence[:1].upper() + sentence[1:])
     return kept
 
 

@@ -162,7 +162,7 @@ def test_a_refused_series_gets_a_report_that_says_why() -> None:
     assert evaluations[COVID_19] == codes.SCT.NotEvaluated
     assert evaluations[REASON].value == "localiser"
     assert codes.DCM.Probability not in [item.name for item in whole.get_measurements()]
-    assert "series 1: a localiser, no axial slices" in texts(report)
+    assert "Series 1: a localiser, no axial slices" in texts(report)
     assert texts(report)[-1] == DISCLAIMER
 
 
@@ -170,7 +170,7 @@ def test_no_path_gets_into_the_pacs() -> None:
     answer = make_answer(notes=(f"{FOLDER}/2.dcm: not read.", f"{FOLDER} has a gap."))
     answer = replace(answer, result=replace(answer.result, message=f"{FOLDER}: undecided"))
     assert not [sentence for sentence in to_sentences(answer) if "jane" in sentence]
-    assert "not read." in to_sentences(answer)
+    assert "Not read." in to_sentences(answer)
     assert b"/home/" not in to_bytes(to_sr(answer, read_subject(answer.series)))
 
 
