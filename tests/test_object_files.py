@@ -4,14 +4,19 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import dcmread, uid
 
 from answers import MODEL, make_answer, make_series
 from covidct.apps.object_files import SC, SR, choose_reported, to_object_files, to_refusal, write_objects
 from covidct.errors import ReportError
+from covidct.pipeline import Classifier
 from covidct.series import RefusedSeries, SeriesAnswer
+from covidct.study import read_study
 from covidct.types import Reason, Status
+from makers import dicom_bytes
 from pacs import patient_dataset
+from stacks import enhanced
+from stacks import volume as stacked
 
 
 def refused() -> RefusedSeries:
@@ -64,3 +69,18 @@ def test_where_there_is_none_it_is_told(tmp_path: Path) -> None:
     made = [to_object_files(to_refusal(refused(), model=MODEL))]
     with pytest.raises(ReportError, match="no series was answered for, so there is no picture"):
         write_objects(made, SC, tmp_path / "picture.dcm")
+
+
+def test_an_enhanced_object_is_reported_by_its_frames_and_with_its_patient(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    volume = enhanced(stacked(5, lesions=(1, 2, 3)), PatientName="Doe^Jane", PatientID="E1")
+    (tmp_path / "volume.dcm").write_bytes(dicom_bytes(volume))
+    (series,) = read_study([str(tmp_path / "volume.dcm")]).series
+    made = to_object_files(Classifier.load(tiny_bundle).predict_series(series))
+    report = dcmread(BytesIO(made.files[SR]))
+    assert (report.PatientName, report.PatientID) == ("Doe^Jane", "E1")
+    references = [item for item in report.iterall() if item.keyword == "ReferencedFrameNumber"]
+    assert len(references) == 10, "five frames, each under the series and under itself"
+    classes = {item.value for item in report.iterall() if item.keyword == "ReferencedSOPClassUID"}
+    assert classes == {uid.EnhancedCTImageStorage}
