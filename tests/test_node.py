@@ -87,11 +87,10 @@ def test_a_killed_node_goes_on_and_sends_one_report(
     with NodeProcess(spool, free_port(), model=tiny_bundle) as node:
         wait_for(lambda: list((spool / "outbox").glob("*-*/sr.dcm")), why=node.log)
         node.kill()
-    with NodeProcess(spool, pacs.port, model=tiny_bundle) as node:
-        wait_for(lambda: len(pacs.received) == 2, why=node.log)
-        wait_for(lambda: not list((spool / "outbox").iterdir()), why=node.log)
-        assert node.stop() == 0
-    assert len(pacs.of("SR")) == 1
+    with NodeProcess(spool, pacs.port, "--once", model=tiny_bundle) as node:
+        assert node.wait() == 0, node.log
+    assert (len(pacs.of("SR")), len(pacs.of("OT"))) == (1, 1)
+    assert not list((spool / "outbox").iterdir())
 
 
 def test_a_peer_that_is_down_gets_its_report_when_it_is_up(

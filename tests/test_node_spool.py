@@ -135,6 +135,16 @@ def test_what_a_killed_node_left_is_put_right(tmp_path: Path) -> None:
         assert len(spool.parcels()) == 1
 
 
+def test_a_parcel_that_was_sent_when_the_node_was_killed_is_not_sent_for_ever(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1"))
+        spool.parcels()[0].files[0].unlink()
+        assert spool.parcels() == []
+    with Spool(tmp_path) as spool:
+        assert list(spool.outbox.iterdir()) == []
+        assert spool.record(KEY) == record("1.1")
+
+
 def test_a_damaged_note_is_as_good_as_none(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.keep(KEY, "1.1", b"one")

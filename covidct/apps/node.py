@@ -78,12 +78,13 @@ class Node:
         left = self._spool.unanswered(model=self._model)
         for key in left:
             self._arrivals.arrive(key, now=time.monotonic())
+        had_work = bool(left or self._spool.parcels())
         server = self._listen()
         sender = Thread(target=self._send_until_stopped, name="sender")
         sender.start()
         LOG.info("listening as %s on %s", self._options.title, _name_port(server))
         try:
-            self._work_until_stopped(had_work=bool(left))
+            self._work_until_stopped(had_work=had_work)
         finally:
             self._stopping.set()
             server.shutdown()
@@ -126,7 +127,7 @@ class Node:
                 return
 
     def _is_done(self, had_work: bool) -> bool:
-        begun = self._reception.served or had_work or bool(self._spool.parcels())
+        begun = self._reception.served or had_work
         return begun and not (self._reception.busy or len(self._arrivals) or self._spool.parcels())
 
     def _answer(self, key: str) -> None:

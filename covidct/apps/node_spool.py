@@ -144,7 +144,8 @@ class Spool:
 
     def parcels(self) -> list[Parcel]:
         """What is still to be sent, oldest first."""
-        return [_to_parcel(folder) for folder in _whole_folders(self.outbox)]
+        parcels = [_to_parcel(folder) for folder in _whole_folders(self.outbox)]
+        return [parcel for parcel in parcels if parcel.files]
 
     def sent(self, parcel: Parcel, path: Path) -> None:
         """Note that the peer has a file; the parcel goes with its last one."""
@@ -185,9 +186,11 @@ class Spool:
         for partial in [*self.outbox.glob(f"*{PARTIAL}"), *self._folder.rglob(f"*{PARTIAL}")]:
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
         for folder in _whole_folders(self.outbox):
-            key = _to_parcel(folder).key
+            parcel = _to_parcel(folder)
             if record := _read_record(folder / RECORD):
-                self._remember(key, record)
+                self._remember(parcel.key, record)
+            if not parcel.files:  # sent, and the folder was about to go
+                shutil.rmtree(folder)
 
     def _remember(self, key: str, record: Record) -> None:
         _write_durably(self.done / f"{key}.json", _to_json(record))
@@ -208,7 +211,10 @@ def _whole_folders(outbox: Path) -> Iterator[Path]:
 
 def _to_parcel(folder: Path) -> Parcel:
     # The report (`sr.dcm`) goes before its picture (`sc.dcm`).
-    files = tuple(sorted(folder.glob("*.dcm"), reverse=True))
+    try:
+        files = tuple(sorted(folder.glob("*.dcm"), reverse=True))
+    except FileNotFoundError:  # sent by the other thread in this moment
+        files = ()
     return Parcel(folder, folder.name.partition("-")[0], files)
 
 
