@@ -14,7 +14,7 @@ from pydicom.sr.codedict import codes
 
 from covidct.apps.cli import main
 from covidct.apps.node_command import default_spool
-from covidct.apps.node_spool import to_key
+from covidct.apps.node_spool import Spool, to_key
 from covidct.phantom import Phantom
 from covidct.report import DISCLAIMER
 from makers import dicom_bytes
@@ -279,3 +279,19 @@ def test_the_two_real_series_through_the_node(tmp_path: Path, shared_data: Path,
     assert "gap" not in reports["A0002"].lower()
     assert len(pacs.of("OT")) == 2
     assert dcmread(paths[0]).PatientID not in node.log
+
+
+def test_a_series_that_ends_the_node_each_time_is_set_aside(
+    tmp_path: Path, study: list[Path], tiny_bundle: Path
+) -> None:
+    """As some damaged pixels may, in a decoder: after three attempts the node goes on without it."""
+    spool = tmp_path / "spool"
+    with Spool(spool) as kept:
+        for path in study:
+            kept.keep(to_key(f"{STUDY_UID}.1"), str(dcmread(path).SOPInstanceUID), path.read_bytes())
+        for _ in range(3):  # three nodes that tried, and ended without a word
+            kept.count_attempt(to_key(f"{STUDY_UID}.1"))
+    with NodeProcess(spool, free_port(), "--once", model=tiny_bundle) as node:
+        assert node.wait() == 1, node.log
+    assert "gave up after 3 attempts" in node.log
+    assert len(list((spool / "failed").rglob("*.dcm"))) == 4

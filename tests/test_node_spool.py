@@ -166,7 +166,9 @@ def test_what_is_set_aside_takes_the_place_of_what_was(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         for data in (b"one", b"two"):
             spool.keep(KEY, "1.1", data)
+            assert spool.count_attempt(KEY) == 1
             spool.set_aside(spool.series / KEY)
+        assert [path.name for path in (spool.failed / KEY).iterdir()] == ["1.1.dcm"]
         assert (spool.failed / KEY / "1.1.dcm").read_bytes() == b"two"
         assert spool.unanswered(model=MODEL) == []
 

@@ -156,6 +156,7 @@ class Spool:
     def set_aside(self, folder: Path) -> None:
         """Move a series or a parcel to `failed`, in place of what is there of the same name."""
         target = self.failed / folder.name
+        (folder / ATTEMPTS).unlink(missing_ok=True)  # who moves it back means it to be tried anew
         shutil.rmtree(target, ignore_errors=True)
         with self._moving:
             folder.rename(target)
