@@ -11,7 +11,10 @@
     ├── RecipeError          a recipe has unknown keys or impossible values
     ├── PretrainedError      pretrained weights are missing or not what they should be
     ├── ServeError           a server that would not be safe, or cannot listen
-    └── ParityError          an exported graph does not do what the network did
+    ├── ParityError          an exported graph does not do what the network did
+    ├── ReportError          no DICOM report can be made of an answer (no patient module, mixed patients ...)
+    ├── NodeError            the DICOM node cannot start (spool in use, port taken, no such certificate ...)
+    └── DicomwebError        a DICOMweb server cannot be reached, or does not give or take what it should
 
 Messages say what is wrong, where, and what to do.
 """
@@ -69,3 +72,15 @@ class ServeError(CovidctError):
 
 class ParityError(CovidctError):
     """An exported graph does not do what the network did."""
+
+
+class ReportError(CovidctError):
+    """No DICOM report can be made of an answer."""
+
+
+class NodeError(CovidctError):
+    """The DICOM node cannot start."""
+
+
+class DicomwebError(CovidctError):
+    """A DICOMweb server cannot be reached, or does not give or take what it should."""

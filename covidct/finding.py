@@ -14,7 +14,6 @@ from covidct.blob import Blob, FailedBlob, FileBlob, MemoryBlob
 from covidct.errors import ReadError
 from covidct.files import find_slices
 
-Given = str | Path | tuple[str, bytes]
 PEEK = 352  # bytes that tell what a file is: DICM at 128, the magic of NIfTI at 344
 
 
@@ -26,13 +25,18 @@ class Source:
     given: str
 
 
+Given = str | Path | tuple[str, bytes] | Source
+
+
 def find_blobs(given: Iterable[Given], *, skipped: list[str]) -> Iterator[Source]:
     """Everything that may be read, in the order in which it is given; names passed over go to `skipped`.
 
     Nothing raises: what cannot be read gives a blob that says so when it is read.
     """
     for one in given:
-        if isinstance(one, tuple):
+        if isinstance(one, Source):
+            yield one
+        elif isinstance(one, tuple):
             name, data = one
             yield from _unpack(MemoryBlob(name, data), skipped)
         elif (path := Path(one)).name.upper() == "DICOMDIR" and path.is_file():

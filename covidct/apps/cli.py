@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DATA = click.Path(exists=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
+PLACE = click.Path(path_type=Path)
 SHARE = click.FloatRange(0, 1, max_open=True)
 
 
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option(
     "--format",
     "form",
@@ -71,6 +72,15 @@ def main() -> None:
 @click.option(
     "--identify", is_flag=True, help="Let the report show PatientID and AccessionNumber, which it leaves out."
 )
+@click.option(
+    "--sr", type=PLACE, metavar="FILE.dcm", help="Write the answer as a DICOM structured report, too."
+)
+@click.option(
+    "--sc", type=PLACE, metavar="FILE.dcm", help="Write its picture as a DICOM Secondary Capture, too."
+)
+@click.option("--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study.")
+@click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch.")
+@click.option("--stow", is_flag=True, help="Store report and picture on that server.")
 @click.option(
     "--all-series", is_flag=True, help="Answer for every series that is fit, not for one of each study."
 )
@@ -96,6 +106,11 @@ def predict(
     heatmaps: Path | None,
     report: Path | None,
     identify: bool,
+    sr: Path | None,
+    sc: Path | None,
+    dicomweb: str | None,
+    study: str | None,
+    stow: bool,
     all_series: bool,
     model: Path | None,
     use_float: bool,
@@ -112,13 +127,22 @@ def predict(
     With --prevalence, results also give the probability of COVID-19 there, and the PPV and NPV of the
     operating point. Decisions stay those of the operating point.
 
+    --sr and --sc take a file or, for several series, a folder that is there. For --dicomweb, user:password is
+    taken from COVIDCT_DICOMWEB_AUTH.
+
     Results go to standard output, one a slice and one a series, after its slices; all else to standard error.
     Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
     nothing could be done (wrong usage, a damaged model).
     """
+    if not paths and dicomweb is None:
+        raise click.UsageError("Missing argument '[PATH...]'.")
+    if (dicomweb is None) != (study is None) or (stow and dicomweb is None):
+        raise click.UsageError("--dicomweb and --study belong together, and --stow to both.")
     from covidct.apps.predicting import run_predict
+    from covidct.apps.predicting_objects import Objects
 
-    with _plain_errors():
+    pacs = any((sr, sc, dicomweb))
+    with _plain_errors(), _needs_extra("pacs") if pacs else nullcontext():
         sys.exit(
             run_predict(
                 paths,
@@ -132,6 +156,7 @@ def predict(
                 operating_point=operating_point,
                 prevalence=prevalence,
                 threads=threads,
+                objects=Objects(sr=sr, sc=sc, dicomweb=dicomweb, study=study, stow=stow),
             )
         )
 
@@ -751,6 +776,86 @@ def serve(
             operating_point=operating_point,
             threads=threads,
         )
+
+
+@main.command()
+@click.option("--peer", required=True, metavar="AET@HOST:PORT", help="Where reports are sent: the PACS.")
+@click.option(
+    "--ae-title", default="COVIDCT", show_default=True, metavar="AET", help="What the node is called."
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Where it listens."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="On which address. Others than this machine's own also need --allow.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="AET[@ADDRESS]",
+    help="Who may send: an AE title, an address or network (@10.1.0.0/16) or both; may be given again.",
+)
+@click.option(
+    "--spool", type=FOLDER, metavar="DIR", help="Where it keeps its work; by default in ~/.local/state."
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=3.0,
+    show_default=True,
+    help="Seconds from the last instance until a series is read, once its sender has taken leave.",
+)
+@click.option(
+    "--quiet",
+    type=click.FloatRange(0, 86400),
+    default=60.0,
+    show_default=True,
+    help="The same where the association stays open or was broken off.",
+)
+@click.option(
+    "--reserve",
+    type=click.IntRange(0),
+    default=256,
+    show_default=True,
+    metavar="MB",
+    help="Disk space left free; below it nothing more is taken.",
+)
+@click.option(
+    "--no-picture", is_flag=True, help="Send the structured report alone, without a Secondary Capture."
+)
+@click.option("--once", is_flag=True, help="End when all that was sent is answered and delivered.")
+@click.option("--tls-cert", type=FILE, metavar="PEM", help="Listen with TLS; the own certificate.")
+@click.option("--tls-key", type=FILE, metavar="PEM", help="Its key.")
+@click.option(
+    "--tls-ca", type=FILE, metavar="PEM", help="Whose certificates are believed; callers then need one too."
+)
+@click.option("--peer-tls", is_flag=True, help="Send reports with TLS.")
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+@click.option("--operating-point", metavar="NAME", help="One of the model's; by default its first.")
+@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+def node(**options: Any) -> None:
+    """Run a DICOM node beside a PACS.
+
+    Takes CT series by C-STORE, answers for each one, and sends the answer back by C-STORE: a structured
+    report and a picture, in the same study. An instance is acknowledged once it is safe on disk; after a
+    crash the node goes on where it was. Ends on Ctrl-C or SIGTERM.
+
+    Its log, on standard error, names no patient. counters.json in the spool counts what it did.
+    Exit code: 0; with --once 1 where anything was refused or could not be answered or delivered; 2 when it
+    could not start.
+    """
+    with _plain_errors(), _needs_extra("pacs"):
+        from covidct.apps.node_command import Given, run_node
+        from covidct.apps.node_peer import Tls
+
+        tls = Tls(options.pop("tls_cert"), options.pop("tls_key"), options.pop("tls_ca"))
+        title, picture = options.pop("ae_title"), not options.pop("no_picture")
+        sys.exit(run_node(Given(**options, title=title, picture=picture, tls=tls)))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from covidct.aggregate import to_refused_result
+from covidct.apps.predicting_objects import Objects, fetch, hand_out
 from covidct.explain import Overlays
 from covidct.pipeline import Classifier, Precision
 from covidct.report import (
@@ -54,6 +55,7 @@ def run_predict(
     operating_point: str | None,
     prevalence: float | None,
     threads: int | None,
+    objects: Objects,
 ) -> int:
     """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
     classifier = Classifier.load(
@@ -63,13 +65,15 @@ def run_predict(
         prevalence=prevalence,
         threads=threads,
     )
-    study = read_study(_expand(names), all_series=all_series)
-    if study.skipped:
-        click.echo(f"Passed over, no slices by name: {_name_some(study.skipped)}.", err=True)
-    answers: list[SeriesAnswer] = []
-    results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
-    counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
-    failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
+    with fetch(objects) as fetched:
+        study = read_study([*_expand(names), *fetched], all_series=all_series)
+        if study.skipped:
+            click.echo(f"Passed over, no slices by name: {_name_some(study.skipped)}.", err=True)
+        answers: list[SeriesAnswer] = []
+        results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
+        counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
+        failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
+        hand_out(objects, answers, study.refused, model=classifier.bundle.config.model)
     click.echo(to_summary(counts), err=True)
     click.echo(DISCLAIMER, err=True)
     return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0

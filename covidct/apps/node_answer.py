@@ -1,0 +1,53 @@
+"""A series in the spool -> a report in the outbox.
+
+Knows which instances make a series, and that a series is reported once. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from covidct.apps.node_spool import Record, Spool
+from covidct.apps.object_files import to_object_files, to_refusal
+from covidct.errors import ReportError
+from covidct.pipeline import Classifier
+from covidct.series import Acquisition, RefusedSeries, Series, SeriesAnswer
+from covidct.study import read_study
+from covidct.types import Reason, Result
+
+
+def answer_series(key: str, spool: Spool, classifier: Classifier, *, picture: bool = True) -> Result | None:
+    """Classify a series and put its report into the outbox; None where its last report covers it.
+
+    Raises ReportError and ReadError where no report can be made of what is there, OSError where the outbox
+    cannot hold it.
+    """
+    model = classifier.bundle.config.model
+    if spool.is_answered(key, model=model):
+        return None
+    paths = spool.instances(key)
+    answer = predict_files(paths, classifier)
+    last = spool.record(key)
+    objects = to_object_files(answer, previous=last.report if last else None, picture=picture)
+    spool.post(key, objects.files, Record(tuple(path.stem for path in paths), model, objects.report))
+    return answer.result
+
+
+def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer:
+    """The answer for files that hold one series; a lone slice, too, is a series that is not answered for.
+
+    Raises ReportError where they hold none or several.
+    """
+    model = classifier.bundle.config.model
+    study = read_study([str(path) for path in paths], all_series=True)
+    match (study.series, study.refused, study.loose):
+        case ((series,), (), _):
+            return classifier.predict_series(series)
+        case ((), (refused,), _):
+            return to_refusal(refused, model=model)
+        case ((), (), (lone,)) if lone.sop_instance_uid:
+            series = Series("", lone.path, Acquisition(), (lone,))
+            message = f"{lone.path}: a series of one slice; a report is made of three at least"
+            return to_refusal(RefusedSeries(series, Reason.TOO_FEW_SLICES, message), model=model)
+    raise ReportError(f"{len(paths)} files: they hold no series, or several; nothing can be reported of them")

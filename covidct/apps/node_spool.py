@@ -1,0 +1,270 @@
+"""The spool of the node: what was received and what is to be sent, safe on disk.
+
+    SPOOL/lock                   held by the one node that works here
+    SPOOL/series/KEY/UID.dcm     received instances; KEY stands for a SeriesInstanceUID
+    SPOOL/outbox/KEY-NUMBER/     a report on its way to the peer, and `record.json`
+    SPOOL/done/KEY.json          the last record of a series: which instances the report was made of
+    SPOOL/failed/...             what could not be answered or delivered, for people to look at
+
+Files are written beside, synced and renamed, folders of reports are filled beside and renamed: whatever
+moment the power goes, an acknowledged instance is there and a report is there whole or not at all. Knows
+nothing of DICOM, networks or models.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+
+from covidct.errors import NodeError
+
+PARTIAL = ".partial"
+RECORD = "record.json"
+ATTEMPTS = "attempts"
+KEEP_S = 3600.0  # how long an answered series stays, so that late instances find the rest of it
+REMEMBER_S = 30 * 86400.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a report was made of: SOPInstanceUIDs, the model, and the report's own UIDs by keyword."""
+
+    instances: tuple[str, ...]
+    model: str
+    report: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A report on its way: its folder in the outbox and the files in it that are still to be sent."""
+
+    folder: Path
+    key: str
+    files: tuple[Path, ...]
+
+
+def to_key(series_uid: str) -> str:
+    """A name for a series that tells nothing of it: for folders and for the log."""
+    return sha256(series_uid.encode()).hexdigest()[:16]
+
+
+class Spool:
+    """A folder that survives kill -9 and a full disk; used by one node at a time.
+
+    `reserve` is how many bytes stay free for reports: below it no instance is taken. Readable by its owner
+    only, as it holds patients' images.
+    """
+
+    def __init__(self, folder: Path, *, reserve: int = 0):
+        """Raises NodeError where the folder cannot be used or another node uses it."""
+        self._folder = folder
+        self._reserve = reserve
+        # An instance must not come into a series that is being removed.
+        self._moving = Lock()
+        self.series, self.outbox = folder / "series", folder / "outbox"
+        self.done, self.failed = folder / "done", folder / "failed"
+        try:
+            for place in (folder, self.series, self.outbox, self.done, self.failed):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._held = _lock(folder / "lock")
+        except OSError as error:
+            raise NodeError(f"{folder}: no spool can be kept there ({error}); give another folder") from error
+        self._recover()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._held)
+
+    def keep(self, key: str, uid: str, data: bytes) -> None:
+        """Put an instance on the disk, for good when this returns. Raises OSError where it did not fit."""
+        self._check_room(len(data))
+        folder = self.series / key
+        with self._moving:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _write_durably(folder / f"{uid}.dcm", data)
+            _sync(self.series)
+
+    def instances(self, key: str) -> tuple[Path, ...]:
+        """The files of a series, by name."""
+        return tuple(sorted((self.series / key).glob("*.dcm")))
+
+    def record(self, key: str) -> Record | None:
+        """What the last report of a series was made of; None where there was none."""
+        return _read_record(self.done / f"{key}.json")
+
+    def is_answered(self, key: str, *, model: str) -> bool:
+        """Whether the last report, by this model, already covers every instance that is here."""
+        last = self.record(key)
+        here = {path.stem for path in self.instances(key)}
+        return last is not None and last.model == model and here <= set(last.instances)
+
+    def unanswered(self, *, model: str) -> list[str]:
+        """Keys of the series that wait for an answer, such as those an earlier node left behind."""
+        keys = sorted(folder.name for folder in self.series.iterdir() if self.instances(folder.name))
+        return [key for key in keys if not self.is_answered(key, model=model)]
+
+    def count_attempt(self, key: str) -> int:
+        """Note, before an answer is tried, that it is; gives how often it was, before crashes too."""
+        path = self.series / key / ATTEMPTS
+        tried = int(path.read_text()) + 1 if path.exists() else 1
+        _write_durably(path, str(tried).encode())
+        return tried
+
+    def forget_attempts(self, key: str) -> None:
+        """Begin to count anew: what failed was not the series' fault."""
+        (self.series / key / ATTEMPTS).unlink(missing_ok=True)
+
+    def post(self, key: str, files: Mapping[str, bytes], record: Record) -> None:
+        """Put a report into the outbox, whole or not at all, and remember what it was made of."""
+        number = time.time_ns()
+        partial = self.outbox / f"{key}-{number}{PARTIAL}"
+        try:
+            partial.mkdir(mode=0o700)
+            for name, data in {**files, RECORD: _to_json(record)}.items():
+                _write_durably(partial / name, data)
+            partial.rename(self.outbox / f"{key}-{number}")
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _sync(self.outbox)
+        self._remember(key, record)
+
+    def parcels(self) -> list[Parcel]:
+        """What is still to be sent, oldest first."""
+        parcels = [_to_parcel(folder) for folder in _whole_folders(self.outbox)]
+        return [parcel for parcel in parcels if parcel.files]
+
+    def sent(self, parcel: Parcel, path: Path) -> None:
+        """Note that the peer has a file; the parcel goes with its last one."""
+        path.unlink(missing_ok=True)
+        if not _to_parcel(parcel.folder).files:
+            shutil.rmtree(parcel.folder)
+
+    def set_aside(self, folder: Path) -> None:
+        """Move a series or a parcel to `failed`, in place of what is there of the same name."""
+        target = self.failed / folder.name
+        (folder / ATTEMPTS).unlink(missing_ok=True)  # who moves it back means it to be tried anew
+        shutil.rmtree(target, ignore_errors=True)
+        with self._moving:
+            folder.rename(target)
+
+    def sweep(self, *, model: str, now: float) -> None:
+        """Remove answered series after an hour, at once where room is short, and records after thirty days.
+
+        `now` is in seconds since the epoch.
+        """
+        hurry = self._is_short(0)
+        for folder in list(self.series.iterdir()):
+            old = now - folder.stat().st_mtime > KEEP_S
+            with self._moving:
+                if (hurry or old) and self.is_answered(folder.name, model=model):
+                    shutil.rmtree(folder)
+        for path in self.done.glob("*.json"):
+            if now - path.stat().st_mtime > REMEMBER_S:
+                path.unlink()
+
+    def write_beside(self, name: str, text: str) -> None:
+        """Write a small file into the spool's own folder."""
+        partial = self._folder / f"{name}{PARTIAL}"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self._folder / name)
+
+    def _recover(self) -> None:
+        """Clear what a killed node left half-written, and note reports that it had no time to note."""
+        for partial in [*self.outbox.glob(f"*{PARTIAL}"), *self._folder.rglob(f"*{PARTIAL}")]:
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
+        for folder in _whole_folders(self.outbox):
+            parcel = _to_parcel(folder)
+            if record := _read_record(folder / RECORD):
+                self._remember(parcel.key, record)
+            if not parcel.files:  # sent, and the folder was about to go
+                shutil.rmtree(folder)
+
+    def _remember(self, key: str, record: Record) -> None:
+        _write_durably(self.done / f"{key}.json", _to_json(record))
+        self.forget_attempts(key)
+
+    def _check_room(self, size: int) -> None:
+        if self._is_short(size):
+            raise OSError(errno.ENOSPC, "less than the reserve is free", str(self._folder))
+
+    def _is_short(self, size: int) -> bool:
+        return shutil.disk_usage(self._folder).free - size < self._reserve
+
+
+def _whole_folders(outbox: Path) -> Iterator[Path]:
+    folders = [path for path in outbox.iterdir() if path.is_dir() and path.suffix != PARTIAL]
+    return iter(sorted(folders, key=lambda path: path.name.partition("-")[2]))
+
+
+def _to_parcel(folder: Path) -> Parcel:
+    # The report (`sr.dcm`) goes before its picture (`sc.dcm`).
+    try:
+        files = tuple(sorted(folder.glob("*.dcm"), reverse=True))
+    except FileNotFoundError:  # sent by the other thread in this moment
+        files = ()
+    return Parcel(folder, folder.name.partition("-")[0], files)
+
+
+def _to_json(record: Record) -> bytes:
+    return json.dumps(asdict(record), indent=1).encode()
+
+
+def _read_record(path: Path) -> Record | None:
+    """None where there is none, or none that can be read: the series is then answered again."""
+    try:
+        values = json.loads(path.read_bytes())
+        return Record(tuple(values["instances"]), values["model"], values["report"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """Write beside, sync, rename, sync the folder: after a power cut the old file or the new one is there."""
+    partial = path.with_name(f"{path.name}{PARTIAL}")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(path: Path) -> int:
+    """Hold a lock that the system lets go of when the process ends, however it does."""
+    import fcntl  # not on Windows, where everything but the node works
+
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise NodeError(
+            f"{path.parent}: another node works in this spool; stop it, or give another folder"
+        ) from error
+    return handle
