@@ -66,6 +66,7 @@ def to_model_table(bundle: Bundle) -> dict[str, Any]:
         "operating_points": [asdict(point) for point in config.operating_points],
         "gate": asdict(config.gate) if config.gate else None,
         "figures": list(_figures(config.training)),
+        "headlines": [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")],
         "disclaimer": DISCLAIMER,
     }
 
@@ -76,7 +77,12 @@ def _figures(training: Any) -> Iterator[dict[str, Any]]:
     for section in (kept.get("float") or {}).get("sections", ()):
         measured = section["evaluation"]
         metrics = {name: measured["metrics"].get(name) for name in FIGURES}
-        yield {"source": section["name"], "slices": measured["n"], "positives": measured["positives"]} | metrics
+        yield {
+            "name": section["name"],
+            "slices": measured["n"],
+            "positives": measured["positives"],
+            "metrics": metrics,
+        }
 
 
 def _fill(folder: Path, bundle: Bundle, libraries: Path) -> int:

@@ -8,6 +8,7 @@ import { ReadError, orReadError } from "./errors.js";
 import { AIR_HU, PLAUSIBLE_AIR_HU, hasAir, paddingTest, unusedBitsDropper } from "./hounsfield.js";
 import { inflate, joinBytes } from "./inflate.js";
 import { MAX_BYTES } from "./limits.js";
+import { hasMagic } from "../rules/candidates.js";
 
 const IMPLICIT = "1.2.840.10008.1.2";
 const EXPLICIT = "1.2.840.10008.1.2.1";
@@ -20,11 +21,6 @@ const BARE = [[0x08, 0x00], [0x02, 0x00], [0x00, 0x08]];
 /** Whether bytes are, or may be, DICOM. */
 export function isDicom(bytes) {
   return hasMagic(bytes) || BARE.some(([first, second]) => bytes[0] === first && bytes[1] === second);
-}
-
-/** Whether bytes have DICM at byte 128. */
-export function hasMagic(bytes) {
-  return String.fromCharCode(...bytes.subarray(128, 132)) === "DICM";
 }
 
 /** Where the instance lies and what it belongs to; see `parsePlace`. Throws ReadError for what is no DICOM. */

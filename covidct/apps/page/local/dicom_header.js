@@ -12,7 +12,8 @@ const OTHER_UNITS = ["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"]; // RescaleType,
 
 const TAGS = {
   ImageType: "x00080008", SOPClassUID: "x00080016", SOPInstanceUID: "x00080018", Modality: "x00080060",
-  SeriesDescription: "x0008103e", ConvolutionKernel: "x00181210", SliceThickness: "x00180050",
+  StudyDescription: "x00081030", SeriesDescription: "x0008103e", BodyPartExamined: "x00180015",
+  SpacingBetweenSlices: "x00180088", SeriesNumber: "x00200011", AcquisitionNumber: "x00200012", ConvolutionKernel: "x00181210", SliceThickness: "x00180050",
   SeriesInstanceUID: "x0020000e", StudyInstanceUID: "x0020000d", InstanceNumber: "x00200013",
   ImagePositionPatient: "x00200032", ImageOrientationPatient: "x00200037",
   SamplesPerPixel: "x00280002", PhotometricInterpretation: "x00280004", NumberOfFrames: "x00280008",
@@ -52,13 +53,20 @@ export function parsePlace(dataset) {
   return {
     seriesUid: text(dataset, "SeriesInstanceUID") || null,
     instanceUid: text(dataset, "SOPInstanceUID") || null,
-    orientation: numbers(dataset, "ImageOrientationPatient"),
-    position: numbers(dataset, "ImagePositionPatient"),
-    number: numbers(dataset, "InstanceNumber")[0] ?? null,
-    spacing: numbers(dataset, "PixelSpacing"),
+    studyUid: text(dataset, "StudyInstanceUID") || null,
+    modality: text(dataset, "Modality") || null,
+    frames: numbers(dataset, "NumberOfFrames")[0] ?? 1,
+    orientation: several(dataset, "ImageOrientationPatient", 6),
+    position: several(dataset, "ImagePositionPatient", 3),
+    order: [numbers(dataset, "AcquisitionNumber")[0] ?? 0, numbers(dataset, "InstanceNumber")[0] ?? 0],
+    spacing: several(dataset, "PixelSpacing", 2) ?? [],
+    seriesNumber: numbers(dataset, "SeriesNumber")[0] ?? null,
     description: text(dataset, "SeriesDescription"),
+    studyDescription: text(dataset, "StudyDescription"),
+    bodyPart: text(dataset, "BodyPartExamined"),
     kernel: text(dataset, "ConvolutionKernel"),
-    thickness: numbers(dataset, "SliceThickness")[0] ?? null,
+    thickness: numbers(dataset, "SliceThickness")[0] || null,
+    declaredSpacing: numbers(dataset, "SpacingBetweenSlices")[0] || null,
     imageType: values(dataset, "ImageType").map((value) => value.toUpperCase()),
     size: [word(dataset, "Rows", 0), word(dataset, "Columns", 0)],
   };
@@ -141,6 +149,12 @@ function text(dataset, keyword) {
 function numbers(dataset, keyword) {
   const found = values(dataset, keyword).map(Number);
   return found.every(Number.isFinite) ? found : [];
+}
+
+/** Exactly so many numbers, or null. */
+function several(dataset, keyword, length) {
+  const found = numbers(dataset, keyword);
+  return found.length === length ? found : null;
 }
 
 /** A whole number of VR US or SS, which some writers store as four bytes. */

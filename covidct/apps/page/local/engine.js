@@ -46,6 +46,11 @@ export class LocalEngine {
     return answer.evidence;
   }
 
+  /** Let go of all files. */
+  forget() {
+    return this.call("forget");
+  }
+
   call(method, given, onEvent = () => {}) {
     const id = ++this.last;
     return new Promise((resolve, reject) => {

@@ -2,12 +2,9 @@
 // Knows names and the first bytes. Knows nothing of slices.
 
 import { isZip, readArchive } from "./archive.js";
-import { hasMagic } from "./dicom.js";
 import { ReadError } from "./errors.js";
 import { checkBytes } from "./limits.js";
-
-const ENDINGS = /\.(png|jpe?g|bmp|tiff?|webp|gif|dcm|dicom|ima)$/i;
-const OVERLAY = ".heatmap.png";
+import { hasKnownEnding, hasMagic, isCandidate, isClutter, readStart } from "../rules/candidates.js";
 
 /**
  * List what is to be read: { items, skipped }. Each item is { path, read() -> bytes } or { path, error }.
@@ -16,17 +13,17 @@ const OVERLAY = ".heatmap.png";
 export async function listItems(given) {
   const found = { items: [], skipped: [] };
   for (const one of given) {
-    const start = new Uint8Array(await one.file.slice(0, 132).arrayBuffer().catch(() => new ArrayBuffer(0)));
-    if (isZip(start)) await addArchive(one, found);
-    else if (!one.isFromFolder || isCandidate(one.path, start)) found.items.push(toItem(one));
-    else found.skipped.push(one.path);
+    if (one.isFromFolder && !(await isCandidate(one))) found.skipped.push(one.path);
+    else if (isZip(await readStart(one.file))) await addArchive(one, found);
+    else found.items.push(toItem(one));
   }
   return found;
 }
 
-function toItem({ file, path }) {
+function toItem({ file, path, given }) {
   return {
     path,
+    given: given ?? path,
     read: async () => {
       checkBytes(file.size);
       try {
@@ -43,29 +40,17 @@ async function addArchive({ file, path }, found) {
     const entries = await readArchive(file, path);
     for (const entry of entries) {
       if (isClutter(entry.path)) found.skipped.push(entry.path);
-      else if (ENDINGS.test(entry.path)) found.items.push(entry);
-      else await addUnknown(entry, found);
+      else if (hasKnownEnding(entry.path)) found.items.push({ ...entry, given: path });
+      else await addUnknown({ ...entry, given: path }, found);
     }
     if (!entries.length) throw new ReadError("empty_zip");
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;
-    found.items.push({ path, error });
+    found.items.push({ path, given: path, error });
   }
 }
 
 async function addUnknown(entry, found) {
   if (entry.size < 132 || !hasMagic(await entry.read())) found.skipped.push(entry.path);
   else found.items.push(entry);
-}
-
-function isCandidate(path, start) {
-  return !isClutter(path) && (ENDINGS.test(path) || hasMagic(start));
-}
-
-/** Hidden, of the system, a table of contents (DICOMDIR), or an overlay of our own. */
-function isClutter(path) {
-  const parts = path.split("/");
-  const name = parts.at(-1);
-  const isHidden = parts.some((part) => part.startsWith(".") || part.toUpperCase() === "__MACOSX");
-  return isHidden || name.toUpperCase() === "DICOMDIR" || name.endsWith(OVERLAY);
 }

@@ -5,15 +5,16 @@ import { fetchConfig, fetchModel } from "./assets.js";
 import { listItems } from "./files.js";
 import { Graph } from "./graph.js";
 import { answerItem } from "./reader.js";
-import { answerSeries, orderItems } from "./series.js";
+import { answerRefused, answerSeries, readStudy } from "./series.js";
 import { readSlice } from "./slice.js";
+import { UPRIGHT } from "./turning.js";
 import { WINDOWS, toDisplay } from "../rules/window.js";
 
 const KEPT = 12; // slices kept decoded, for scrolling
 
 const state = { config: null, graph: null, items: [], shown: new Map(), running: null };
 
-const METHODS = { open, load, predict, cancel, show };
+const METHODS = { open, load, predict, cancel, show, forget };
 
 self.onmessage = async ({ data: { id, method, given } }) => {
   try {
@@ -44,37 +45,57 @@ async function start(emit) {
   return Graph.load(graph, runtime);
 }
 
-/** Answer for all that was given; an event { answer, done, total } for each slice. Stops where it is cancelled. */
+/**
+ * Answer for all that was given; an event { answer, done, total } for each result. Series come first, each after
+ * its slices, then those refused as series, then slices on their own. Stops where it is cancelled.
+ */
 async function predict({ given, point }, emit) {
   const run = { isCancelled: false };
   state.running = run;
-  const graph = await state.graph;
-  const { items, skipped } = await listItems(given);
-  const ordered = await orderItems(items, (done) => emit({ sorted: done, total: items.length }), run);
   state.items = [];
   state.shown.clear();
-  let done = 0;
-  for (const group of ordered) {
-    const slices = [];
-    for (const item of group.items) {
-      if (run.isCancelled) return { skipped, isCancelled: true };
-      const answer = { ...(await answerItem(item, graph, state.config)), ...group.about(slices.length, item) };
-      slices.push(answer);
-      done += 1;
-      push(answer, item, emit, { done, total: items.length });
-    }
-    if (group.series) push(answerSeries(group, slices, point, state.config), null, emit, { done, total: items.length });
+  await state.graph;
+  const { items, skipped } = await listItems(given);
+  const study = await readStudy(items, (done) => emit({ sorted: done, total: items.length }), run);
+  const total = [...study.series.map(({ stack }) => stack), study.loose].reduce((sum, { length }) => sum + length, 0);
+  const progress = { done: 0, total };
+  for (const series of study.series) await answerStack(series, point, progress, emit, run);
+  if (!run.isCancelled) for (const series of study.refused) push(answerRefused(series), null, progress, emit);
+  for (const item of study.loose) {
+    if (run.isCancelled) break;
+    await answerOne({ ...item, turn: UPRIGHT }, {}, progress, emit);
   }
-  return { skipped, isCancelled: false };
+  return { skipped, isCancelled: run.isCancelled };
 }
 
-function push(answer, item, emit, progress) {
+async function answerStack(series, point, progress, emit, run) {
+  const slices = [];
+  for (const [sliceIndex, item] of series.stack.entries()) {
+    if (run.isCancelled) return;
+    slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid }, progress, emit));
+  }
+  push(answerSeries(series, slices, point), null, progress, emit);
+}
+
+async function answerOne(item, about, progress, emit) {
+  const answer = { ...(await answerItem(item, await state.graph, state.config)), ...about };
+  progress.done += 1;
+  push(answer, item, progress, emit);
+  return answer;
+}
+
+function push(answer, item, { done, total }, emit) {
   state.items.push(item);
-  emit({ answer: { ...answer, n: state.items.length - 1 }, ...progress });
+  emit({ answer: { ...answer, n: state.items.length - 1 }, done, total });
 }
 
 async function cancel() {
   if (state.running) state.running.isCancelled = true;
+}
+
+async function forget() {
+  state.items = [];
+  state.shown.clear();
 }
 
 /** Slice `n` as { pixels, width, height } in a window of that name. */
