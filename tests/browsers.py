@@ -1,4 +1,4 @@
-"""What tests of the page stand on: a static server, Debian's Chromium, and pages in which everything is watched."""
+"""What tests of the page stand on: a static server, Chromium, and pages in which everything is watched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Handler(SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Nothing: tests have their own output."""
 
     def end_headers(self) -> None:
@@ -39,9 +39,9 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, *, handler: type[Handler] = Handler) -> Iterator[str]:
     """The address of a folder, served while the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -55,7 +55,10 @@ def shown(kind: Phantom, seed: int = 13) -> Pixels:
 def give(page: Page, files: Files) -> None:
     page.set_input_files(
         "#pick-files",
-        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files.items()],
+        [
+            {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+            for name, data in files.items()
+        ],
     )
 
 
@@ -220,8 +223,11 @@ def test_a_zip_is_a_series_too(browser: Browser, app_address: str) -> None:
 def test_the_overlay_can_be_faded_out(browser: Browser, app_address: str) -> None:
     with open_page(browser, app_address) as page:
         read(page, {"slice.png": png_bytes(shown(L))})
-        coloured = "(() => { const c = document.getElementById('overlay');" \
-            "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, at) => at % 4 === 3 && v > 0).length })()"  # fmt: skip
+        coloured = (
+            "(() => { const c = document.getElementById('overlay');"
+            "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            "return d.filter((value, at) => at % 4 === 3 && value > 0).length })()"
+        )
         assert page.evaluate(coloured) > 500
         opacity = "getComputedStyle(document.getElementById('overlay')).opacity"
         assert page.evaluate(opacity) == "0.6"
@@ -356,16 +362,27 @@ def test_a_refused_slice_is_shown_with_its_reason(browser: Browser, app_address:
         assert page.is_visible("#viewer")
 
 
-SYNTAXES = ["RLELossless", "JPEGLosslessProcess14_1", "JPEGLSLossless", "JPEG2000Lossless", "JPEGLSNearLossless"]
+SYNTAXES = [
+    "RLELossless",
+    "JPEGLosslessProcess14_1",
+    "JPEGLSLossless",
+    "JPEG2000Lossless",
+    "JPEGLSNearLossless",
+]
 
 
-def test_compressed_slices_answer_as_the_plain_one(browser: Browser, app_address: str, tmp_path: Path) -> None:
+def test_compressed_slices_answer_as_the_plain_one(
+    browser: Browser, app_address: str, tmp_path: Path
+) -> None:
     hu = draw_phantom(L, seed=13, size=SIZE)
     plain = write_dicom(tmp_path / "plain.dcm", hu)
     files = {"plain.dcm": plain.read_bytes()}
     for syntax in SYNTAXES:
         files[f"{syntax}.dcm"] = transcode(plain, tmp_path / syntax, syntax).read_bytes()
-    for name, syntax in {"implicit": uid.ImplicitVRLittleEndian, "deflated": uid.DeflatedExplicitVRLittleEndian}.items():
+    for name, syntax in {
+        "implicit": uid.ImplicitVRLittleEndian,
+        "deflated": uid.DeflatedExplicitVRLittleEndian,
+    }.items():
         dataset = ct_dataset(hu)
         dataset.file_meta.TransferSyntaxUID = syntax
         files[f"{name}.dcm"] = dicom_bytes(dataset)
@@ -375,7 +392,9 @@ def test_compressed_slices_answer_as_the_plain_one(browser: Browser, app_address
         records = {record["path"]: record for record in read(page, files)}
     wanted = records["plain.dcm"]["probability"]
     for name in files:
-        assert records[name]["probability"] == pytest.approx(wanted, abs=0.01 if "Near" in name else 1e-6), name
+        assert records[name]["probability"] == pytest.approx(wanted, abs=0.01 if "Near" in name else 1e-6), (
+            name
+        )
 
 
 def distinct(data: bytes, at: int) -> bytes:
@@ -391,7 +410,9 @@ def test_pictures_are_read_as_python_reads_them(
     grey = Image.fromarray(pixels)
     exif = Image.Exif()
     exif[0x0112] = 6
-    rgba = Image.merge("RGBA", (grey, grey, grey, Image.fromarray(np.where(pixels > 20, 255, 128).astype(np.uint8))))
+    rgba = Image.merge(
+        "RGBA", (grey, grey, grey, Image.fromarray(np.where(pixels > 20, 255, 128).astype(np.uint8)))
+    )
     files = {
         "deep.png": encode(Image.fromarray(pixels.astype(np.uint16) * 257)),
         "palette.png": encode(grey.convert("P")),
@@ -482,7 +503,16 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, app_address:
         for _ in range(30):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
-        wanted = ["skip", "language", "about-open", "pick-files", "pick-folder", "save-json", "save-csv", "print"]
+        wanted = [
+            "skip",
+            "language",
+            "about-open",
+            "pick-files",
+            "pick-folder",
+            "save-json",
+            "save-csv",
+            "print",
+        ]
         wanted += ["clear", "stage", "slice", "opacity", "window", "point", "prevalence"]
         assert [one for one in reached if one in wanted][: len(wanted)] == wanted
         page.focus("#list li:nth-child(2) button")

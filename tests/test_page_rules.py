@@ -88,7 +88,9 @@ def test_worth_at_a_prevalence_is_that_of_python(rules: Page) -> None:
     for (probability, at, sensitivity, specificity), (shifted, *values) in zip(cases, found, strict=True):
         expected = shift_probability(probability, prevalence=at, calibrated_at=0.5)
         assert shifted == pytest.approx(expected, rel=1e-12)
-        for value, wanted in zip(values, predictive_values(sensitivity, specificity, prevalence=at), strict=True):
+        for value, wanted in zip(
+            values, predictive_values(sensitivity, specificity, prevalence=at), strict=True
+        ):
             assert value is wanted is None or value == pytest.approx(wanted, rel=1e-12)
 
 
@@ -122,17 +124,22 @@ def test_the_second_gate_is_that_of_python(rules: Page) -> None:
     limits = GateLimits(("chest", "not_ct", "radiograph", "not_chest", "not_axial"), 0.3, 0.02)
     cases = [(random.normal(0, 3, 5).astype(np.float32), float(random.uniform(0, 0.05))) for _ in range(300)]
     given = {"cases": [[logits.tolist(), lung] for logits, lung in cases], "limits": asdict(limits)}
-    body = "return given.cases.map(([logits, lung]) => m.checkView(logits, lung, given.limits)?.reason ?? null)"
+    body = (
+        "return given.cases.map(([logits, lung]) => m.checkView(logits, lung, given.limits)?.reason ?? null)"
+    )
     expected = [check_view(logits, lung, limits).reason for logits, lung in cases]
     assert run(rules, "rules/gate", body, given) == expected
     assert len(set(expected)) == 6
 
 
 @pytest.mark.parametrize(("size", "shape"), [((7, 7), (300, 200)), ((9, 6), (64, 96)), ((1, 1), (40, 40))])
-def test_evidence_is_as_strong_as_in_python(rules: Page, size: tuple[int, int], shape: tuple[int, int]) -> None:
+def test_evidence_is_as_strong_as_in_python(
+    rules: Page, size: tuple[int, int], shape: tuple[int, int]
+) -> None:
     evidence = np.random.default_rng(1).normal(1, 5, size).astype(np.float32)
     given = {"map": evidence.ravel().tolist(), "width": size[1], "height": size[0], "shown": shape}
-    body = "return Array.from(m.toStrength({ ...given, map: Float32Array.from(given.map) }, given.shown[1], given.shown[0]))"
+    body = """const map = Float32Array.from(given.map);
+      return Array.from(m.toStrength({ ...given, map }, given.shown[1], given.shown[0]))"""
     strength = np.array(run(rules, "rules/strength", body, given)).reshape(shape)
     assert np.abs(strength - to_strength(evidence, shape=shape)).max() < 1e-5
 
@@ -140,7 +147,12 @@ def test_evidence_is_as_strong_as_in_python(rules: Page, size: tuple[int, int], 
 def test_spans_of_a_box_are_those_of_python(rules: Page) -> None:
     from covidct.explain import _to_span
 
-    cases = [(start / 16, stop / 16, side) for start in range(17) for stop in range(start, 17) for side in (1, 8, 33)]
+    cases = [
+        (start / 16, stop / 16, side)
+        for start in range(17)
+        for stop in range(start, 17)
+        for side in (1, 8, 33)
+    ]
     body = "return given.map((one) => m.toSpan(...one))"
     expected = [[span.start, span.stop] for span in (_to_span(*case) for case in cases)]
     assert run(rules, "rules/strength", body, cases) == expected
@@ -167,7 +179,8 @@ def test_turns_are_those_of_python(rules: Page) -> None:
       const stored = { values: Float32Array.from(given.values), width: 3, height: 2 };
       const shown = m.turn(stored, by);
       const back = m.turnBack(shown, by);
-      return [Array.from(shown.values), shown.width, Array.from(back.values), m.turnBoxBack([0.1, 0.2, 0.5, 0.9], by)] })"""
+      const box = m.turnBoxBack([0.1, 0.2, 0.5, 0.9], by);
+      return [Array.from(shown.values), shown.width, Array.from(back.values), box] })"""
     for case, (shown, width, back, box) in zip(cases, run(rules, "local/turning", body, given), strict=True):
         by = turning.find_turn(case)
         expected = turning.turn(values, by)
@@ -185,7 +198,7 @@ def answer(**changes: Any) -> dict[str, Any]:
     return plain | changes
 
 
-SUMMARY = {"slices": 3, "answered": 2, "evidence_share": 0.5, "telling": [1], "notes": ["a, \"note\""]}
+SUMMARY = {"slices": 3, "answered": 2, "evidence_share": 0.5, "telling": [1], "notes": ['a, "note"']}
 ANSWERS = [
     answer(),
     answer(probability=0.3),
@@ -216,7 +229,13 @@ def test_records_keep_to_the_schema(rules: Page, prevalence: float | None) -> No
     records, _ = to_records(rules, ANSWERS, prevalence)
     for record in records:
         jsonschema.validate(record, SCHEMA)
-    assert [record["decision"] for record in records] == ["positive", "indeterminate", None, None, "indeterminate"]
+    assert [record["decision"] for record in records] == [
+        "positive",
+        "indeterminate",
+        None,
+        None,
+        "indeterminate",
+    ]
 
 
 def test_csv_has_the_columns_of_the_command_line(rules: Page) -> None:
@@ -250,4 +269,6 @@ def test_no_module_makes_markup_of_text() -> None:
     for path in PAGE.rglob("*.js"):
         if "vendored" not in path.parts:
             text = Path(path).read_text(encoding="utf-8")
-            assert not [word for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(") if word in text]
+            assert not [
+                word for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(") if word in text
+            ]

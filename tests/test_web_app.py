@@ -52,7 +52,9 @@ def test_the_page_is_told_which_engine_runs(tmp_path: Path, tiny_bundle: Path, v
     assert mark.format("server") in (PAGE / "index.html").read_text(encoding="utf-8")
 
 
-def test_the_model_table_decides_as_the_bundle_does(tmp_path: Path, tiny_bundle: Path, vendored: Path) -> None:
+def test_the_model_table_decides_as_the_bundle_does(
+    tmp_path: Path, tiny_bundle: Path, vendored: Path
+) -> None:
     write_web_app(tmp_path / "app", model=tiny_bundle, vendored=vendored)
     table = json.loads((tmp_path / "app" / "model" / "model.json").read_bytes())
     config = load_bundle(tiny_bundle).config
@@ -145,12 +147,17 @@ def test_every_language_says_the_same() -> None:
         assert list(own) == list(english), language
         for key, text in own.items():
             assert text.strip(), (language, key)
-            assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", english[key])), (language, key)
+            assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", english[key])), (
+                language,
+                key,
+            )
 
 
 def test_every_text_that_is_asked_for_is_there() -> None:
     known = texts()["en"]
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in [*PAGE.glob("*.js"), PAGE / "index.html"])
+    sources = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*PAGE.glob("*.js"), PAGE / "index.html"]
+    )
     asked = set(re.findall(r"""(?:\bt\(|data-text=|data-label=|EngineFault\()"([\w.]+)\"""", sources))
     assert len(asked) > 60
     assert not asked - set(known)
@@ -172,4 +179,6 @@ def test_the_page_names_no_other_host() -> None:
     allowed = {"http://www.w3.org/2000/svg"}
     for path in PAGE.rglob("*"):
         if path.suffix in (".js", ".html", ".css", ".webmanifest", ".svg") and "vendored" not in path.parts:
-            assert set(re.findall(r"https?://[^\s\"'<>)]+", path.read_text(encoding="utf-8"))) <= allowed, path
+            assert set(re.findall(r"https?://[^\s\"'<>)]+", path.read_text(encoding="utf-8"))) <= allowed, (
+                path
+            )
