@@ -87,14 +87,17 @@ class Watch:
 
 
 @contextmanager
-def visiting(browser: Browser, address: str, *, faultless: bool = True, **options: Any) -> Iterator[Page]:
-    """A page at `address`, ready; afterwards checked for complaints and for requests to other hosts."""
+def visiting(
+    browser: Browser, address: str, *, faultless: bool = True, ready: bool = True, **options: Any
+) -> Iterator[Page]:
+    """A page at `address`, and `ready`; afterwards checked for complaints and for requests to other hosts."""
     context = browser.new_context(locale="en-GB", **({"service_workers": "block"} | options))
     watch = Watch(context)
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(address)
-    page.wait_for_selector("html[data-ready]")
+    if ready:
+        page.wait_for_selector("html[data-ready]")
     try:
         yield page
     finally:

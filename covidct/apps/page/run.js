@@ -51,10 +51,13 @@ export class Run {
     if (!this.review.config) await this.open();
     showWork(t("work.starting"), null);
     await this.engine.load((share) => showWork(t(share < 1 ? "work.loading" : "work.starting", { share: percent(share) }), share));
-    this.review.clear();
     let slices = 0;
+    let isFirst = true;
     const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
+      // Earlier results stay until there are new ones: where nothing can be read, nothing is lost.
+      if (event.answer && isFirst) this.review.clear();
       if (event.answer) this.review.add(event.answer);
+      isFirst &&= !event.answer;
       slices += event.answer?.kind === "slice" ? 1 : 0;
       this.showProgress(event);
     });
