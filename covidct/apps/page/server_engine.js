@@ -41,13 +41,15 @@ export class ServerEngine {
 
   /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`. Gives { skipped, isCancelled }. */
   async predict(given, { point }, onEvent) {
-    await this.forget();
     const { wanted, skipped } = await sift(given);
     if (!wanted.length) return { skipped, isCancelled: false };
     this.checkLimits(wanted);
     this.isCancelled = false;
     const job = await this.send(wanted, point, onEvent);
-    if (job) this.job = job.id;
+    if (job) {
+      await this.forget(); // the one before: its pictures were there until now
+      this.job = job.id;
+    }
     if (!job || !(await this.follow(job, onEvent))) return { skipped, isCancelled: true };
     const records = await (await ask(`api/jobs/${this.job}/results`)).json();
     records.map(toAnswer).forEach((answer, at) => onEvent({ answer, done: at + 1, total: records.length }));

@@ -52,13 +52,11 @@ async function start(emit) {
 async function predict({ given, point }, emit) {
   const run = { isCancelled: false };
   state.running = run;
-  state.items = [];
-  state.shown.clear();
   await state.graph;
   const { items, skipped } = await listItems(given);
   const study = await readStudy(items, (done) => emit({ sorted: done, total: items.length }), run);
   const total = [...study.series.map(({ stack }) => stack), study.loose].reduce((sum, { length }) => sum + length, 0);
-  const progress = { done: 0, total };
+  const progress = { done: 0, total, items: [] };
   for (const series of study.series) await answerStack(series, point, progress, emit, run);
   if (!run.isCancelled) for (const series of study.refused) push(answerRefused(series), null, progress, emit);
   for (const item of study.loose) {
@@ -84,8 +82,10 @@ async function answerOne(item, about, progress, emit) {
   return answer;
 }
 
-function push(answer, item, { done, total }, emit) {
-  state.items.push(item);
+function push(answer, item, { done, total, items }, emit) {
+  items.push(item);
+  if (state.items !== items) state.shown.clear(); // the run before: its pictures were there until now
+  state.items = items;
   emit({ answer: { ...answer, n: state.items.length - 1 }, done, total });
 }
 
