@@ -94,7 +94,7 @@ def visiting(
     context = browser.new_context(locale="en-GB", **({"service_workers": "block"} | options))
     watch = Watch(context)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.goto(address)
     if ready:
         page.wait_for_selector("html[data-ready]")

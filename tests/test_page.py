@@ -7,7 +7,6 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +41,25 @@ def classifier() -> Classifier:
     return Classifier.load(precision="float")
 
 
-@contextmanager
-def open_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
-    with visiting(browser, address, **options) as page:
+@pytest.fixture(scope="module")
+def kept(browser: Browser, app_address: str) -> Iterator[Page]:
+    """One page for most tests: to start the model costs more than to use it."""
+    with visiting(browser, app_address) as page:
         yield page
+
+
+@pytest.fixture
+def page(kept: Page) -> Iterator[Page]:
+    """The page as it is at first, but that the model has been started."""
+    yield kept
+    for locator in ("#notice-close", "#clear"):
+        if kept.is_visible(locator):
+            kept.click(locator)
+    # (Hidden with the results, so not to be reached as a person does.)
+    kept.evaluate("document.getElementById('opacity').value = 60")
+    kept.evaluate("document.getElementById('window').value = 'lung'")
+    kept.select_option("#language", "en")
+    kept.wait_for_selector("html[lang=en]")
 
 
 def shown(kind: Phantom, seed: int = 13) -> Pixels:
@@ -102,20 +116,17 @@ def series_files(kinds: Sequence[Phantom], **tags: Any) -> dict[str, bytes]:
 N, L = Phantom.NORMAL, Phantom.LESIONS
 
 
-def test_a_picture_gets_its_answer(browser: Browser, app_address: str, classifier: Classifier) -> None:
-    with open_page(browser, app_address) as page:
-        (record,) = read(page, {"slice.png": png_bytes(shown(L))})
-        assert page.inner_text("#detail-title").startswith("Positive")
-        assert record["path"] == "slice.png"
-        assert record["decision"] == "positive"
-        assert record["model"] == classifier.bundle.config.model
-        assert page.get_attribute("#stage", "data-drawn") == "0"
-        assert page.evaluate("document.getElementById('picture').width") == SIZE
+def test_a_picture_gets_its_answer(page: Page, classifier: Classifier) -> None:
+    (record,) = read(page, {"slice.png": png_bytes(shown(L))})
+    assert page.inner_text("#detail-title").startswith("Positive")
+    assert record["path"] == "slice.png"
+    assert record["decision"] == "positive"
+    assert record["model"] == classifier.bundle.config.model
+    assert page.get_attribute("#stage", "data-drawn") == "0"
+    assert page.evaluate("document.getElementById('picture').width") == SIZE
 
 
-def test_the_browser_answers_as_python_does(
-    browser: Browser, app_address: str, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_the_browser_answers_as_python_does(page: Page, classifier: Classifier, tmp_path: Path) -> None:
     """Twenty slices, as PNG and as DICOM, with probabilities all over the scale."""
     drawn = [(kind, seed) for kind in Phantom for seed in range(7)][:20]
     files = {}
@@ -127,8 +138,7 @@ def test_the_browser_answers_as_python_does(
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     expected = list(classifier.predict_many([tmp_path / name for name in files]))
-    with open_page(browser, app_address) as page:
-        records = read(page, files)
+    records = read(page, files)
     apart = [
         abs(record["probability"] - result.probability)
         for record, result in zip(records, expected, strict=True)
@@ -140,27 +150,26 @@ def test_the_browser_answers_as_python_does(
     assert [record["reason"] for record in records] == [result.reason for result in expected]
 
 
-def test_a_series_is_scrolled_from_feet_to_head(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        records = read(page, series_files([N, N, N, L, L, L, L, N, N]))
-        series = records[-1]
-        assert [record["slice_index"] for record in records[:-1]] == list(range(9))
-        assert [record["instance_uid"] for record in records[:-1]] == [f"{STUDY}.{at}" for at in range(1, 10)]
-        assert (series["kind"], series["decision"], series["series"]["slices"]) == ("series", "positive", 9)
-        assert set(series["series"]["telling"][:4]) == {3, 4, 5, 6}
-        assert page.locator("#list li").count() == 1
-        assert page.locator("#strip .strip-bar").count() == 9
-        page.focus("#stage")
-        page.keyboard.press("Home")
-        assert page.inner_text("#slice-line").startswith("Slice 1 of 9")
-        page.keyboard.press("ArrowRight")
-        assert page.inner_text("#slice-line").startswith("Slice 2 of 9")
-        page.keyboard.press("End")
-        page.wait_for_selector("#stage[data-drawn='8']")
-        box = page.locator("#strip").bounding_box()
-        assert box is not None
-        page.mouse.click(box["x"] + box["width"] * 4.5 / 9, box["y"] + 5)
-        assert page.inner_text("#slice-line").startswith("Slice 5 of 9")
+def test_a_series_is_scrolled_from_feet_to_head(page: Page) -> None:
+    records = read(page, series_files([N, N, N, L, L, L, L, N, N]))
+    series = records[-1]
+    assert [record["slice_index"] for record in records[:-1]] == list(range(9))
+    assert [record["instance_uid"] for record in records[:-1]] == [f"{STUDY}.{at}" for at in range(1, 10)]
+    assert (series["kind"], series["decision"], series["series"]["slices"]) == ("series", "positive", 9)
+    assert set(series["series"]["telling"][:4]) == {3, 4, 5, 6}
+    assert page.locator("#list li").count() == 1
+    assert page.locator("#strip .strip-bar").count() == 9
+    page.focus("#stage")
+    page.keyboard.press("Home")
+    assert page.inner_text("#slice-line").startswith("Slice 1 of 9")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#slice-line").startswith("Slice 2 of 9")
+    page.keyboard.press("End")
+    page.wait_for_selector("#stage[data-drawn='8']")
+    box = page.locator("#strip").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 4.5 / 9, box["y"] + 5)
+    assert page.inner_text("#slice-line").startswith("Slice 5 of 9")
 
 
 @pytest.mark.parametrize(
@@ -170,9 +179,7 @@ def test_a_series_is_scrolled_from_feet_to_head(browser: Browser, app_address: s
         {"ImageOrientationPatient": [0, 1, 0, 1, 0, 0]},
     ],
 )
-def test_a_series_answers_alike_however_it_is_turned(
-    browser: Browser, app_address: str, tags: dict[str, Any]
-) -> None:
+def test_a_series_answers_alike_however_it_is_turned(page: Page, tags: dict[str, Any]) -> None:
     kinds = [N, L, L, L]
     turned = {}
     for at, (name, kind) in enumerate(zip(series_files(kinds), kinds, strict=True)):
@@ -183,20 +190,16 @@ def test_a_series_answers_alike_however_it_is_turned(
             "ImagePositionPatient": [0, 0, 5 * at], "SliceThickness": 5,
         }  # fmt: skip
         turned[name] = dicom_bytes(ct_dataset(np.ascontiguousarray(hu), **(own | tags)))
-    with open_page(browser, app_address) as page:
-        plain = read(page, series_files(kinds))
-        other = read(page, turned)
+    plain = read(page, series_files(kinds))
+    other = read(page, turned)
     assert other[-1]["probability"] == pytest.approx(plain[-1]["probability"], abs=1e-3)
 
 
-def test_a_series_answers_as_python_does(
-    browser: Browser, app_address: str, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_a_series_answers_as_python_does(page: Page, classifier: Classifier, tmp_path: Path) -> None:
     study = pytest.importorskip("covidct.study")
     files = series_files([N, L, L, N, L, N])
     files.pop("10.dcm", None)  # a gap
-    with open_page(browser, app_address) as page:
-        record = read(page, files)[-1]
+    record = read(page, files)[-1]
     series = study.read_study([(name, data) for name, data in files.items()]).series[0]
     result = classifier.predict_series(series).result
     assert record["probability"] == pytest.approx(result.probability, abs=1e-3)
@@ -206,76 +209,69 @@ def test_a_series_answers_as_python_does(
     assert len(record["series"]["notes"]) == len(result.series.notes)
 
 
-def test_a_zip_is_a_series_too(browser: Browser, app_address: str) -> None:
+def test_a_zip_is_a_series_too(page: Page) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in series_files([L, L, L]).items():
             archive.writestr(f"study/../<b>{name}", data)
         archive.writestr("__MACOSX/._00.dcm", b"clutter")
         archive.writestr("readme.txt", b"hello")
-    with open_page(browser, app_address) as page:
-        records = read(page, {"study.zip": buffer.getvalue()})
-        assert [record["kind"] for record in records] == ["slice"] * 3 + ["series"]
-        assert records[0]["path"].startswith("study.zip/study/<b>")
-        assert "2 files were passed over" in page.inner_text("#notice-text")
+    records = read(page, {"study.zip": buffer.getvalue()})
+    assert [record["kind"] for record in records] == ["slice"] * 3 + ["series"]
+    assert records[0]["path"].startswith("study.zip/study/<b>")
+    assert "2 files were passed over" in page.inner_text("#notice-text")
 
 
-def test_the_overlay_can_be_faded_out(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        read(page, {"slice.png": png_bytes(shown(L))})
-        coloured = (
-            "(() => { const c = document.getElementById('overlay');"
-            "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
-            "return d.filter((value, at) => at % 4 === 3 && value > 0).length })()"
-        )
-        assert page.evaluate(coloured) > 500
-        opacity = "getComputedStyle(document.getElementById('overlay')).opacity"
-        assert page.evaluate(opacity) == "0.6"
-        page.focus("#opacity")
-        page.keyboard.press("Home")
-        assert page.evaluate(opacity) == "0"
-        page.focus("#stage")
-        page.keyboard.press("e")
-        assert page.evaluate(opacity) == "0.6"
+def test_the_overlay_can_be_faded_out(page: Page) -> None:
+    read(page, {"slice.png": png_bytes(shown(L))})
+    coloured = (
+        "(() => { const c = document.getElementById('overlay');"
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "return d.filter((value, at) => at % 4 === 3 && value > 0).length })()"
+    )
+    assert page.evaluate(coloured) > 500
+    opacity = "getComputedStyle(document.getElementById('overlay')).opacity"
+    assert page.evaluate(opacity) == "0.6"
+    page.focus("#opacity")
+    page.keyboard.press("Home")
+    assert page.evaluate(opacity) == "0"
+    page.focus("#stage")
+    page.keyboard.press("e")
+    assert page.evaluate(opacity) == "0.6"
 
 
-def test_windows_change_the_picture_of_a_dicom_slice(browser: Browser, app_address: str) -> None:
+def test_windows_change_the_picture_of_a_dicom_slice(page: Page) -> None:
     hu = draw_phantom(L, seed=13, size=SIZE)
     mean = "(() => { const c = document.getElementById('picture');" \
         "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;" \
         "return d.reduce((sum, v, at) => sum + (at % 4 ? 0 : v), 0) / (d.length / 4) })()"  # fmt: skip
-    with open_page(browser, app_address) as page:
-        read(page, {"slice.dcm": dicom_bytes(ct_dataset(hu))})
-        for name, window in {"lung": (-600, 1500), "soft": (40, 400), "bone": (400, 1800)}.items():
-            page.select_option("#window", name)
-            expected = to_display(np.clip(hu, -1024, 3071), centre=window[0], width=window[1]).mean()
-            page.wait_for_timeout(150)
-            assert page.evaluate(mean) == pytest.approx(expected, abs=0.01)
+    read(page, {"slice.dcm": dicom_bytes(ct_dataset(hu))})
+    for name, window in {"lung": (-600, 1500), "soft": (40, 400), "bone": (400, 1800)}.items():
+        page.select_option("#window", name)
+        expected = to_display(np.clip(hu, -1024, 3071), centre=window[0], width=window[1]).mean()
+        page.wait_for_timeout(150)
+        assert page.evaluate(mean) == pytest.approx(expected, abs=0.01)
 
 
-def test_operating_point_and_prevalence_change_what_is_said(
-    browser: Browser, app_address: str, classifier: Classifier
-) -> None:
-    with open_page(browser, app_address) as page:
-        read(page, {"slice.png": png_bytes(shown(L))})
-        before = page.inner_text("#point-sentence")
-        page.select_option("#point", "high_sensitivity")
-        assert page.inner_text("#point-sentence") != before
-        page.focus("#prevalence")
-        page.keyboard.press("Home")
-        (record,) = save(page)
-        assert record["prevalence"] == 0.001
-        assert record["operating_point"]["name"] == "high_sensitivity"
-        assert record["ppv"] < 0.05 < record["npv"]
-        assert "0.1%" in page.inner_text("#prevalence-sentence")
+def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifier: Classifier) -> None:
+    read(page, {"slice.png": png_bytes(shown(L))})
+    before = page.inner_text("#point-sentence")
+    page.select_option("#point", "high_sensitivity")
+    assert page.inner_text("#point-sentence") != before
+    page.focus("#prevalence")
+    page.keyboard.press("Home")
+    (record,) = save(page)
+    assert record["prevalence"] == 0.001
+    assert record["operating_point"]["name"] == "high_sensitivity"
+    assert record["ppv"] < 0.05 < record["npv"]
+    assert "0.1%" in page.inner_text("#prevalence-sentence")
 
 
-def test_csv_has_a_line_a_result(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        read(page, {"a.png": png_bytes(shown(L)), "b.txt": b"hello"})
-        with page.expect_download() as download:
-            page.click("#save-csv")
-        lines = download.value.path().read_text(encoding="utf-8").splitlines()
+def test_csv_has_a_line_a_result(page: Page) -> None:
+    read(page, {"a.png": png_bytes(shown(L)), "b.txt": b"hello"})
+    with page.expect_download() as download:
+        page.click("#save-csv")
+    lines = download.value.path().read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[2] for line in lines[1:3]] == ["a.png", "b.txt"]
 
 
@@ -340,26 +336,23 @@ BAD: dict[str, tuple[bytes, str]] = {
 }
 
 
-def test_bad_input_is_told_and_the_page_goes_on(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
-        records = read(page, {name: data for name, (data, _) in BAD.items()} | {"good.png": GOOD})
-        messages = {record["path"].split("/")[0]: record["message"] for record in records}
-        assert len(records) == len(BAD) + 1
-        for name, (_, sentence) in BAD.items():
-            assert sentence in (messages[name] or ""), name
-        assert [record["status"] for record in records].count("ok") == 1
-        page.click("#list li:nth-child(1) button")
-        assert page.inner_text("#detail-title") == "Not read"
-        assert page.is_hidden("#viewer")
+def test_bad_input_is_told_and_the_page_goes_on(page: Page) -> None:
+    records = read(page, {name: data for name, (data, _) in BAD.items()} | {"good.png": GOOD})
+    messages = {record["path"].split("/")[0]: record["message"] for record in records}
+    assert len(records) == len(BAD) + 1
+    for name, (_, sentence) in BAD.items():
+        assert sentence in (messages[name] or ""), name
+    assert [record["status"] for record in records].count("ok") == 1
+    page.click("#list li:nth-child(1) button")
+    assert page.inner_text("#detail-title") == "Not read"
+    assert page.is_hidden("#viewer")
 
 
-def test_a_refused_slice_is_shown_with_its_reason(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        (record,) = read(page, {"photo.png": png_bytes(draw_picture(seed=0))})
-        assert record["status"] == "refused"
-        assert page.inner_text("#detail-title").startswith("Refused")
-        assert page.is_visible("#viewer")
+def test_a_refused_slice_is_shown_with_its_reason(page: Page) -> None:
+    (record,) = read(page, {"photo.png": png_bytes(draw_picture(seed=0))})
+    assert record["status"] == "refused"
+    assert page.inner_text("#detail-title").startswith("Refused")
+    assert page.is_visible("#viewer")
 
 
 SYNTAXES = [
@@ -371,9 +364,7 @@ SYNTAXES = [
 ]
 
 
-def test_compressed_slices_answer_as_the_plain_one(
-    browser: Browser, app_address: str, tmp_path: Path
-) -> None:
+def test_compressed_slices_answer_as_the_plain_one(page: Page, tmp_path: Path) -> None:
     hu = draw_phantom(L, seed=13, size=SIZE)
     plain = write_dicom(tmp_path / "plain.dcm", hu)
     files = {"plain.dcm": plain.read_bytes()}
@@ -388,8 +379,7 @@ def test_compressed_slices_answer_as_the_plain_one(
         files[f"{name}.dcm"] = dicom_bytes(dataset)
     # One series would drop copies of one instance.
     files = {name: distinct(data, at) for at, (name, data) in enumerate(files.items())}
-    with open_page(browser, app_address) as page:
-        records = {record["path"]: record for record in read(page, files)}
+    records = {record["path"]: record for record in read(page, files)}
     wanted = records["plain.dcm"]["probability"]
     for name in files:
         assert records[name]["probability"] == pytest.approx(wanted, abs=0.01 if "Near" in name else 1e-6), (
@@ -403,9 +393,7 @@ def distinct(data: bytes, at: int) -> bytes:
     return data.replace(series, series[:-2] + str(at).encode() + b"\0", 1)
 
 
-def test_pictures_are_read_as_python_reads_them(
-    browser: Browser, app_address: str, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_pictures_are_read_as_python_reads_them(page: Page, classifier: Classifier, tmp_path: Path) -> None:
     pixels = shown(L)
     grey = Image.fromarray(pixels)
     exif = Image.Exif()
@@ -428,8 +416,7 @@ def test_pictures_are_read_as_python_reads_them(
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     expected = {path.path: path for path in classifier.predict_many([tmp_path / name for name in files])}
-    with open_page(browser, app_address) as page:
-        records = read(page, files)
+    records = read(page, files)
     for record in records:
         result = expected[str(tmp_path / record["path"])]
         assert record["status"] == result.status, record["path"]
@@ -437,29 +424,27 @@ def test_pictures_are_read_as_python_reads_them(
             assert record["probability"] == pytest.approx(result.probability, abs=0.01), record["path"]
 
 
-def test_five_hundred_files_and_a_stop(browser: Browser, app_address: str) -> None:
+def test_five_hundred_files_and_a_stop(page: Page) -> None:
     small = png_bytes(to_display(draw_phantom(N, size=64)))
-    with open_page(browser, app_address) as page:
-        give(page, {f"{at:03}.png": small for at in range(500)})
-        page.wait_for_selector("#list li:nth-child(2)")
-        page.click("#work-stop")
-        page.wait_for_selector("#work", state="hidden")
-        assert 2 <= page.locator("#list li").count() < 500
-        assert len(read(page, {"again.png": small})) == 1
+    give(page, {f"{at:03}.png": small for at in range(500)})
+    page.wait_for_selector("#list li:nth-child(2)")
+    page.click("#work-stop")
+    page.wait_for_selector("#work", state="hidden")
+    assert 2 <= page.locator("#list li").count() < 500
+    assert len(read(page, {"again.png": small})) == 1
 
 
-def test_a_file_that_is_far_too_large_is_not_read(browser: Browser, app_address: str, tmp_path: Path) -> None:
+def test_a_file_that_is_far_too_large_is_not_read(page: Page, tmp_path: Path) -> None:
     with (tmp_path / "huge.dcm").open("wb") as file:
         file.truncate(300 * 1024 * 1024)
-    with open_page(browser, app_address) as page:
-        page.set_input_files("#pick-files", [tmp_path / "huge.dcm"])
-        wait(page)
-        assert "at most 268 MB are read" in page.inner_text("#detail-sentence")
+    page.set_input_files("#pick-files", [tmp_path / "huge.dcm"])
+    wait(page)
+    assert "at most 268 MB are read" in page.inner_text("#detail-sentence")
 
 
 def test_a_second_tab_and_a_reload_in_the_middle(browser: Browser, app_address: str) -> None:
     files = {f"{at}.png": GOOD for at in range(30)}
-    with open_page(browser, app_address) as page:
+    with visiting(browser, app_address) as page:
         other = page.context.new_page()
         other.goto(app_address)
         other.wait_for_selector("html[data-ready]")
@@ -472,61 +457,67 @@ def test_a_second_tab_and_a_reload_in_the_middle(browser: Browser, app_address: 
         assert len(read(page, {"after.png": GOOD})) == 1
 
 
-def test_files_given_while_others_are_read_are_told_to_wait(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        give(page, {f"{at}.png": GOOD for at in range(40)})
-        page.wait_for_selector("#list li")
-        give(page, {"late.png": GOOD})
-        page.wait_for_selector("#notice:not([hidden])")
-        assert "being read already" in page.inner_text("#notice-text")
-        page.click("#work-stop")
-        page.wait_for_selector("#work", state="hidden")
+def test_files_given_while_others_are_read_are_told_to_wait(page: Page) -> None:
+    give(page, {f"{at}.png": GOOD for at in range(40)})
+    page.wait_for_selector("#list li")
+    give(page, {"late.png": GOOD})
+    page.wait_for_selector("#notice:not([hidden])")
+    assert "being read already" in page.inner_text("#notice-text")
+    page.click("#work-stop")
+    page.wait_for_selector("#work", state="hidden")
 
 
-def test_a_report_prints_on_one_sheet(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        read(page, series_files([N, L, L, L]))
-        page.wait_for_selector("#stage[data-drawn]")
-        page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        page.emulate_media(media="print")
-        assert "Positive" in page.inner_text("#report h2")
-        assert page.locator("#report img").count() == 2
-        assert page.is_hidden("main")
-        assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+def test_a_series_that_is_broken_off_leaves_its_slices(page: Page) -> None:
+    give(page, series_files([N] * 11))
+    page.wait_for_selector("#list li")
+    page.click("#work-stop")
+    page.wait_for_selector("#work", state="hidden")
+    assert "being read" not in page.inner_text("#list")
+    assert all(record["kind"] == "slice" for record in save(page))
 
 
-def test_everything_can_be_done_with_the_keyboard(browser: Browser, app_address: str) -> None:
-    with open_page(browser, app_address) as page:
-        read(page, series_files([N, L, L, L]) | {"one.png": GOOD})
-        page.evaluate("document.body.tabIndex = -1; document.body.focus()")
-        reached = []
-        for _ in range(30):
-            page.keyboard.press("Tab")
-            reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
-        wanted = [
-            "skip",
-            "language",
-            "about-open",
-            "pick-files",
-            "pick-folder",
-            "save-json",
-            "save-csv",
-            "print",
-        ]
-        wanted += ["clear", "stage", "slice", "opacity", "window", "point", "prevalence"]
-        assert [one for one in reached if one in wanted][: len(wanted)] == wanted
-        page.focus("#list li:nth-child(2) button")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#list li:nth-child(2) button[aria-current]")
-        assert page.inner_text("#detail-path") == "one.png"
-        assert page.evaluate("document.activeElement.className").startswith("entry")
+def test_a_report_prints_on_one_sheet(page: Page) -> None:
+    read(page, series_files([N, L, L, L]))
+    page.wait_for_selector("#stage[data-drawn]")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert "Positive" in page.inner_text("#report h2")
+    assert page.locator("#report img").count() == 2
+    assert page.is_hidden("main")
+    assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+
+
+def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
+    read(page, series_files([N, L, L, L]) | {"one.png": GOOD})
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    wanted = [
+        "skip",
+        "language",
+        "about-open",
+        "pick-files",
+        "pick-folder",
+        "save-json",
+        "save-csv",
+        "print",
+    ]
+    wanted += ["clear", "stage", "slice", "opacity", "window", "point", "prevalence"]
+    assert [one for one in reached if one in wanted][: len(wanted)] == wanted
+    page.focus("#list li:nth-child(2) button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#list li:nth-child(2) button[aria-current]")
+    assert page.inner_text("#detail-path") == "one.png"
+    assert page.evaluate("document.activeElement.className").startswith("entry")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, app_address: str, scheme: Any) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not here (run scripts/vendor)")
-    with open_page(browser, app_address, color_scheme=scheme) as page:
+    with visiting(browser, app_address, color_scheme=scheme) as page:
         for files in ({}, series_files([N, L, L, L]) | {"one.png": GOOD, "two.txt": b"hello"}):
             if files:
                 read(page, files)
@@ -536,19 +527,18 @@ def test_axe_finds_nothing(browser: Browser, app_address: str, scheme: Any) -> N
 
 
 @pytest.mark.parametrize(("language", "word"), [("es", "Positivo"), ("fr", "Positif")])
-def test_it_speaks_other_languages(browser: Browser, app_address: str, language: str, word: str) -> None:
-    with open_page(browser, app_address) as page:
-        read(page, {"slice.png": png_bytes(shown(L))})
-        page.select_option("#language", language)
-        page.wait_for_selector(f"html[lang={language}]")
-        page.wait_for_selector(f"#detail-title:has-text('{word}')")
-        assert page.locator("#point option").first.inner_text() != "Balanced"
+def test_it_speaks_other_languages(page: Page, language: str, word: str) -> None:
+    read(page, {"slice.png": png_bytes(shown(L))})
+    page.select_option("#language", language)
+    page.wait_for_selector(f"html[lang={language}]")
+    page.wait_for_selector(f"#detail-title:has-text('{word}')")
+    assert page.locator("#point option").first.inner_text() != "Balanced"
 
 
 def test_after_one_visit_it_needs_no_network(browser: Browser, web_app: Path) -> None:
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     with serving(web_app) as address:
         page.goto(address)
         page.wait_for_selector("#offline:not([hidden])")

@@ -60,15 +60,18 @@ def test_slices_are_answered_by_the_server(browser: Browser, address: str, class
     with visiting(browser, address) as page:
         assert "127.0.0.1" in page.inner_text("#place")
         dicom = dicom_bytes(ct_dataset(draw_phantom(Phantom.LESIONS, seed=13, size=256)))
-        records = read(page, {"<b>slice</b>.png": SLICE, "slice.dcm": dicom, "notes.txt": b"hello"})
+        records = read(page, {"<b>slice.png": SLICE, "slice.dcm": dicom, "notes.txt": b"hello"})
         by_path = {record["path"]: record for record in records}
-        assert set(by_path) == {"<b>slice</b>.png", "slice.dcm", "notes.txt"}
-        assert by_path["<b>slice</b>.png"]["decision"] == by_path["slice.dcm"]["decision"] == "positive"
+        assert set(by_path) == {"<b>slice.png", "slice.dcm", "notes.txt"}
+        assert by_path["<b>slice.png"]["decision"] == by_path["slice.dcm"]["decision"] == "positive"
         assert by_path["notes.txt"]["status"] == "error"
-        page.click("#list li button:has-text('<b>slice</b>.png')")
+        page.click("#list li button:has-text('<b>slice.png')")
         page.wait_for_selector("#stage[data-drawn]")
-        drawn = "(id) => { const c = document.getElementById(id); const d = c.getContext('2d')"
-        drawn += ".getImageData(0, 0, c.width, c.height).data; return d.filter((v, at) => at % 4 === 3 && v).length }"
+        drawn = (
+            "(id) => { const c = document.getElementById(id);"
+            "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            "return d.filter((value, at) => at % 4 === 3 && value).length }"
+        )
         page.wait_for_timeout(500)
         assert page.evaluate(drawn, "picture") == 256 * 256
         assert page.evaluate(drawn, "overlay") > 500

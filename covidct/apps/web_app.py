@@ -26,6 +26,8 @@ VENDORED = PAGE / "vendored"
 MARK = "web-app.json"  # tells a folder that was written here from one that holds something else
 RUNTIME = "onnxruntime.wasm"
 FIGURES = ("auc", "sensitivity", "specificity")
+WORKER = "sw.js"
+VERSION = 'const VERSION = "{}";'
 ENGINE = '<meta name="covidct-engine" content="{}">'
 
 
@@ -103,13 +105,20 @@ def _fill(folder: Path, bundle: Bundle, libraries: Path) -> int:
 
 
 def _write_list(folder: Path) -> int:
-    """Name every file with its digest, for the service worker; gives their size together."""
+    """Name every file with its digest, for the service worker; gives their size together.
+
+    The worker itself carries the version, as browsers look at its bytes alone to see that something is new.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in names.items()}
+    about = {path.relative_to(folder).as_posix(): _about(path.read_bytes()) for path in files}
+    digests = {name: one["sha256"] for name, one in about.items() if name != WORKER}
     version = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:16]
+    worker = (folder / WORKER).read_text(encoding="utf-8")
+    (folder / WORKER).write_text(
+        worker.replace(VERSION.format("unversioned"), VERSION.format(version)), encoding="utf-8"
+    )
     _write_json(folder / MARK, {"version": version, "files": digests})
-    return sum(map(len, names.values()))
+    return sum(int(one["size"]) for one in about.values())
 
 
 def _check_vendored(libraries: Path) -> None:

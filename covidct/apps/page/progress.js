@@ -11,8 +11,8 @@ export function showWork(text, share) {
   byId("work").hidden = false;
   byId("work-text").textContent = text;
   const bar = byId("work-bar");
-  if (share === null) bar.removeAttribute("value");
-  else bar.value = share;
+  if (Number.isFinite(share)) bar.value = share;
+  else bar.removeAttribute("value");
   if (Date.now() - heard > QUIET_MS) announce(text);
 }
 

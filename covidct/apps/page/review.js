@@ -52,6 +52,16 @@ export class Review extends EventTarget {
     if (entry === this.entry && !this.wasMoved) this.at = answer.series.telling[0] ?? this.at;
   }
 
+  /** No more answers come: the slices of a series that was broken off stand for themselves. */
+  settle() {
+    if (this.entries.every(({ answer }) => answer)) return;
+    const slice = this.slice;
+    this.entries = this.entries.flatMap((entry) =>
+      entry.answer ? [entry] : entry.slices.map((one) => ({ uid: null, answer: { ...one, sliceIndex: null }, slices: [one] })));
+    this.tell("entries");
+    this.select(this.entries.find(({ slices }) => slices.includes(slice)) ?? this.entries[0]);
+  }
+
   /** Look at an entry: a series from its most telling slice. */
   select(entry) {
     this.entry = entry;

@@ -25,7 +25,7 @@ export class Run {
       this.review.open(await this.engine.open());
       drawPoints(this.review);
     } catch (error) {
-      showNotice(t("fault.model", { detail: error.message }));
+      showNotice(error.key ? toSentence(error) : t("fault.model", { detail: error.message }));
     }
   }
 
@@ -40,6 +40,7 @@ export class Run {
     try {
       await this.read(given);
     } catch (error) {
+      this.review.settle();
       showNotice(toSentence(error));
     } finally {
       this.isBusy = false;
@@ -74,6 +75,7 @@ export class Run {
   }
 
   finish(slices, skipped, isCancelled) {
+    this.review.settle();
     const parts = [isCancelled ? t("work.stopped") : slices || this.review.entries.length ? count("work.done", slices) : t("work.nothing")];
     if (skipped.length) parts.push(count("work.skipped", skipped.length));
     announce(parts.join(" "));
