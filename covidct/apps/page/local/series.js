@@ -18,7 +18,7 @@ export async function readStudy(items, onLooked, run) {
   }
   const groups = Map.groupBy(described, ({ place }) => place?.seriesUid ?? null);
   groups.delete(null);
-  const whole = [...groups].filter(([, members]) => members.length > 1);
+  const whole = [...groups].filter(([, members]) => !isAlone(members));
   const assembled = whole.map(([uid, members]) => assemble(uid, members));
   const { chosen, others } = choose(assembled.filter(({ reason }) => !reason));
   const read = new Set(whole.flatMap(([, members]) => members.map(({ id }) => id)));
@@ -28,6 +28,12 @@ export async function readStudy(items, onLooked, run) {
     refused: [...assembled.filter(({ reason }) => reason), ...others.map((one) => ({ ...one, reason: "not_chosen" }))],
     loose: described.filter(({ id }) => aside.has(id) || !read.has(id)),
   };
+}
+
+/** Whether this is one instance, if it is in several files, too. */
+function isAlone(members) {
+  const uids = new Set(members.map(({ place }) => place.instanceUid));
+  return members.length === 1 || (uids.size === 1 && !uids.has(null));
 }
 
 /** The answer for a series, of those for its slices, at an operating point. */
