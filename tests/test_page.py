@@ -506,9 +506,10 @@ def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     ]
     wanted += ["clear", "stage", "slice", "opacity", "window", "point", "prevalence"]
     assert [one for one in reached if one in wanted][: len(wanted)] == wanted
-    page.focus("#list li:nth-child(2) button")
+    assert page.locator("#list li:nth-child(2) button[aria-current]").count() == 1  # the series
+    page.focus("#list li:nth-child(1) button")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#list li:nth-child(2) button[aria-current]")
+    page.wait_for_selector("#list li:nth-child(1) button[aria-current]")
     assert page.inner_text("#detail-path") == "one.png"
     assert page.evaluate("document.activeElement.className").startswith("entry")
 

@@ -38,7 +38,8 @@ export class Review extends EventTarget {
       ? { uid: answer.seriesUid, answer: null, slices: [answer] }
       : { uid: answer.seriesUid, answer, slices: answer.kind === "slice" ? [answer] : [] });
     this.tell("entries");
-    if (!this.entry) this.select(this.entries[0]);
+    // A series is what most people came for, if slices on their own were answered before.
+    if (!this.entry || (isPart && !known && this.entry.slices.length < 2 && !this.wasMoved)) this.look(this.entries.at(-1));
     else if (known === this.entry) this.tell("selection");
   }
 
@@ -59,11 +60,17 @@ export class Review extends EventTarget {
     this.entries = this.entries.flatMap((entry) =>
       entry.answer ? [entry] : entry.slices.map((one) => ({ uid: null, answer: { ...one, sliceIndex: null }, slices: [one] })));
     this.tell("entries");
-    this.select(this.entries.find(({ slices }) => slices.includes(slice)) ?? this.entries[0]);
+    this.look(this.entries.find(({ slices }) => slices.includes(slice)) ?? this.entries[0]);
+  }
+
+  /** Look at an entry because a person wants to. */
+  select(entry) {
+    this.look(entry);
+    this.wasMoved = true;
   }
 
   /** Look at an entry: a series from its most telling slice. */
-  select(entry) {
+  look(entry) {
     this.entry = entry;
     this.wasMoved = false;
     this.at = entry?.answer?.series?.telling[0] ?? 0;

@@ -46,8 +46,8 @@ async function start(emit) {
 }
 
 /**
- * Answer for all that was given; an event { answer, done, total } for each result. Series come first, each after
- * its slices, then those refused as series, then slices on their own. Stops where it is cancelled.
+ * Answer for all that was given; an event { answer, done, total } for each result, in the order of `covidct predict`:
+ * slices on their own, each series after its slices, series that are refused. Stops where it is cancelled.
  */
 async function predict({ given, point }, emit) {
   const run = { isCancelled: false };
@@ -57,12 +57,12 @@ async function predict({ given, point }, emit) {
   const study = await readStudy(items, (done) => emit({ sorted: done, total: items.length }), run);
   const total = [...study.series.map(({ stack }) => stack), study.loose].reduce((sum, { length }) => sum + length, 0);
   const progress = { done: 0, total, items: [] };
-  for (const series of study.series) await answerStack(series, point, progress, emit, run);
-  if (!run.isCancelled) for (const series of study.refused) push(answerRefused(series), null, progress, emit);
   for (const item of study.loose) {
     if (run.isCancelled) break;
     await answerOne({ ...item, turn: UPRIGHT }, {}, progress, emit);
   }
+  for (const series of study.series) await answerStack(series, point, progress, emit, run);
+  if (!run.isCancelled) for (const series of study.refused) push(answerRefused(series), null, progress, emit);
   return { skipped, isCancelled: run.isCancelled };
 }
 
