@@ -25,7 +25,7 @@ from covidct.window import to_display
 from makers import ct_dataset, dicom_bytes, encode, png_bytes, transcode, write_dicom
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FilePayload, Page
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
@@ -67,13 +67,10 @@ def shown(kind: Phantom, seed: int = 13) -> Pixels:
 
 
 def give(page: Page, files: Files) -> None:
-    page.set_input_files(
-        "#pick-files",
-        [
-            {"name": name, "mimeType": "application/octet-stream", "buffer": data}
-            for name, data in files.items()
-        ],
-    )
+    payloads: list[FilePayload] = [
+        {"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files.items()
+    ]
+    page.set_input_files("#pick-files", payloads)
 
 
 def read(page: Page, files: Files) -> list[dict[str, Any]]:
@@ -166,9 +163,10 @@ def test_a_series_is_scrolled_from_feet_to_head(page: Page) -> None:
     assert page.inner_text("#slice-line").startswith("Slice 2 of 9")
     page.keyboard.press("End")
     page.wait_for_selector("#stage[data-drawn='8']")
-    box = page.locator("#strip").bounding_box()
+    strip = page.locator("#strip")
+    box = strip.bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 4.5 / 9, box["y"] + 5)
+    strip.click(position={"x": box["width"] * 4.5 / 9, "y": 5})
     assert page.inner_text("#slice-line").startswith("Slice 5 of 9")
 
 

@@ -18,7 +18,9 @@ export function isZip(bytes) {
 
 /** The entries { path, size, read() -> bytes } of an archive, a Blob. Throws ReadError for what is unsound. */
 export async function readArchive(blob, path) {
-  const entries = await orReadError("damaged_zip", () => new zip.ZipReader(new zip.BlobReader(blob)).getEntries());
+  // Names that lead out of the archive do no harm here: nothing is written.
+  const reader = new zip.ZipReader(new zip.BlobReader(blob), { filenameValidation: "tolerant" });
+  const entries = await orReadError("damaged_zip", () => reader.getEntries());
   const files = entries.filter((entry) => !entry.directory);
   if (files.some((entry) => entry.encrypted)) throw new ReadError("encrypted_zip");
   checkBounds(files);

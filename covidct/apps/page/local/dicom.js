@@ -47,13 +47,22 @@ async function parseDataset(bytes, untilTag) {
     options.TransferSyntaxUID = bareSyntax(bytes);
   } else if (readSyntax(dicomParser.readPart10Header(bytes)) === DEFLATED) {
     const { position } = dicomParser.readPart10Header(bytes);
-    const rest = await inflate(bytes.subarray(position), "deflate-raw", MAX_BYTES);
+    const rest = await inflateDataset(bytes.subarray(position));
     const whole = joinBytes([bytes.subarray(0, position), rest], position + rest.length);
     options.inflater = () => whole;
   }
   const dataset = dicomParser.parseDicom(bytes, options);
   if (!hasMagic(bytes) && !dataset.string("x00080016")?.startsWith("1.2.840.10008.")) throw new ReadError("not_dicom");
   return dataset;
+}
+
+/** Inflate a deflated dataset, which may end in a byte of padding (PS3.5 A.5) that the browser does not take. */
+async function inflateDataset(bytes) {
+  const isPadded = bytes.at(-1) === 0;
+  return inflate(bytes, "deflate-raw", MAX_BYTES).catch((error) => {
+    if (error instanceof ReadError || !isPadded) throw error;
+    return inflate(bytes.subarray(0, -1), "deflate-raw", MAX_BYTES);
+  });
 }
 
 function withPreamble(bytes) {
