@@ -52,6 +52,7 @@ def kept(browser: Browser, app_address: str) -> Iterator[Page]:
 def page(kept: Page) -> Iterator[Page]:
     """The page as it is at first, but that the model has been started."""
     yield kept
+    kept.emulate_media(media="screen")
     for locator in ("#notice-close", "#clear"):
         if kept.is_visible(locator):
             kept.click(locator)
