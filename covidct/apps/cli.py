@@ -776,6 +776,8 @@ def serve(
             operating_point=operating_point,
             threads=threads,
         )
+
+
 @main.command("web-app")
 @click.argument("out", type=FOLDER)
 @click.option(

@@ -12,20 +12,18 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from covidct.apps.facts import to_facts
 from covidct.bundle import Bundle, load_bundle
 from covidct.errors import VendorError
-from covidct.report import DISCLAIMER
 
 PAGE = Path(__file__).parent / "page"
 VENDORED = PAGE / "vendored"
 MARK = "web-app.json"  # tells a folder that was written here from one that holds something else
 RUNTIME = "onnxruntime.wasm"
-FIGURES = ("auc", "sensitivity", "specificity")
 WORKER = "sw.js"
 VERSION = 'const VERSION = "{}";'
 ENGINE = '<meta name="covidct-engine" content="{}">'
@@ -54,37 +52,14 @@ def write_web_app(out: Path, *, model: Path | None = None, vendored: Path | None
 
 
 def to_model_table(bundle: Bundle) -> dict[str, Any]:
-    """What a bundle's configuration says that decides, and its figures, as JSON values."""
+    """What is known of a model and its float graph, and what of its configuration decides, as JSON values."""
     config = bundle.config
-    return {
-        "name": config.name,
-        "version": config.version,
-        "model": config.model,
-        "labels": asdict(config.labels),
+    return to_facts(bundle, precision="float") | {
         "window": list(config.window),
         "temperature": config.temperature,
         "shift": config.shift,
-        "prevalence": config.prevalence,
-        "operating_points": [asdict(point) for point in config.operating_points],
         "gate": asdict(config.gate) if config.gate else None,
-        "figures": list(_figures(config.training)),
-        "headlines": [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")],
-        "disclaimer": DISCLAIMER,
     }
-
-
-def _figures(training: Any) -> Iterator[dict[str, Any]]:
-    """Figures of the float graph by source of the slices, with their numbers; none where none were kept."""
-    kept = training.get("figures") or {}
-    for section in (kept.get("float") or {}).get("sections", ()):
-        measured = section["evaluation"]
-        metrics = {name: measured["metrics"].get(name) for name in FIGURES}
-        yield {
-            "name": section["name"],
-            "slices": measured["n"],
-            "positives": measured["positives"],
-            "metrics": metrics,
-        }
 
 
 def _fill(folder: Path, bundle: Bundle, libraries: Path) -> int:
