@@ -21,7 +21,8 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; worker-src 'self'; manifest-src 'self'"
 )
-NOISE = ("Service Worker registration blocked by Playwright",)
+# The second: tests read canvases back, which the page does not.
+NOISE = ("Service Worker registration blocked by Playwright", "Multiple readback operations")
 
 
 class Handler(SimpleHTTPRequestHandler):

@@ -20,6 +20,7 @@ from browsers import serving, visiting
 from covidct.phantom import Phantom, draw_phantom
 from covidct.picture import draw_picture
 from covidct.pipeline import Classifier
+from covidct.study import read_study
 from covidct.types import Pixels
 from covidct.window import to_display
 from makers import ct_dataset, dicom_bytes, encode, png_bytes, transcode, write_dicom
@@ -195,17 +196,34 @@ def test_a_series_answers_alike_however_it_is_turned(page: Page, tags: dict[str,
 
 
 def test_a_series_answers_as_python_does(page: Page, classifier: Classifier, tmp_path: Path) -> None:
-    study = pytest.importorskip("covidct.study")
     files = series_files([N, L, L, N, L, N])
     files.pop("10.dcm", None)  # a gap
     record = read(page, files)[-1]
-    series = study.read_study([(name, data) for name, data in files.items()]).series[0]
+    series = read_study([(name, data) for name, data in files.items()]).series[0]
     result = classifier.predict_series(series).result
+    assert result.series is not None
     assert record["probability"] == pytest.approx(result.probability, abs=1e-3)
     assert record["decision"] == result.decision
     assert record["series"]["telling"] == list(result.series.telling)
     assert record["series"]["answered"] == result.series.answered
     assert len(record["series"]["notes"]) == len(result.series.notes)
+
+
+def test_a_real_series_answers_as_in_python(page: Page, classifier: Classifier, shared_data: Path) -> None:
+    """Every so many slices of a scan in RLE, as its makers published it."""
+    whole = read_study([shared_data / "dicom" / "lung-pet-ct-dx"]).series[0]
+    part = whole.instances[:: max(1, len(whole.instances) // 12)]
+    files = {f"{at:02}.dcm": one.blob.read() for at, one in enumerate(part) if one.blob is not None}
+    series = read_study(files.items()).series[0]
+    answer = classifier.predict_series(series)
+    records = read(page, files)
+    for record, result in zip(records[:-1], answer.slices, strict=True):
+        assert (record["status"], record["reason"]) == (result.status, result.reason)
+        assert record["probability"] == pytest.approx(result.probability, abs=1e-3)
+    assert records[-1]["decision"] == answer.result.decision
+    assert records[-1]["probability"] == pytest.approx(answer.result.probability, abs=1e-3)
+    assert answer.result.series is not None
+    assert len(records[-1]["series"]["notes"]) == len(answer.result.series.notes)
 
 
 def test_a_zip_is_a_series_too(page: Page) -> None:

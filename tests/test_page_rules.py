@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from browsers import serving, visiting
+from covidct.aggregate import to_series_probability
 from covidct.apps.web_app import PAGE
 from covidct.bundle import load_bundle
 from covidct.decide import to_decision, to_probability
@@ -24,6 +25,7 @@ from covidct.gate import check_slice, check_view
 from covidct.phantom import Phantom, draw_phantom
 from covidct.prevalence import predictive_values, shift_probability
 from covidct.report import CSV_COLUMNS
+from covidct.turning import find_turn, turn, turn_box_back
 from covidct.types import GateLimits
 from covidct.window import to_display
 
@@ -159,17 +161,15 @@ def test_spans_of_a_box_are_those_of_python(rules: Page) -> None:
 
 
 def test_a_series_is_as_probable_as_in_python(rules: Page) -> None:
-    aggregate = pytest.importorskip("covidct.aggregate")
     random = np.random.default_rng(2)
     cases = [random.uniform(0, 1, count).tolist() for count in (3, 4, 29, 30, 31, 40, 300)]
     body = "return given.map((one) => m.toSeriesProbability(one))"
     found = run(rules, "rules/aggregate", body, cases)
-    assert found == [aggregate.to_series_probability(case) for case in cases]
+    assert found == [to_series_probability(case) for case in cases]
     assert run(rules, "rules/aggregate", body, [[0.5, 0.5]]) == [None]
 
 
 def test_turns_are_those_of_python(rules: Page) -> None:
-    turning = pytest.importorskip("covidct.turning")
     axes = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)]
     cases = [[*row, *column] for row in axes for column in axes if abs(row[0]) != abs(column[0])]
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -182,11 +182,11 @@ def test_turns_are_those_of_python(rules: Page) -> None:
       const box = m.turnBoxBack([0.1, 0.2, 0.5, 0.9], by);
       return [Array.from(shown.values), shown.width, Array.from(back.values), box] })"""
     for case, (shown, width, back, box) in zip(cases, run(rules, "local/turning", body, given), strict=True):
-        by = turning.find_turn(case)
-        expected = turning.turn(values, by)
+        by = find_turn(case)
+        expected = turn(values, by)
         assert (shown, width) == (expected.ravel().tolist(), expected.shape[1])
         assert back == values.ravel().tolist()
-        assert box == pytest.approx(turning.turn_box_back((0.1, 0.2, 0.5, 0.9), by))
+        assert box == pytest.approx(turn_box_back((0.1, 0.2, 0.5, 0.9), by))
 
 
 def answer(**changes: Any) -> dict[str, Any]:

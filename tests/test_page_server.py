@@ -78,7 +78,6 @@ def test_slices_are_answered_by_the_server(browser: Browser, address: str, class
 
 
 def test_a_series_is_answered_as_one(browser: Browser, address: str) -> None:
-    pytest.importorskip("covidct.study")
     kinds = [Phantom.NORMAL, Phantom.LESIONS, Phantom.LESIONS, Phantom.LESIONS]
     with visiting(browser, address) as page:
         records = read(page, series_files(kinds))
