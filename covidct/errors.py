@@ -14,7 +14,8 @@
     ├── ParityError          an exported graph does not do what the network did
     ├── ReportError          no DICOM report can be made of an answer (no patient module, mixed patients ...)
     ├── NodeError            the DICOM node cannot start (spool in use, port taken, no such certificate ...)
-    └── DicomwebError        a DICOMweb server cannot be reached, or does not give or take what it should
+    ├── DicomwebError        a DICOMweb server cannot be reached, or does not give or take what it should
+    └── VendorError          libraries of the page are missing or were changed
 
 Messages say what is wrong, where, and what to do.
 """
@@ -84,3 +85,7 @@ class NodeError(CovidctError):
 
 class DicomwebError(CovidctError):
     """A DICOMweb server cannot be reached, or does not give or take what it should."""
+
+
+class VendorError(CovidctError):
+    """Libraries of the page are missing or were changed."""

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from browsers import launching, serving
 from bundles import write_tiny_bundle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Tests run side by side: more threads in each than its share of the cores, and torch waits for itself.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -36,3 +42,29 @@ def shared_weights() -> Path:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle made in code; not to be changed: copy it first."""
     return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, where there is one."""
+    with launching() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def web_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static folder that runs the model in the browser; not to be changed: copy it first."""
+    from covidct.apps.web_app import VENDORED, write_web_app
+
+    if not (VENDORED / "vendored.json").is_file():
+        pytest.skip("the page's libraries are not here (run scripts/vendor)")
+    folder = tmp_path_factory.mktemp("pages") / "app"
+    write_web_app(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app_address(web_app: Path) -> Iterator[str]:
+    """Where the static folder is served."""
+    with serving(web_app) as address:
+        yield address

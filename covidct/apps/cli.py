@@ -778,6 +778,34 @@ def serve(
         )
 
 
+@main.command("web-app")
+@click.argument("out", type=FOLDER)
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+@click.option(
+    "--vendor",
+    "vendored",
+    type=FOLDER,
+    metavar="DIR",
+    help="Where scripts/vendor put the page's libraries; by default beside the page.",
+)
+def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
+    """Write a page that runs the model inside the browser.
+
+    OUT is a static folder for any web server: no image leaves the device that shows it, and after the first
+    visit it needs no network. Browsers keep it from https addresses and from the same computer only.
+    """
+    from covidct.apps.web_app import write_web_app
+
+    with _plain_errors():
+        size = write_web_app(out, model=model, vendored=vendored)
+        click.echo(
+            f"{out}: {size / 1e6:.1f} MB. To see it: python -m http.server --bind 127.0.0.1 --directory {out}"
+        )
+        click.echo(DISCLAIMER, err=True)
+
+
 @main.command()
 @click.option("--peer", required=True, metavar="AET@HOST:PORT", help="Where reports are sent: the PACS.")
 @click.option(

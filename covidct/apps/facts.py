@@ -17,10 +17,10 @@ METRICS = ("auc", "sensitivity", "specificity")
 ESTIMATE = ("value", "low", "high", "n", "reason")
 
 
-def to_facts(bundle: Bundle) -> dict[str, Any]:
+def to_facts(bundle: Bundle, *, precision: str = "int8") -> dict[str, Any]:
     """Name, labels, operating points and figures, as JSON values.
 
-    `prevalence` is the one that probabilities hold at. `figures` are those of the int8 graph, overall and by
+    `prevalence` is the one that probabilities hold at. `figures` are those of one graph, overall and by
     source, each estimate with its 95 % interval, the number of slices it was measured on, and the reason
     where value or interval are None; empty where the bundle records none.
     """
@@ -33,13 +33,13 @@ def to_facts(bundle: Bundle) -> dict[str, Any]:
         "prevalence": config.prevalence,
         "operating_points": [asdict(point) for point in config.operating_points],
         "headlines": to_headlines(bundle),
-        "figures": _to_figures(config.training),
+        "figures": _to_figures(config.training, precision),
         "disclaimer": DISCLAIMER,
     }
 
 
-def _to_figures(training: Mapping[str, Any]) -> list[dict[str, Any]]:
-    report = training.get("figures", {}).get("int8", {})
+def _to_figures(training: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
+    report = training.get("figures", {}).get(precision, {})
     return [_to_section(section, report["protocol"]["split"]) for section in report.get("sections", ())]
 
 

@@ -1,0 +1,28 @@
+// What is known of the model, in a dialog.
+
+import { byId, make } from "./dom.js";
+import { toTable } from "./figures.js";
+import { t } from "./texts.js";
+
+/** Open the dialog by its button. */
+export function startAbout(review) {
+  byId("about-open").addEventListener("click", () => {
+    byId("about-body").replaceChildren(...toAbout(review.config));
+    byId("about").showModal();
+  });
+}
+
+function toAbout(config) {
+  if (!config) return [make("p", {}, t("disclaimer"))];
+  const isLocal = document.querySelector("meta[name=covidct-engine]").content === "local";
+  const licences = make("a", { href: "vendored/LICENCES.txt" }, t("about.licences"));
+  return [
+    make("p", {}, `${t("about.name")}: ${config.model}. ${t("disclaimer")}`),
+    make("p", {}, t("about.intro")),
+    // The card's own lines, which are in English.
+    ...config.headlines.map((line) => make("p", { lang: "en" }, line.replaceAll("`", ""))),
+    make("div", { className: "scrolls", tabIndex: 0 }, toTable(config.figures)),
+    make("p", {}, t("about.limits")),
+    ...(isLocal ? [make("p", { className: "quiet" }, licences)] : []),
+  ];
+}

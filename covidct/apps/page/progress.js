@@ -1,0 +1,39 @@
+// How far the work is, and what has gone wrong. One line and a bar; what a screen reader hears is not every step.
+
+import { byId } from "./dom.js";
+
+const QUIET_MS = 5000; // between two lines that are read out
+
+let heard = 0;
+
+/** Show a line and a share in [0, 1], null for a bar without end. */
+export function showWork(text, share) {
+  byId("work").hidden = false;
+  byId("work-text").textContent = text;
+  const bar = byId("work-bar");
+  if (Number.isFinite(share)) bar.value = share;
+  else bar.removeAttribute("value");
+  if (Date.now() - heard > QUIET_MS) announce(text);
+}
+
+/** Take the bar away. */
+export function hideWork() {
+  byId("work").hidden = true;
+}
+
+/** Say a line to who cannot see the page. */
+export function announce(text) {
+  heard = Date.now();
+  byId("announcer").textContent = text;
+}
+
+/** Say what has gone wrong, until it is closed or the next work begins. */
+export function showNotice(text) {
+  byId("notice-text").textContent = text;
+  byId("notice").hidden = false;
+}
+
+/** Take the notice away. */
+export function hideNotice() {
+  byId("notice").hidden = true;
+}

@@ -1,0 +1,106 @@
+// One run at a time: files given -> answers into the review, with progress, stop, and what has gone wrong said.
+
+import { byId } from "./dom.js";
+import { drawPoints } from "./meaning.js";
+import { announce, hideNotice, hideWork, showNotice, showWork } from "./progress.js";
+import { count, formatNumber, percent, t } from "./texts.js";
+
+const MOST_FILES = 5000; // a study has hundreds of slices; thousands are a whole disk, dropped by mistake
+
+/** Starts and stops the engine's work. */
+export class Run {
+  constructor(review, engine) {
+    this.review = review;
+    this.engine = engine;
+    this.isBusy = false;
+    this.isStopping = false;
+    byId("work-stop").addEventListener("click", () => this.stop());
+    byId("notice-close").addEventListener("click", () => hideNotice());
+    addEventListener("beforeunload", (event) => this.isBusy && event.preventDefault());
+  }
+
+  /** Fetch what is known of the model. */
+  async open() {
+    try {
+      this.review.open(await this.engine.open());
+      drawPoints(this.review);
+    } catch (error) {
+      showNotice(error.key ? toSentence(error) : t("fault.model", { detail: error.message }));
+    }
+  }
+
+  /** Read files { file, path, isFromFolder }. Raises nothing: what goes wrong is said. */
+  async start(given) {
+    if (this.isBusy) return showNotice(t("busy.reading"));
+    hideNotice();
+    if (given.length > MOST_FILES) return showNotice(t("fault.too_many", { n: formatNumber(given.length), most: formatNumber(MOST_FILES) }));
+    this.isBusy = true;
+    this.isStopping = false;
+    byId("work-stop").disabled = false;
+    try {
+      await this.read(given);
+    } catch (error) {
+      this.review.settle();
+      showNotice(toSentence(error));
+    } finally {
+      this.isBusy = false;
+      hideWork();
+    }
+  }
+
+  async read(given) {
+    if (!this.review.config) await this.open();
+    showWork(t("work.starting"), null);
+    await this.engine.load((share) => showWork(t(share < 1 ? "work.loading" : "work.starting", { share: percent(share) }), share));
+    let slices = 0;
+    let isFirst = true;
+    const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
+      // Earlier results stay until there are new ones: where nothing can be read, nothing is lost.
+      if (event.answer && isFirst) this.review.clear();
+      if (event.answer) this.review.add(event.answer);
+      isFirst &&= !event.answer;
+      slices += event.answer?.kind === "slice" ? 1 : 0;
+      this.showProgress(event);
+    });
+    this.finish(slices, skipped, isCancelled);
+  }
+
+  showProgress(event) {
+    if (this.isStopping) return;
+    const values = { done: formatNumber(event.sorted ?? event.done ?? 0), total: formatNumber(event.total ?? 0) };
+    if (event.sent !== undefined) showWork(t("work.sending", { share: percent(event.sent) }), event.sent);
+    else if (event.isWaiting) showWork(t("work.waiting"), null);
+    else if (event.sorted !== undefined) showWork(t("work.sorting", values), event.sorted / event.total);
+    else showWork(t("work.reading", values), event.done / event.total);
+  }
+
+  finish(slices, skipped, isCancelled) {
+    this.review.settle();
+    const parts = [isCancelled ? t("work.stopped") : slices || this.review.entries.length ? count("work.done", slices) : t("work.nothing")];
+    if (skipped.length) parts.push(count("work.skipped", skipped.length));
+    announce(parts.join(" "));
+    if (skipped.length || !this.review.entries.length) showNotice(parts.join(" "));
+    if (this.review.entries.length) byId("results").focus({ preventScroll: innerWidth > 900 });
+  }
+
+  async stop() {
+    this.isStopping = true;
+    byId("work-stop").disabled = true;
+    showWork(t("work.stopping"), null);
+    await this.engine.cancel();
+  }
+
+  /** Forget all results. */
+  clear() {
+    if (this.isBusy) return showNotice(t("busy.reading"));
+    this.review.clear();
+    this.engine.forget();
+    hideNotice();
+    byId("pick-files").focus();
+  }
+}
+
+/** What an error means for a person: engines give { key, values } where they know. */
+function toSentence(error) {
+  return error.key ? t(error.key, error.values) : t("fault.run", { detail: error.message });
+}

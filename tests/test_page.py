@@ -1,0 +1,586 @@
+"""The page that runs the model in the browser, used as people use it: files in, answers read, paper out."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import uid
+
+from browsers import serving, visiting
+from covidct.phantom import Phantom, draw_phantom
+from covidct.picture import draw_picture
+from covidct.pipeline import Classifier
+from covidct.study import read_study
+from covidct.types import Pixels
+from covidct.window import to_display
+from makers import ct_dataset, dicom_bytes, encode, png_bytes, transcode, write_dicom
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, FilePayload, Page
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+AXE = ROOT / "vendor" / "node_modules" / "axe-core" / "axe.min.js"
+STUDY = "1.2.826.0.1.3680043.8.498.9"
+SIZE = 256
+
+Files = Mapping[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load(precision="float")
+
+
+@pytest.fixture(scope="module")
+def kept(browser: Browser, app_address: str) -> Iterator[Page]:
+    """One page for most tests: to start the model costs more than to use it."""
+    with visiting(browser, app_address) as page:
+        yield page
+
+
+@pytest.fixture
+def page(kept: Page) -> Iterator[Page]:
+    """The page as it is at first, but that the model has been started."""
+    yield kept
+    kept.emulate_media(media="screen")
+    for locator in ("#notice-close", "#clear"):
+        if kept.is_visible(locator):
+            kept.click(locator)
+    # (Hidden with the results, so not to be reached as a person does.)
+    kept.evaluate("document.getElementById('opacity').value = 60")
+    kept.evaluate("document.getElementById('window').value = 'lung'")
+    kept.select_option("#language", "en")
+    kept.wait_for_selector("html[lang=en]")
+
+
+def shown(kind: Phantom, seed: int = 13) -> Pixels:
+    return to_display(draw_phantom(kind, seed=seed, size=SIZE))
+
+
+def give(page: Page, files: Files) -> None:
+    payloads: list[FilePayload] = [
+        {"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files.items()
+    ]
+    page.set_input_files("#pick-files", payloads)
+
+
+def read(page: Page, files: Files) -> list[dict[str, Any]]:
+    """Give files, wait until they are read, and take the results as the page saves them."""
+    give(page, files)
+    wait(page)
+    return save(page)
+
+
+def wait(page: Page) -> None:
+    page.wait_for_selector("#results:not([hidden]) #list li, #notice:not([hidden])")
+    page.wait_for_selector("#work", state="hidden")
+
+
+def save(page: Page) -> list[dict[str, Any]]:
+    with page.expect_download() as download:
+        page.click("#save-json")
+    records: list[dict[str, Any]] = json.loads(download.value.path().read_bytes())
+    for record in records:
+        jsonschema.validate(record, SCHEMA)
+    return records
+
+
+def series_files(kinds: Sequence[Phantom], **tags: Any) -> dict[str, bytes]:
+    """A series from feet to head; names say nothing of the order."""
+    files = {}
+    for at, kind in enumerate(kinds):
+        own = {
+            "SOPInstanceUID": f"{STUDY}.{at + 1}",
+            "StudyInstanceUID": STUDY,
+            "SeriesDescription": "Thorax 5.0 B60f",
+            "ImagePositionPatient": [-180, -180, -300 + 5 * at],
+            "SliceThickness": 5,
+        }
+        data = dicom_bytes(ct_dataset(draw_phantom(kind, seed=13, size=SIZE), **(own | tags)))
+        files[f"{(7 * at) % 11:02}.dcm"] = data
+    return files
+
+
+N, L = Phantom.NORMAL, Phantom.LESIONS
+
+
+def test_a_picture_gets_its_answer(page: Page, classifier: Classifier) -> None:
+    (record,) = read(page, {"slice.png": png_bytes(shown(L))})
+    assert page.inner_text("#detail-title").startswith("Positive")
+    assert record["path"] == "slice.png"
+    assert record["decision"] == "positive"
+    assert record["model"] == classifier.bundle.config.model
+    assert page.get_attribute("#stage", "data-drawn") == "0"
+    assert page.evaluate("document.getElementById('picture').width") == SIZE
+
+
+def test_the_browser_answers_as_python_does(page: Page, classifier: Classifier, tmp_path: Path) -> None:
+    """Twenty slices, as PNG and as DICOM, with probabilities all over the scale."""
+    drawn = [(kind, seed) for kind in Phantom for seed in range(7)][:20]
+    files = {}
+    for at, (kind, seed) in enumerate(drawn):
+        hu = draw_phantom(kind, seed=seed, size=(192, 256, 320)[at % 3])
+        name = f"{kind}-{seed}.{'dcm' if at % 2 else 'png'}"
+        tags = {"SOPInstanceUID": f"1.2.{at + 1}", "SeriesInstanceUID": f"1.3.{at + 1}"}
+        files[name] = dicom_bytes(ct_dataset(hu, **tags)) if at % 2 else png_bytes(to_display(hu))
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    expected = list(classifier.predict_many([tmp_path / name for name in files]))
+    records = read(page, files)
+    apart = [
+        abs(record["probability"] - result.probability)
+        for record, result in zip(records, expected, strict=True)
+        if result.probability is not None
+    ]
+    assert len(apart) >= 15
+    assert max(apart) < 1e-3
+    assert [record["decision"] for record in records] == [result.decision for result in expected]
+    assert [record["reason"] for record in records] == [result.reason for result in expected]
+
+
+def test_a_series_is_scrolled_from_feet_to_head(page: Page) -> None:
+    records = read(page, series_files([N, N, N, L, L, L, L, N, N]))
+    series = records[-1]
+    assert [record["slice_index"] for record in records[:-1]] == list(range(9))
+    assert [record["instance_uid"] for record in records[:-1]] == [f"{STUDY}.{at}" for at in range(1, 10)]
+    assert (series["kind"], series["decision"], series["series"]["slices"]) == ("series", "positive", 9)
+    assert set(series["series"]["telling"][:4]) == {3, 4, 5, 6}
+    assert page.locator("#list li").count() == 1
+    assert page.locator("#strip .strip-bar").count() == 9
+    page.focus("#stage")
+    page.keyboard.press("Home")
+    assert page.inner_text("#slice-line").startswith("Slice 1 of 9")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#slice-line").startswith("Slice 2 of 9")
+    page.keyboard.press("End")
+    page.wait_for_selector("#stage[data-drawn='8']")
+    strip = page.locator("#strip")
+    box = strip.bounding_box()
+    assert box is not None
+    strip.click(position={"x": box["width"] * 4.5 / 9, "y": 5})
+    assert page.inner_text("#slice-line").startswith("Slice 5 of 9")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]},
+        {"ImageOrientationPatient": [0, 1, 0, 1, 0, 0]},
+    ],
+)
+def test_a_series_answers_alike_however_it_is_turned(page: Page, tags: dict[str, Any]) -> None:
+    kinds = [N, L, L, L]
+    turned = {}
+    for at, (name, kind) in enumerate(zip(series_files(kinds), kinds, strict=True)):
+        hu = draw_phantom(kind, seed=13, size=SIZE)
+        hu = hu[::-1, ::-1] if tags["ImageOrientationPatient"][0] else hu.T
+        own = {
+            "SOPInstanceUID": f"{STUDY}.{at + 1}", "StudyInstanceUID": STUDY,
+            "ImagePositionPatient": [0, 0, 5 * at], "SliceThickness": 5,
+        }  # fmt: skip
+        turned[name] = dicom_bytes(ct_dataset(np.ascontiguousarray(hu), **(own | tags)))
+    plain = read(page, series_files(kinds))
+    other = read(page, turned)
+    assert other[-1]["probability"] == pytest.approx(plain[-1]["probability"], abs=1e-3)
+
+
+def test_a_series_answers_as_python_does(page: Page, classifier: Classifier, tmp_path: Path) -> None:
+    files = series_files([N, L, L, N, L, N])
+    files.pop("10.dcm", None)  # a gap
+    record = read(page, files)[-1]
+    series = read_study([(name, data) for name, data in files.items()]).series[0]
+    result = classifier.predict_series(series).result
+    assert result.series is not None
+    assert record["probability"] == pytest.approx(result.probability, abs=1e-3)
+    assert record["decision"] == result.decision
+    assert record["series"]["telling"] == list(result.series.telling)
+    assert record["series"]["answered"] == result.series.answered
+    assert len(record["series"]["notes"]) == len(result.series.notes)
+
+
+def test_a_real_series_answers_as_in_python(page: Page, classifier: Classifier, shared_data: Path) -> None:
+    """Every so many slices of a scan in RLE, as its makers published it."""
+    whole = read_study([shared_data / "dicom" / "lung-pet-ct-dx"]).series[0]
+    part = whole.instances[:: max(1, len(whole.instances) // 12)]
+    files = {f"{at:02}.dcm": one.blob.read() for at, one in enumerate(part) if one.blob is not None}
+    series = read_study(files.items()).series[0]
+    answer = classifier.predict_series(series)
+    records = read(page, files)
+    for record, result in zip(records[:-1], answer.slices, strict=True):
+        assert (record["status"], record["reason"]) == (result.status, result.reason)
+        assert record["probability"] == pytest.approx(result.probability, abs=1e-3)
+    assert records[-1]["decision"] == answer.result.decision
+    assert records[-1]["probability"] == pytest.approx(answer.result.probability, abs=1e-3)
+    assert answer.result.series is not None
+    assert len(records[-1]["series"]["notes"]) == len(answer.result.series.notes)
+
+
+def test_a_zip_is_a_series_too(page: Page) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in series_files([L, L, L]).items():
+            archive.writestr(f"study/../<b>{name}", data)
+        archive.writestr("__MACOSX/._00.dcm", b"clutter")
+        archive.writestr("readme.txt", b"hello")
+    records = read(page, {"study.zip": buffer.getvalue()})
+    assert [record["kind"] for record in records] == ["slice"] * 3 + ["series"]
+    assert records[0]["path"].startswith("study.zip/study/<b>")
+    assert "2 files were passed over" in page.inner_text("#notice-text")
+
+
+def test_the_overlay_can_be_faded_out(page: Page) -> None:
+    read(page, {"slice.png": png_bytes(shown(L))})
+    coloured = (
+        "(() => { const c = document.getElementById('overlay');"
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "return d.filter((value, at) => at % 4 === 3 && value > 0).length })()"
+    )
+    assert page.evaluate(coloured) > 500
+    opacity = "getComputedStyle(document.getElementById('overlay')).opacity"
+    assert page.evaluate(opacity) == "0.6"
+    page.focus("#opacity")
+    page.keyboard.press("Home")
+    assert page.evaluate(opacity) == "0"
+    page.focus("#stage")
+    page.keyboard.press("e")
+    assert page.evaluate(opacity) == "0.6"
+
+
+def test_windows_change_the_picture_of_a_dicom_slice(page: Page) -> None:
+    hu = draw_phantom(L, seed=13, size=SIZE)
+    mean = "(() => { const c = document.getElementById('picture');" \
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;" \
+        "return d.reduce((sum, v, at) => sum + (at % 4 ? 0 : v), 0) / (d.length / 4) })()"  # fmt: skip
+    read(page, {"slice.dcm": dicom_bytes(ct_dataset(hu))})
+    for name, window in {"lung": (-600, 1500), "soft": (40, 400), "bone": (400, 1800)}.items():
+        page.select_option("#window", name)
+        expected = to_display(np.clip(hu, -1024, 3071), centre=window[0], width=window[1]).mean()
+        page.wait_for_timeout(150)
+        assert page.evaluate(mean) == pytest.approx(expected, abs=0.01)
+
+
+def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifier: Classifier) -> None:
+    read(page, {"slice.png": png_bytes(shown(L))})
+    before = page.inner_text("#point-sentence")
+    page.select_option("#point", "high_sensitivity")
+    assert page.inner_text("#point-sentence") != before
+    page.focus("#prevalence")
+    page.keyboard.press("Home")
+    (record,) = save(page)
+    assert record["prevalence"] == 0.001
+    assert record["operating_point"]["name"] == "high_sensitivity"
+    assert record["ppv"] < 0.05 < record["npv"]
+    assert "0.1%" in page.inner_text("#prevalence-sentence")
+
+
+def test_csv_has_a_line_a_result(page: Page) -> None:
+    read(page, {"a.png": png_bytes(shown(L)), "b.txt": b"hello"})
+    with page.expect_download() as download:
+        page.click("#save-csv")
+    lines = download.value.path().read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[2] for line in lines[1:3]] == ["a.png", "b.txt"]
+
+
+def bomb() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.dcm", bytes(50_000_000))
+    return buffer.getvalue()
+
+
+def lying_bomb() -> bytes:
+    """An archive whose directory says that an entry is small."""
+    data = bytearray(bomb())
+    wrong = (60_000).to_bytes(4, "little")
+    for at in (22, data.index(b"PK\1\2") + 24):
+        data[at : at + 4] = wrong
+    return bytes(data)
+
+
+def locked() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.png", png_bytes(shown(N)))
+    data = bytearray(buffer.getvalue())
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    return bytes(data)
+
+
+def narrow() -> bytes:
+    return encode(Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)))
+
+
+def animated() -> bytes:
+    frames = [Image.fromarray(shown(N, seed)) for seed in (1, 2)]
+    return encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+GOOD = png_bytes(shown(N))
+BAD: dict[str, tuple[bytes, str]] = {
+    "notes.txt": (b"hello", "Neither DICOM nor"),
+    "page.html": (b"<script>alert(1)</script>", "Text (HTML"),
+    "report.pdf": (b"%PDF-1.7", "A PDF"),
+    "empty.png": (b"", "empty"),
+    "cut.png": (GOOD[: len(GOOD) // 2], "damaged"),
+    "cut.dcm": (dicom_bytes(ct_dataset(draw_phantom(N, size=64)))[:3000], "amaged"),
+    "mr.dcm": (dicom_bytes(ct_dataset(draw_phantom(N, size=64), Modality="MR")), "Not a CT (Modality MR)"),
+    "coronal.dcm": (
+        dicom_bytes(ct_dataset(draw_phantom(N, size=64), ImageOrientationPatient=[1, 0, 0, 0, 0, -1])),
+        "coronal",
+    ),
+    "narrow.png": (narrow(), "raw CT values"),
+    "moving.gif": (animated(), "Several frames"),
+    "bomb.zip": (bomb(), "far more than slices would"),
+    "lie.zip": (lying_bomb(), "zip"),
+    "locked.zip": (locked(), "password"),
+    "broken.zip": (b"PK\3\4 and then nothing", "damaged or cut off"),
+    "tiny.png": (png_bytes(np.zeros((16, 16), np.uint8)), "16 × 16 pixels"),
+    "blank.png": (png_bytes(np.full((64, 64), 9, np.uint8)), "One grey level"),
+    "photo.png": (png_bytes(draw_picture(seed=0)), "Looks like"),
+    "<img src=x onerror=alert(1)>.png": (b"x", "Neither DICOM nor"),
+}
+
+
+def test_bad_input_is_told_and_the_page_goes_on(page: Page) -> None:
+    records = read(page, {name: data for name, (data, _) in BAD.items()} | {"good.png": GOOD})
+    messages = {record["path"].split("/")[0]: record["message"] for record in records}
+    assert len(records) == len(BAD) + 1
+    for name, (_, sentence) in BAD.items():
+        assert sentence in (messages[name] or ""), name
+    assert [record["status"] for record in records].count("ok") == 1
+    page.click("#list li:nth-child(1) button")
+    assert page.inner_text("#detail-title") == "Not read"
+    assert page.is_hidden("#viewer")
+
+
+def test_a_refused_slice_is_shown_with_its_reason(page: Page) -> None:
+    (record,) = read(page, {"photo.png": png_bytes(draw_picture(seed=0))})
+    assert record["status"] == "refused"
+    assert page.inner_text("#detail-title").startswith("Refused")
+    assert page.is_visible("#viewer")
+
+
+SYNTAXES = [
+    "RLELossless",
+    "JPEGLosslessProcess14_1",
+    "JPEGLSLossless",
+    "JPEG2000Lossless",
+    "JPEGLSNearLossless",
+]
+
+
+def test_compressed_slices_answer_as_the_plain_one(page: Page, tmp_path: Path) -> None:
+    hu = draw_phantom(L, seed=13, size=SIZE)
+    plain = write_dicom(tmp_path / "plain.dcm", hu)
+    files = {"plain.dcm": plain.read_bytes()}
+    for syntax in SYNTAXES:
+        files[f"{syntax}.dcm"] = transcode(plain, tmp_path / syntax, syntax).read_bytes()
+    for name, syntax in {
+        "implicit": uid.ImplicitVRLittleEndian,
+        "deflated": uid.DeflatedExplicitVRLittleEndian,
+    }.items():
+        dataset = ct_dataset(hu)
+        dataset.file_meta.TransferSyntaxUID = syntax
+        files[f"{name}.dcm"] = dicom_bytes(dataset)
+    # One series would drop copies of one instance.
+    files = {name: distinct(data, at) for at, (name, data) in enumerate(files.items())}
+    records = {record["path"]: record for record in read(page, files)}
+    wanted = records["plain.dcm"]["probability"]
+    for name in files:
+        assert records[name]["probability"] == pytest.approx(wanted, abs=0.01 if "Near" in name else 1e-6), (
+            name
+        )
+
+
+def distinct(data: bytes, at: int) -> bytes:
+    """The same object in a series of its own: the last digit of its SeriesInstanceUID is another."""
+    series = b"1.2.826.0.1.3680043.8.498.1\0"
+    return data.replace(series, series[:-2] + str(at).encode() + b"\0", 1)
+
+
+def test_pictures_are_read_as_python_reads_them(page: Page, classifier: Classifier, tmp_path: Path) -> None:
+    pixels = shown(L)
+    grey = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgba = Image.merge(
+        "RGBA", (grey, grey, grey, Image.fromarray(np.where(pixels > 20, 255, 128).astype(np.uint8)))
+    )
+    files = {
+        "deep.png": encode(Image.fromarray(pixels.astype(np.uint16) * 257)),
+        "palette.png": encode(grey.convert("P")),
+        "colour.png": encode(Image.merge("RGB", (grey, grey.rotate(3), grey))),
+        "alpha.png": encode(rgba),
+        "turned.jpg": encode(grey, "JPEG", exif=exif, quality=95),
+        "plain.jpg": encode(grey, "JPEG", quality=90),
+        "plain.bmp": encode(grey, "BMP"),
+        "plain.webp": encode(grey.convert("RGB"), "WEBP", lossless=True),
+        "plain.gif": encode(grey, "GIF"),
+        "cmyk.jpg": encode(grey.convert("RGB").convert("CMYK"), "JPEG", quality=95),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    expected = {path.path: path for path in classifier.predict_many([tmp_path / name for name in files])}
+    records = read(page, files)
+    for record in records:
+        result = expected[str(tmp_path / record["path"])]
+        assert record["status"] == result.status, record["path"]
+        if result.probability is not None:
+            assert record["probability"] == pytest.approx(result.probability, abs=0.01), record["path"]
+
+
+def test_five_hundred_files_and_a_stop(page: Page) -> None:
+    small = png_bytes(to_display(draw_phantom(N, size=64)))
+    give(page, {f"{at:03}.png": small for at in range(500)})
+    page.wait_for_selector("#list li:nth-child(2)")
+    page.click("#work-stop")
+    page.wait_for_selector("#work", state="hidden")
+    assert 2 <= page.locator("#list li").count() < 500
+    assert len(read(page, {"again.png": small})) == 1
+
+
+def test_a_file_that_is_far_too_large_is_not_read(page: Page, tmp_path: Path) -> None:
+    with (tmp_path / "huge.dcm").open("wb") as file:
+        file.truncate(300 * 1024 * 1024)
+    page.set_input_files("#pick-files", [tmp_path / "huge.dcm"])
+    wait(page)
+    assert "at most 268 MB are read" in page.inner_text("#detail-sentence")
+
+
+def test_a_second_tab_and_a_reload_in_the_middle(browser: Browser, app_address: str) -> None:
+    files = {f"{at}.png": GOOD for at in range(30)}
+    with visiting(browser, app_address) as page:
+        other = page.context.new_page()
+        other.goto(app_address)
+        other.wait_for_selector("html[data-ready]")
+        give(page, files)
+        page.wait_for_selector("#list li")
+        assert len(read(other, {"other.png": GOOD})) == 1
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        assert len(read(page, {"after.png": GOOD})) == 1
+
+
+def test_files_given_while_others_are_read_are_told_to_wait(page: Page) -> None:
+    give(page, {f"{at}.png": GOOD for at in range(40)})
+    page.wait_for_selector("#list li")
+    give(page, {"late.png": GOOD})
+    page.wait_for_selector("#notice:not([hidden])")
+    assert "being read already" in page.inner_text("#notice-text")
+    page.click("#work-stop")
+    page.wait_for_selector("#work", state="hidden")
+
+
+def test_a_series_that_is_broken_off_leaves_its_slices(page: Page) -> None:
+    give(page, series_files([N] * 11))
+    page.wait_for_selector("#list li")
+    page.click("#work-stop")
+    page.wait_for_selector("#work", state="hidden")
+    assert "being read" not in page.inner_text("#list")
+    assert all(record["kind"] == "slice" for record in save(page))
+
+
+def test_a_report_prints_on_one_sheet(page: Page) -> None:
+    read(page, series_files([N, L, L, L]))
+    page.wait_for_selector("#stage[data-drawn]")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert "Positive" in page.inner_text("#report h2")
+    assert page.locator("#report img").count() == 2
+    assert page.is_hidden("main")
+    assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+
+
+def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
+    read(page, series_files([N, L, L, L]) | {"one.png": GOOD})
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    wanted = [
+        "skip",
+        "language",
+        "about-open",
+        "pick-files",
+        "pick-folder",
+        "save-json",
+        "save-csv",
+        "print",
+    ]
+    wanted += ["clear", "stage", "slice", "opacity", "window", "point", "prevalence"]
+    assert [one for one in reached if one in wanted][: len(wanted)] == wanted
+    assert page.locator("#list li:nth-child(2) button[aria-current]").count() == 1  # the series
+    page.focus("#list li:nth-child(1) button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#list li:nth-child(1) button[aria-current]")
+    assert page.inner_text("#detail-path") == "one.png"
+    assert page.evaluate("document.activeElement.className").startswith("entry")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Browser, app_address: str, scheme: Any) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here (run scripts/vendor)")
+    with visiting(browser, app_address, color_scheme=scheme) as page:
+        for files in ({}, series_files([N, L, L, L]) | {"one.png": GOOD, "two.txt": b"hello"}):
+            if files:
+                read(page, files)
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run(document)")["violations"]
+            assert not [(one["id"], one["impact"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+@pytest.mark.parametrize(("language", "word"), [("es", "Positivo"), ("fr", "Positif")])
+def test_it_speaks_other_languages(page: Page, language: str, word: str) -> None:
+    read(page, {"slice.png": png_bytes(shown(L))})
+    page.select_option("#language", language)
+    page.wait_for_selector(f"html[lang={language}]")
+    page.wait_for_selector(f"#detail-title:has-text('{word}')")
+    assert page.locator("#point option").first.inner_text() != "Balanced"
+
+
+def test_after_one_visit_it_needs_no_network(browser: Browser, web_app: Path) -> None:
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    with serving(web_app) as address:
+        page.goto(address)
+        page.wait_for_selector("#offline:not([hidden])")
+    # The server is gone.
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    (record,) = read(page, {"slice.png": png_bytes(shown(L))})
+    assert record["decision"] == "positive"
+    compressed = read(page, {"a.zip": locked()})
+    assert compressed[0]["status"] == "error"
+    context.close()
+
+
+def test_a_folder_deep_in_a_site_works(browser: Browser, web_app: Path, tmp_path: Path) -> None:
+    shutil.copytree(web_app, tmp_path / "deep" / "er")
+    with serving(tmp_path) as address, visiting(browser, f"{address}deep/er/") as page:
+        assert len(read(page, {"slice.png": GOOD})) == 1
+
+
+def test_a_model_that_was_changed_is_not_used(browser: Browser, web_app: Path, tmp_path: Path) -> None:
+    shutil.copytree(web_app, tmp_path / "app")
+    graph = tmp_path / "app" / "model" / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"!")
+    with serving(tmp_path / "app") as address, visiting(browser, address) as page:
+        give(page, {"slice.png": GOOD})
+        page.wait_for_selector("#notice:not([hidden])")
+        assert "not what model.json says" in page.inner_text("#notice-text")
