@@ -62,7 +62,7 @@ def to_sr(answer: SeriesAnswer, subject: Subject, *, previous: Mapping[str, str]
     the report that this one replaces, by keyword. Raises ReportError where an instance lacks its UIDs.
     """
     report = ComprehensiveSR(
-        evidence=[_to_evidence(instance, subject) for instance in _distinct(answer)],
+        evidence=[to_evidence(instance, subject) for instance in _distinct(answer)],
         content=_to_content(answer),
         series_instance_uid=UID(),
         series_number=SERIES_NUMBER + subject.series_number,
@@ -98,6 +98,24 @@ def to_references(dataset: Dataset) -> dict[str, str]:
     """The four UIDs by which another object refers to this one, by keyword."""
     keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
     return {keyword: str(dataset[keyword].value) for keyword in keywords}
+
+
+def to_evidence(instance: Instance, subject: Subject) -> Dataset:
+    """What highdicom needs to refer to an object; without a patient, as it would log names it finds odd."""
+    evidence = Dataset()
+    for keyword in (
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
+        "AccessionNumber",
+        "StudyID",
+    ):
+        setattr(evidence, keyword, None)
+    evidence.StudyDate = evidence.StudyTime = None
+    evidence.StudyInstanceUID, evidence.SeriesInstanceUID = subject.study_uid, subject.series_uid
+    evidence.SOPClassUID, evidence.SOPInstanceUID = _to_uids(instance)
+    return evidence
 
 
 def to_sentences(answer: SeriesAnswer) -> list[str]:
@@ -237,24 +255,6 @@ def _to_source(instance: Instance) -> SourceImageForMeasurementGroup:
 def _distinct(answer: SeriesAnswer) -> list[Instance]:
     """The objects of the series; an enhanced one holds many slices."""
     return list({instance.sop_instance_uid: instance for instance in answer.series.instances}.values())
-
-
-def _to_evidence(instance: Instance, subject: Subject) -> Dataset:
-    """What highdicom needs to refer to an object; without a patient, as it would log names it finds odd."""
-    evidence = Dataset()
-    for keyword in (
-        "PatientID",
-        "PatientName",
-        "PatientBirthDate",
-        "PatientSex",
-        "AccessionNumber",
-        "StudyID",
-    ):
-        setattr(evidence, keyword, None)
-    evidence.StudyDate = evidence.StudyTime = None
-    evidence.StudyInstanceUID, evidence.SeriesInstanceUID = subject.study_uid, subject.series_uid
-    evidence.SOPClassUID, evidence.SOPInstanceUID = _to_uids(instance)
-    return evidence
 
 
 def _to_uids(instance: Instance) -> tuple[str, str]:

@@ -13,6 +13,7 @@
     ├── ServeError           a server that would not be safe, or cannot listen
     ├── ParityError          an exported graph does not do what the network did
     ├── ReportError          no DICOM report can be made of an answer (no patient module, mixed patients ...)
+    │   └── SegmentationError    no segmentation can be laid over its images (no FrameOfReferenceUID ...)
     ├── NodeError            the DICOM node cannot start (spool in use, port taken, no such certificate ...)
     ├── DicomwebError        a DICOMweb server cannot be reached, or does not give or take what it should
     └── VendorError          libraries of the page are missing or were changed
@@ -77,6 +78,10 @@ class ParityError(CovidctError):
 
 class ReportError(CovidctError):
     """No DICOM report can be made of an answer."""
+
+
+class SegmentationError(ReportError):
+    """No DICOM segmentation can be laid over the images of an answer."""
 
 
 class NodeError(CovidctError):

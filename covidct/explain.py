@@ -28,16 +28,24 @@ def to_overlay(pixels: Pixels, evidence: Evidence, *, box: Box = WHOLE) -> NDArr
 
     Only evidence for COVID-19 is coloured.
     """
-    height, width = pixels.shape
-    columns, rows = (_to_span(box[at], box[at + 2], side) for at, side in enumerate((width, height)))
-    strength = np.zeros((height, width), np.float32)
-    strength[rows, columns] = to_strength(
-        evidence, shape=(rows.stop - rows.start, columns.stop - columns.start)
-    )
+    strength = lay_strength(evidence, shape=pixels.shape, box=box)
     opacity = (OPACITY * np.sqrt(strength))[..., None]
     grey = np.repeat(pixels[..., None], 3, axis=2).astype(np.float32)
     mixed = grey * (1 - opacity) + _to_colour(strength) * opacity
     return np.asarray(mixed + 0.5, np.uint8)
+
+
+def lay_strength(evidence: Evidence, *, shape: tuple[int, ...], box: Box = WHOLE) -> NDArray[np.float32]:
+    """Strength at each pixel of a slice (H, W), float32 in [0, 1]; 0 outside of its part `box`.
+
+    1 is the full colour of an overlay.
+    """
+    columns, rows = (_to_span(box[at], box[at + 2], shape[1 - at]) for at in (0, 1))
+    strength = np.zeros(shape, np.float32)
+    strength[rows, columns] = to_strength(
+        evidence, shape=(rows.stop - rows.start, columns.stop - columns.start)
+    )
+    return strength
 
 
 def to_strength(evidence: Evidence, *, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from covidct.explain import FULL, Overlays, to_overlay, to_strength
+from covidct.explain import FULL, Overlays, lay_strength, to_overlay, to_strength
 from covidct.types import Pixels, Slice, Source
 from covidct.window import to_display
 from makers import phantom_hu
@@ -52,6 +52,13 @@ def test_the_scale_is_fixed() -> None:
     for level, strength in ((FULL, 1.0), (2 * FULL, 1.0), (FULL / 2, 0.5), (0, 0.0), (-FULL, 0.0)):
         evidence = np.full((4, 4), level, np.float32)
         np.testing.assert_allclose(to_strength(evidence, shape=(16, 16)), strength, atol=1e-6)
+
+
+def test_strength_lies_in_its_part_of_the_slice() -> None:
+    strength = lay_strength(np.full((2, 2), FULL, np.float32), shape=(40, 60), box=(0.5, 0.25, 1.0, 0.75))
+    expected = np.zeros((40, 60), np.float32)
+    expected[10:30, 30:] = 1
+    np.testing.assert_allclose(strength, expected, atol=1e-6)
 
 
 def test_colour_lies_where_the_evidence_is() -> None:

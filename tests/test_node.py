@@ -76,6 +76,22 @@ def test_a_series_comes_and_its_report_and_picture_go(
         assert to_key(f"{STUDY_UID}.1") in node.log
 
 
+def test_a_segmentation_goes_where_it_is_asked_for(tmp_path: Path, pacs: Pacs, tiny_bundle: Path) -> None:
+    """And images over which none can be laid are reported without."""
+    spool = tmp_path / "spool"
+    plain = write_series(tmp_path / "a")
+    unplaced = write_series(tmp_path / "b", series="2", FrameOfReferenceUID=None)
+    with NodeProcess(spool, pacs.port, "--seg", model=tiny_bundle) as node:
+        store(plain, node.port)
+        wait_for(lambda: len(pacs.received) == 3, why=node.log)
+        assert [made.Modality for made in pacs.received] == ["SR", "OT", "SEG"]
+        store(unplaced, node.port)
+        wait_for(lambda: len(pacs.received) == 5, why=node.log)
+        assert node.stop() == 0
+        assert [made.Modality for made in pacs.received[3:]] == ["SR", "OT"]
+        assert "no segmentation can be laid over its images" in node.log
+
+
 def test_a_killed_node_goes_on_and_sends_one_report(
     tmp_path: Path, pacs: Pacs, study: list[Path], tiny_bundle: Path
 ) -> None:

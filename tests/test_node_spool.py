@@ -98,14 +98,15 @@ def test_a_part_of_an_answered_series_that_comes_again_is_answered(tmp_path: Pat
 
 def test_reports_leave_in_order_and_the_report_before_its_picture(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
-        spool.post(KEY, {"sc.dcm": b"picture", "sr.dcm": b"report"}, record("1.1"))
+        spool.post(KEY, {"seg.dcm": b"where", "sc.dcm": b"picture", "sr.dcm": b"report"}, record("1.1"))
         spool.post(to_key("5"), {"sr.dcm": b"other"}, record("5.1"))
         first, second = spool.parcels()
         assert (first.key, second.key) == (KEY, to_key("5"))
-        assert [path.name for path in first.files] == ["sr.dcm", "sc.dcm"]
+        assert [path.name for path in first.files] == ["sr.dcm", "sc.dcm", "seg.dcm"]
         spool.sent(first, first.files[0])
-        assert [path.name for path in spool.parcels()[0].files] == ["sc.dcm"]
+        assert [path.name for path in spool.parcels()[0].files] == ["sc.dcm", "seg.dcm"]
         spool.sent(first, first.files[1])
+        spool.sent(first, first.files[2])
         assert spool.parcels() == [second]
 
 

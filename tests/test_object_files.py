@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread, uid
 
 from answers import MODEL, make_answer, make_series
-from covidct.apps.object_files import SC, SR, choose_reported, to_object_files, to_refusal, write_objects
+from covidct.apps.object_files import SC, SEG, SR, choose_reported, to_object_files, to_refusal, write_objects
 from covidct.errors import ReportError
 from covidct.pipeline import Classifier
 from covidct.series import RefusedSeries, SeriesAnswer
@@ -34,6 +34,7 @@ def test_an_answer_gives_report_and_picture() -> None:
     report = dcmread(BytesIO(made.files[SR]))
     assert made.report["SOPInstanceUID"] == report.SOPInstanceUID
     assert list(to_object_files(make_answer(), picture=False).files) == [SR]
+    assert list(to_object_files(make_answer(), segmentation=True).files) == [SR, SC, SEG]
 
 
 def test_a_refusal_gives_a_report_alone() -> None:

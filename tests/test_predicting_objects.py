@@ -18,17 +18,27 @@ def predict(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["predict", *map(str, arguments)], catch_exceptions=False)
 
 
-def test_report_and_picture_of_a_folder(tmp_path: Path, tiny_bundle: Path) -> None:
+def test_report_picture_and_segmentation_of_a_folder(tmp_path: Path, tiny_bundle: Path) -> None:
     write_series(tmp_path / "study")
-    report, picture = tmp_path / "sr.dcm", tmp_path / "sc.dcm"
-    done = predict(tmp_path / "study", "--model", tiny_bundle, "--sr", report, "--sc", picture)
+    report, picture, where = (tmp_path / name for name in ("sr.dcm", "sc.dcm", "seg.dcm"))
+    wanted = ("--sr", report, "--sc", picture, "--seg", where)
+    done = predict(tmp_path / "study", "--model", tiny_bundle, *wanted)
     assert done.exit_code == 0
     assert len(done.stdout.splitlines()) == 5, "results as ever"
     assert f"DICOM: {report}" in done.stderr
-    for path, modality in ((report, "SR"), (picture, "OT")):
+    for path, modality in ((report, "SR"), (picture, "OT"), (where, "SEG")):
         made = dcmread(path)
         assert (made.Modality, made.StudyInstanceUID, made.PatientID) == (modality, STUDY_UID, PATIENT_ID)
     assert str(tmp_path) not in words(dcmread(report)), "no path goes into a PACS"
+
+
+def test_images_without_a_frame_of_reference_get_no_segmentation(tmp_path: Path, tiny_bundle: Path) -> None:
+    write_series(tmp_path / "study", FrameOfReferenceUID=None)
+    given = (tmp_path / "study", "--model", tiny_bundle, "--seg", tmp_path / "seg.dcm")
+    done = predict(*given, "--sr", tmp_path / "sr.dcm")
+    assert done.exit_code == 2
+    assert "lacks FrameOfReferenceUID" in done.output
+    assert not list(tmp_path.glob("*.dcm"))
 
 
 def test_several_series_go_into_a_folder(tmp_path: Path, tiny_bundle: Path) -> None:

@@ -78,6 +78,12 @@ def main() -> None:
 @click.option(
     "--sc", type=PLACE, metavar="FILE.dcm", help="Write its picture as a DICOM Secondary Capture, too."
 )
+@click.option(
+    "--seg",
+    type=PLACE,
+    metavar="FILE.dcm",
+    help="Write where its evidence lies as a DICOM Segmentation.",
+)
 @click.option("--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study.")
 @click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch.")
 @click.option("--stow", is_flag=True, help="Store report and picture on that server.")
@@ -108,6 +114,7 @@ def predict(
     identify: bool,
     sr: Path | None,
     sc: Path | None,
+    seg: Path | None,
     dicomweb: str | None,
     study: str | None,
     stow: bool,
@@ -127,8 +134,8 @@ def predict(
     With --prevalence, results also give the probability of COVID-19 there, and the PPV and NPV of the
     operating point. Decisions stay those of the operating point.
 
-    --sr and --sc take a file or, for several series, a folder that is there. For --dicomweb, user:password is
-    taken from COVIDCT_DICOMWEB_AUTH.
+    --sr, --sc and --seg take a file or, for several series, a folder that is there. For --dicomweb,
+    user:password is taken from COVIDCT_DICOMWEB_AUTH.
 
     Results go to standard output, one a slice and one a series, after its slices; all else to standard error.
     Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
@@ -141,7 +148,7 @@ def predict(
     from covidct.apps.predicting import run_predict
     from covidct.apps.predicting_objects import Objects
 
-    pacs = any((sr, sc, dicomweb))
+    pacs = any((sr, sc, seg, dicomweb))
     with _plain_errors(), _needs_extra("pacs") if pacs else nullcontext():
         sys.exit(
             run_predict(
@@ -156,7 +163,7 @@ def predict(
                 operating_point=operating_point,
                 prevalence=prevalence,
                 threads=threads,
-                objects=Objects(sr=sr, sc=sc, dicomweb=dicomweb, study=study, stow=stow),
+                objects=Objects(sr=sr, sc=sc, seg=seg, dicomweb=dicomweb, study=study, stow=stow),
             )
         )
 
@@ -854,6 +861,7 @@ def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
 @click.option(
     "--no-picture", is_flag=True, help="Send the structured report alone, without a Secondary Capture."
 )
+@click.option("--seg", is_flag=True, help="Also send where the evidence lies, as a DICOM Segmentation.")
 @click.option("--once", is_flag=True, help="End when all that was sent is answered and delivered.")
 @click.option("--tls-cert", type=FILE, metavar="PEM", help="Listen with TLS; the own certificate.")
 @click.option("--tls-key", type=FILE, metavar="PEM", help="Its key.")
@@ -882,8 +890,14 @@ def node(**options: Any) -> None:
         from covidct.apps.node_peer import Tls
 
         tls = Tls(options.pop("tls_cert"), options.pop("tls_key"), options.pop("tls_ca"))
-        title, picture = options.pop("ae_title"), not options.pop("no_picture")
-        sys.exit(run_node(Given(**options, title=title, picture=picture, tls=tls)))
+        given = Given(
+            title=options.pop("ae_title"),
+            picture=not options.pop("no_picture"),
+            segmentation=options.pop("seg"),
+            tls=tls,
+            **options,
+        )
+        sys.exit(run_node(given))
 
 
 @contextmanager

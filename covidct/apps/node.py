@@ -45,6 +45,7 @@ class NodeOptions:
     settle: float = 3.0
     quiet: float = 60.0
     picture: bool = True
+    segmentation: bool = False
     once: bool = False
     server_tls: SSLContext | None = field(default=None, repr=False)
     client_tls: SSLContext | None = field(default=None, repr=False)
@@ -139,7 +140,13 @@ class Node:
                 self._set_aside(folder, f"gave up after {ATTEMPTS} attempts")
                 return
             begun = time.monotonic()
-            result = answer_series(key, self._spool, self._classifier, picture=self._options.picture)
+            result = answer_series(
+                key,
+                self._spool,
+                self._classifier,
+                picture=self._options.picture,
+                segmentation=self._options.segmentation,
+            )
         except CovidctError as error:
             self._set_aside(folder, type(error).__name__)
         except Exception as error:  # broad: one bad series must not end the node

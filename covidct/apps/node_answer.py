@@ -5,21 +5,27 @@ Knows which instances make a series, and that a series is reported once. Knows n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from covidct.apps.node_spool import Record, Spool
 from covidct.apps.object_files import to_object_files, to_refusal
-from covidct.errors import ReportError
+from covidct.errors import ReportError, SegmentationError
 from covidct.pipeline import Classifier
 from covidct.series import Acquisition, RefusedSeries, Series, SeriesAnswer
 from covidct.study import read_study
 from covidct.types import Reason, Result
 
+LOG = logging.getLogger("covidct.node")
 
-def answer_series(key: str, spool: Spool, classifier: Classifier, *, picture: bool = True) -> Result | None:
+
+def answer_series(
+    key: str, spool: Spool, classifier: Classifier, *, picture: bool = True, segmentation: bool = False
+) -> Result | None:
     """Classify a series and put its report into the outbox; None where its last report covers it.
 
+    Where no segmentation can be laid over the images, the report goes without one.
     Raises ReportError and ReadError where no report can be made of what is there, OSError where the outbox
     cannot hold it.
     """
@@ -29,7 +35,12 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, picture: bo
     paths = spool.instances(key)
     answer = predict_files(paths, classifier)
     last = spool.record(key)
-    objects = to_object_files(answer, previous=last.report if last else None, picture=picture)
+    previous = last.report if last else None
+    try:
+        objects = to_object_files(answer, previous=previous, picture=picture, segmentation=segmentation)
+    except SegmentationError:
+        LOG.warning("series %s: no segmentation can be laid over its images; reported without", key)
+        objects = to_object_files(answer, previous=previous, picture=picture)
     spool.post(key, objects.files, Record(tuple(path.stem for path in paths), model, objects.report))
     return answer.result
 

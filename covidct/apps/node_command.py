@@ -43,6 +43,7 @@ class Given:
     quiet: float
     reserve: int
     picture: bool
+    segmentation: bool
     once: bool
     tls: Tls
     peer_tls: bool
@@ -77,6 +78,7 @@ def to_options(given: Given) -> NodeOptions:
         settle=given.settle,
         quiet=max(given.quiet, given.settle),
         picture=given.picture,
+        segmentation=given.segmentation,
         once=given.once,
         server_tls=to_server_context(given.tls),
         client_tls=to_client_context(given.tls) if given.peer_tls else None,

@@ -19,7 +19,7 @@ from pynetdicom.association import Association
 
 from covidct.apps.node_peer import Peer
 
-SENT = (uid.ComprehensiveSRStorage, uid.SecondaryCaptureImageStorage)
+SENT = (uid.ComprehensiveSRStorage, uid.SecondaryCaptureImageStorage, uid.SegmentationStorage)
 TIMEOUT_S = 30.0
 _DUPLICATE = 0x0111  # PS3.7 C.5.2: the peer has it already, as after a crash between its answer and our note
 _OUT_OF_RESOURCES = 0xA7

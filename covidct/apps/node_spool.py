@@ -30,6 +30,7 @@ from covidct.errors import NodeError
 PARTIAL = ".partial"
 RECORD = "record.json"
 ATTEMPTS = "attempts"
+ORDER = ("sr.dcm", "sc.dcm")
 KEEP_S = 3600.0  # how long an answered series stays, so that late instances find the rest of it
 REMEMBER_S = 30 * 86400.0
 
@@ -211,12 +212,16 @@ def _whole_folders(outbox: Path) -> Iterator[Path]:
 
 
 def _to_parcel(folder: Path) -> Parcel:
-    # The report (`sr.dcm`) goes before its picture (`sc.dcm`).
     try:
-        files = tuple(sorted(folder.glob("*.dcm"), reverse=True))
+        files = tuple(sorted(folder.glob("*.dcm"), key=_to_turn))
     except FileNotFoundError:  # sent by the other thread in this moment
         files = ()
     return Parcel(folder, folder.name.partition("-")[0], files)
+
+
+def _to_turn(path: Path) -> tuple[int, str]:
+    """The report goes first, then its picture, then what fewer archives take."""
+    return (ORDER.index(path.name) if path.name in ORDER else len(ORDER), path.name)
 
 
 def _to_json(record: Record) -> bytes:

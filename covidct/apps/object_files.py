@@ -1,4 +1,4 @@
-"""The answer for a series as files of DICOM objects: the report, and the picture where there is one.
+"""The answer for a series as files of DICOM objects: the report, picture and segmentation.
 
 Knows which objects belong together and what they are called. Knows nothing of where they go.
 """
@@ -12,19 +12,21 @@ from pathlib import Path
 
 from covidct.aggregate import to_refused_result
 from covidct.dicom_sc import to_sc
+from covidct.dicom_seg import to_seg
 from covidct.dicom_sr import to_bytes, to_references, to_sr
 from covidct.dicom_subject import read_subject
 from covidct.errors import ReportError
 from covidct.files import write_beside
 from covidct.series import RefusedSeries, SeriesAnswer
 
-SR, SC = "sr.dcm", "sc.dcm"
-KINDS = {SR: "report", SC: "picture"}
+SR, SC, SEG = "sr.dcm", "sc.dcm", "seg.dcm"
+KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
 
 
 @dataclass(frozen=True)
 class ObjectFiles:
-    """Files by name, `sr.dcm` always and `sc.dcm` where slices were answered; the SR's UIDs by keyword.
+    """Files by name, `sr.dcm` always, `sc.dcm` and `seg.dcm` where slices were answered; the SR's UIDs by
+    keyword.
 
     `series_uid` is that of the series they are about.
     """
@@ -35,14 +37,23 @@ class ObjectFiles:
 
 
 def to_object_files(
-    answer: SeriesAnswer, *, previous: Mapping[str, str] | None = None, picture: bool = True
+    answer: SeriesAnswer,
+    *,
+    previous: Mapping[str, str] | None = None,
+    picture: bool = True,
+    segmentation: bool = False,
 ) -> ObjectFiles:
-    """Make the objects. `previous` are the UIDs of the SR that this one replaces. Raises ReportError."""
+    """Make the objects. `previous` are the UIDs of the SR that this one replaces.
+
+    Raises ReportError; SegmentationError where only the segmentation cannot be made.
+    """
     subject = read_subject(answer.series)
     report = to_sr(answer, subject, previous=previous)
     files = {SR: to_bytes(report)}
     if picture and (capture := to_sc(answer, subject)) is not None:
         files[SC] = to_bytes(capture)
+    if segmentation and (evidence := to_seg(answer, subject)) is not None:
+        files[SEG] = to_bytes(evidence)
     return ObjectFiles(files, to_references(report), subject.series_uid)
 
 
@@ -59,7 +70,7 @@ def choose_reported(
 
 
 def write_objects(made: Sequence[ObjectFiles], kind: str, place: Path) -> list[Path]:
-    """Write the files of one kind (SR, SC): a single one to `place`, or each into it where it is a folder.
+    """Write the files of one kind (SR, SC, SEG): a single one to `place`, or each into the folder it is.
 
     In a folder they are called after their series. Raises ReportError where there are several and `place` is
     no folder, or none at all; OSError.

@@ -21,13 +21,15 @@ from covidct.series import RefusedSeries, SeriesAnswer
 
 @dataclass(frozen=True)
 class Objects:
-    """Where report and picture go, and where the study comes from; all None where none of it was asked for.
+    """Where report, picture and segmentation go, and where the study comes from; None where not asked for.
 
-    `stow` stores both on the server at `dicomweb`, from which the study with UID `study` is fetched.
+    `stow` stores report and picture on the server at `dicomweb`, from which the study with UID `study` is
+    fetched; the segmentation too where `seg` is given.
     """
 
     sr: Path | None = None
     sc: Path | None = None
+    seg: Path | None = None
     dicomweb: str | None = None
     study: str | None = None
     stow: bool = False
@@ -49,13 +51,14 @@ def hand_out(
     objects: Objects, answers: Sequence[SeriesAnswer], refused: Sequence[RefusedSeries], *, model: str
 ) -> None:
     """Write and store what was asked for, and say so. Raises ReportError, DicomwebError, OSError."""
-    if not (objects.sr or objects.sc or objects.stow):
+    if not (objects.sr or objects.sc or objects.seg or objects.stow):
         return
-    from covidct.apps.object_files import SC, SR, choose_reported, to_object_files, write_objects
+    from covidct.apps.object_files import SC, SEG, SR, choose_reported, to_object_files, write_objects
 
     reported = choose_reported(answers, refused, model=model)
-    made = [to_object_files(answer, picture=bool(objects.sc or objects.stow)) for answer in reported]
-    for kind, place in ((SR, objects.sr), (SC, objects.sc)):
+    picture, segmentation = bool(objects.sc or objects.stow), objects.seg is not None
+    made = [to_object_files(answer, picture=picture, segmentation=segmentation) for answer in reported]
+    for kind, place in ((SR, objects.sr), (SC, objects.sc), (SEG, objects.seg)):
         if place is not None:
             for path in write_objects(made, kind, place):
                 click.echo(f"DICOM: {path}", err=True)
