@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset
 
 from covidct.aggregate import MEASURED
 from covidct.contact_sheet import Tile, draw_contact_sheet
-from covidct.dicom_sr import SERIES_NUMBER, to_conclusion, to_equipment, without_paths
+from covidct.dicom_sr import SERIES_NUMBER, to_equipment
 from covidct.dicom_subject import Subject, put_subject
 from covidct.given import read_given
 from covidct.report import DISCLAIMER
+from covidct.sentences import to_conclusion, without_paths
 from covidct.series import SeriesAnswer
 from covidct.types import Result
 

@@ -6,7 +6,7 @@ Knows nothing of files or networks. `docs/pacs.md` shows a report and tells what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -36,9 +36,9 @@ from pydicom.sr.codedict import codes
 import covidct
 from covidct.dicom_subject import Subject, put_subject
 from covidct.errors import ReportError
-from covidct.report import DISCLAIMER
+from covidct.sentences import to_sentences
 from covidct.series import Instance, SeriesAnswer
-from covidct.types import Decision, Result, Status
+from covidct.types import AtPrevalence, Decision, Result
 
 SCHEME = "99COVIDCT"
 COVID_19 = CodedConcept("840539006", "SCT", "COVID-19")
@@ -51,6 +51,7 @@ DECISIONS = {
 SLICES = CodedConcept("slices", SCHEME, "Slices in the series")
 ANSWERED = CodedConcept("answered", SCHEME, "Slices with lung in view that were answered")
 EVIDENCE_SHARE = CodedConcept("evidence-share", SCHEME, "Share of the answered slices decided positive")
+AT_PREVALENCE = CodedConcept("probability-at-prevalence", SCHEME, "Probability at the prevalence asked for")
 REASON = CodedConcept("reason", SCHEME, "Why not answered, or why undecided")
 SERIES_NUMBER = 99_000  # added to that of the series, so that reports come after the images
 
@@ -118,47 +119,6 @@ def to_evidence(instance: Instance, subject: Subject) -> Dataset:
     return evidence
 
 
-def to_sentences(answer: SeriesAnswer) -> list[str]:
-    """The report for people: answer, notes, what it is for. Names no file, no patient."""
-    result = answer.result
-    own = [
-        to_conclusion(result),
-        *without_paths(answer, (result.message,)),
-        *without_paths(answer, _notes(result)),
-    ]
-    return [*dict.fromkeys(own), DISCLAIMER]
-
-
-def to_conclusion(result: Result) -> str:
-    """The answer in a sentence or two."""
-    if result.status is not Status.OK or result.decision is None:
-        return f"COVID-19: not answered ({result.reason.value if result.reason else result.status.value})."
-    share = ""
-    if (summary := result.series) and summary.evidence_share is not None:
-        share = (
-            f" {summary.answered} of {summary.slices} slices answered, "
-            f"{summary.evidence_share:.0%} of them decided positive."
-        )
-    return f"COVID-19: {result.decision.value}, probability {result.probability:.3f}.{share}"
-
-
-def _notes(result: Result) -> tuple[str, ...]:
-    return result.series.notes if result.series else ()
-
-
-def without_paths(answer: SeriesAnswer, sentences: Iterable[str | None]) -> list[str]:
-    """Sentences without paths: where a file lay is nobody's business in a PACS."""
-    paths = sorted(
-        {answer.series.path, *(item.path for item in answer.series.instances)}, key=len, reverse=True
-    )
-    kept = []
-    for sentence in filter(None, sentences):
-        for path in paths:
-            sentence = sentence.replace(f"{path}: ", "").replace(path, "a file")
-        kept.append(sentence[:1].upper() + sentence[1:])
-    return kept
-
-
 def _to_content(answer: SeriesAnswer) -> MeasurementReport:
     content = MeasurementReport(
         observation_context=_to_context(answer.result.model),
@@ -211,6 +171,8 @@ def _to_group(
     """TID 1501: what was answered, by which algorithm, from which images."""
     if result.probability is not None:
         measurements = [_measure(codes.DCM.Probability, round(result.probability, 6)), *measurements]
+    if (worth := result.at_prevalence) is not None:
+        measurements.append(_measure(AT_PREVALENCE, round(worth.probability, 6)))
     value = DECISIONS[result.decision] if result.decision else NOT_EVALUATED
     evaluations = [QualitativeEvaluation(COVID_19, value)]
     if result.reason is not None:
@@ -235,12 +197,23 @@ def _to_algorithm(result: Result) -> AlgorithmIdentification:
         parameters.append(
             f"operating point {point.name}: threshold {point.threshold:.4f}, undecided {low:.4f}-{high:.4f}"
         )
+    if (worth := result.at_prevalence) is not None:
+        parameters.append(_to_parameter(worth))
     return AlgorithmIdentification(
         name=name or result.model,
         version=version,
         parameters=parameters,
         manufacturer="covidct",
     )
+
+
+def _to_parameter(worth: AtPrevalence) -> str:
+    """PPV and NPV belong to the operating point, not to a slice, so they stand with its parameters."""
+    values = ", ".join(
+        f"{name} {'unknown' if value is None else f'{value:.4f}'}"
+        for name, value in (("PPV", worth.ppv), ("NPV", worth.npv))
+    )
+    return f"prevalence {worth.prevalence:g} of the slices: {values}"
 
 
 def _measure(name: CodedConcept, value: float, unit: CodedConcept = codes.UCUM.NoUnits) -> Measurement:

@@ -16,20 +16,21 @@ from pydicom.sr.codedict import codes
 from answers import FOLDER, MODEL, make_answer, make_series, write_bytes
 from covidct.apps.object_files import to_refusal
 from covidct.dicom_sr import (
+    AT_PREVALENCE,
     COVID_19,
     EVIDENCE_SHARE,
     REASON,
     SCHEME,
     to_bytes,
     to_references,
-    to_sentences,
     to_sr,
 )
 from covidct.dicom_subject import read_subject
 from covidct.errors import ReportError
 from covidct.report import DISCLAIMER
+from covidct.sentences import to_sentences
 from covidct.series import RefusedSeries, SeriesAnswer
-from covidct.types import Decision, Reason, Status
+from covidct.types import AtPrevalence, Decision, Reason, Status
 from pacs import NAME, PATIENT_ID, STUDY_UID, needs, patient_dataset
 
 
@@ -120,6 +121,24 @@ def test_telling_slices_have_groups_of_their_own_that_refer_to_their_images() ->
     assert (first.tracking_identifier, second.tracking_identifier) == ("slice 3 of 4", "slice 2 of 4")
     (image,) = first.source_images
     assert image.referenced_sop_instance_uid == answer.series.instances[2].sop_instance_uid
+
+
+def test_a_prevalence_is_said_of_slices_not_of_the_series() -> None:
+    answer = make_answer()
+    worth = AtPrevalence(0.05, 0.1234, 0.25, None)
+    slices = tuple(replace(item, at_prevalence=worth) for item in answer.slices)
+    report = report_of(replace(answer, slices=slices))
+    whole, *others = groups(report)
+    assert AT_PREVALENCE not in {item.name for item in whole.get_measurements()}
+    for group in others:
+        values = {item.name: item.value for item in group.get_measurements()}
+        assert values[AT_PREVALENCE] == pytest.approx(0.1234)
+        assert "prevalence 0.05 of the slices: PPV 0.2500, NPV unknown" in [
+            item.TextValue for item in group[0].ContentSequence if item.ValueType == "TEXT"
+        ]
+    assert any(
+        "slices where 0.05 of such slices show COVID-19; the series has none" in t for t in texts(report)
+    )
 
 
 def test_all_images_of_the_series_are_named_as_evidence() -> None:

@@ -129,6 +129,15 @@ def test_table_and_csv_have_the_series_too(tiny_bundle: Path, tmp_path: Path) ->
     assert rows[-1].startswith("3,series,")
 
 
+def test_a_prevalence_says_nothing_of_the_series(tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = save(tmp_path / "s", stack(SLICES))
+    result = call("predict", folder, "--model", tiny_bundle, "--prevalence", "0.05")
+    *slices, series = records(result)
+    assert all(line["probability_at_prevalence"] is not None for line in slices)
+    assert series["probability_at_prevalence"] is None
+    assert "--prevalence is about slices" in result.stderr
+
+
 def test_a_lone_instance_has_no_series_line(tiny_bundle: Path, tmp_path: Path) -> None:
     lines = records(call("predict", write_dicom(tmp_path / "x", SLICES[0]), "--model", tiny_bundle))
     assert [(line["kind"], line["slice_index"]) for line in lines] == [("slice", None)]

@@ -74,6 +74,8 @@ def run_predict(
         counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
         failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
         hand_out(objects, answers, study.refused, model=classifier.bundle.config.model)
+    if prevalence is not None and answers:
+        click.echo("--prevalence is about slices: the answers for series are given without it.", err=True)
     click.echo(to_summary(counts), err=True)
     click.echo(DISCLAIMER, err=True)
     return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0
