@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from html import escape
 
 from covidct.series import SeriesAnswer
-from covidct.types import Decision, OperatingPoint
+from covidct.types import Decision, OperatingPoint, Result
 
 WIDTH, HEIGHT = 720, 190
-LEFT, RIGHT, TOP, BOTTOM = 40, 8, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 40, 96, 14, 44  # on the right there is room for what lines mean
+APART = 13  # between two lines of text
 RADIUS = 3.2
 _FILL = {Decision.POSITIVE: "#b3202c", Decision.INDETERMINATE: "#e9a23b", Decision.NEGATIVE: "#ffffff"}
 _EDGE = {Decision.POSITIVE: "#7a1019", Decision.INDETERMINATE: "#8a5a10", Decision.NEGATIVE: "#2b5d7d"}
@@ -43,6 +44,7 @@ def draw_curve(answer: SeriesAnswer) -> str:
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of each slice">',
         *(_draw_point(answer.result.operating_point, scale) if answer.result.operating_point else ()),
+        *_name_lines(answer.result, scale),
         *_draw_axes(scale, positions),
         *_draw_line(answer, positions, scale),
         *_draw_slices(answer, positions, scale),
@@ -67,8 +69,23 @@ def _draw_point(point: OperatingPoint, scale: Scale) -> list[str]:
         f'<rect x="{LEFT}" y="{top:.1f}" width="{width}" height="{height:.1f}" fill="#f6ecd9"/>',
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{threshold:.1f}" y2="{threshold:.1f}" stroke="#8a5a10" '
         'stroke-dasharray="2 3"/>',
-        _text(WIDTH - RIGHT - 3, threshold + 12, f"threshold {point.threshold:.2f}", anchor="end"),
         _text(LEFT + 4, top + 11, "undecided"),
+    ]
+
+
+def _name_lines(result: Result, scale: Scale) -> list[str]:
+    """What the two lines across mean, beside their ends, moved apart where one would cover the other."""
+    point, probability = result.operating_point, result.probability
+    if point is None or probability is None:
+        return []
+    series, threshold = scale.y(probability) + 4, scale.y(point.threshold) + 4
+    if (lacking := APART - abs(series - threshold)) > 0:
+        up = -lacking / 2 if probability >= point.threshold else lacking / 2
+        series, threshold = series + up, threshold - up
+    left = WIDTH - RIGHT + 6
+    return [
+        _text(left, series, f"series {probability:.2f}", weight="bold"),
+        _text(left, threshold, f"threshold {point.threshold:.2f}"),
     ]
 
 
@@ -103,15 +120,6 @@ def _draw_line(answer: SeriesAnswer, positions: Sequence[float], scale: Scale) -
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#111" '
             'stroke-dasharray="6 3"/>'
         )
-        parts.append(
-            _text(
-                WIDTH - RIGHT - 3,
-                y - 4,
-                f"series {answer.result.probability:.2f}",
-                anchor="end",
-                weight="bold",
-            )
-        )
     return parts
 
 
@@ -133,12 +141,17 @@ def _draw_slices(answer: SeriesAnswer, positions: Sequence[float], scale: Scale)
     for rank, at in enumerate(summary.telling if summary else (), start=1):
         y = scale.y(answer.slices[at].probability or 0.0)
         above = y - 7 if y > TOP + 14 else y + 16
-        parts.append(_text(scale.x(positions[at]), above, str(rank), anchor="middle", weight="bold"))
+        halo = ' paint-order="stroke" stroke="#fff" stroke-width="3"'  # lines may pass behind
+        parts.append(
+            _text(scale.x(positions[at]), above, str(rank), anchor="middle", weight="bold", more=halo)
+        )
     return parts
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def _text(
+    x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal", more: str = ""
+) -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="11" font-weight="{weight}">'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="11" font-weight="{weight}"{more}>'
         f"{escape(text)}</text>"
     )

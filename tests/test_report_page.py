@@ -161,6 +161,19 @@ def test_the_curve_is_sound_svg(answer: SeriesAnswer) -> None:
     assert heights == sorted(heights)
 
 
+@pytest.mark.parametrize("probability", [0.0, 0.49, 0.5, 0.51, 1.0])
+def test_names_of_lines_do_not_cover_each_other(answer: SeriesAnswer, probability: float) -> None:
+    moved = replace(answer, result=replace(answer.result, probability=probability))
+    names = {
+        (item.text or "").partition(" ")[0]: float(item.attrib["y"])
+        for item in ElementTree.fromstring(draw_curve(moved)).findall("text")
+    }
+    assert answer.result.operating_point is not None
+    assert abs(names["series"] - names["threshold"]) >= 12.9
+    # (Upwards is less.)
+    assert (names["series"] < names["threshold"]) is (probability >= answer.result.operating_point.threshold)
+
+
 def test_positions_are_from_the_lowest(answer: SeriesAnswer) -> None:
     assert to_positions(answer) == pytest.approx([0, 5, 10, 15, 20, 25, 30, 35])
 

@@ -23,5 +23,7 @@ def render_report(answers: Sequence[SeriesAnswer], bundle: Bundle, *, identify: 
     """The page as text; slices to show are read again. Raises ReadError."""
     sheets = [Sheet(answer, show_telling(answer), show_overview(answer)) for answer in answers]
     # The card's headlines, the one from at home and the one from abroad.
-    headlines = [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")]
+    headlines = [
+        line.strip("*").replace("`", "") for line in bundle.card.splitlines() if line.startswith("**AUC")
+    ]
     return to_page(sheets, headlines=headlines, identify=identify)
