@@ -100,7 +100,12 @@ def _draw_axes(scale: Scale, positions: Sequence[float]) -> list[str]:
         _text(scale.x(at), base + 24, f"{at:g}", anchor="middle") for at in range(0, int(span) + 1, step)
     ]
     parts.append(
-        _text((LEFT + WIDTH) / 2, HEIGHT - 5, "mm above the lowest slice, towards the head", anchor="middle")
+        _text(
+            (LEFT + WIDTH - RIGHT) / 2,
+            HEIGHT - 5,
+            "mm above the lowest slice, towards the head",
+            anchor="middle",
+        )
     )
     return parts
 
