@@ -16,6 +16,7 @@ class Relay:
     def __init__(self, port: int):
         self.most: int | None = None
         self.stuck = threading.Event()
+        self._is_down = False
         self._port = port
         self._lines: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -26,12 +27,17 @@ class Relay:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
 
     def cut(self) -> None:
-        """Break all that is connected; new connections find the server again."""
-        self.most = None
-        self.stuck.clear()
+        """Break all that is connected, and connect nothing until it is mended: browsers try again at once."""
+        self._is_down = True
         lines, self._lines = self._lines, []
         for line in lines:
             _break(line)
+
+    def mend(self) -> None:
+        """Let new connections find the server again."""
+        self.most = None
+        self.stuck.clear()
+        self._is_down = False
 
     def close(self) -> None:
         """Connect nothing more."""
@@ -44,6 +50,9 @@ class Relay:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                if self._is_down:
+                    near.close()
+                    continue
                 try:
                     far = socket.create_connection(("127.0.0.1", self._port))
                 except OSError:

@@ -48,6 +48,14 @@ def set_up(**settings: Any) -> str:
 
 
 @pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that takes a while to send."""
+    path = tmp_path_factory.mktemp("large") / "large.dcm"
+    path.write_bytes(bytes(LARGE))
+    return path
+
+
+@pytest.fixture(scope="module")
 def shipped() -> Iterator[Process]:
     """`covidct serve` with the model that ships."""
     with serving(default_path()) as running:
@@ -168,7 +176,7 @@ def test_a_lost_server_is_told_and_nothing_is_lost(browser: Browser, tiny_bundle
         assert page.locator("#list li").count() == 1
 
 
-def test_a_server_that_dies_in_mid_upload_is_told(browser: Browser, tiny_bundle: Path) -> None:
+def test_a_server_that_dies_in_mid_upload_is_told(browser: Browser, tiny_bundle: Path, large: Path) -> None:
     with (
         serving(tiny_bundle) as server,
         relaying(server.port) as relay,
@@ -176,7 +184,7 @@ def test_a_server_that_dies_in_mid_upload_is_told(browser: Browser, tiny_bundle:
     ):
         read(page, {"slice.png": SLICE})
         relay.most = LARGE // 4
-        give(page, {"large.dcm": bytes(LARGE)})
+        page.set_input_files("#pick-files", [large])
         assert relay.stuck.wait(30)
         page.wait_for_selector("#work-text:has-text('Sending')")
         server.process.kill()
@@ -186,15 +194,16 @@ def test_a_server_that_dies_in_mid_upload_is_told(browser: Browser, tiny_bundle:
 
 
 def test_a_line_that_breaks_in_mid_upload_leaves_page_and_server_usable(
-    browser: Browser, tiny: Process
+    browser: Browser, tiny: Process, large: Path
 ) -> None:
     with relaying(tiny.port) as relay, visiting(browser, relay.url, faultless=False) as page:
         relay.most = LARGE // 4
-        give(page, {"large.dcm": bytes(LARGE)})
+        page.set_input_files("#pick-files", [large])
         assert relay.stuck.wait(30)
         page.wait_for_selector("#work-text:has-text('Sending')")
         relay.cut()
         assert "connection to the server was lost" in notice(page)
+        relay.mend()
         eventually(lambda: number_of(tiny, "covidct_held_bytes") == 0)
         assert [record["path"] for record in read(page, {"again.png": SLICE})] == ["again.png"]
         assert page.is_hidden("#notice")
@@ -213,14 +222,15 @@ def test_a_line_that_breaks_while_the_server_works_is_told(browser: Browser, tin
         assert page.is_enabled("#pick-files")
 
 
-def test_a_stop_in_mid_upload_ends_it(browser: Browser, tiny: Process) -> None:
+def test_a_stop_in_mid_upload_ends_it(browser: Browser, tiny: Process, large: Path) -> None:
     with relaying(tiny.port) as relay, visiting(browser, relay.url, faultless=False) as page:
         relay.most = LARGE // 4
-        give(page, {"large.dcm": bytes(LARGE)})
+        page.set_input_files("#pick-files", [large])
         assert relay.stuck.wait(30)
         page.click("#work-stop")
         page.wait_for_selector("#work", state="hidden")
         relay.cut()
+        relay.mend()
         eventually(lambda: number_of(tiny, "covidct_held_bytes") == 0)
         assert len(read(page, {"again.png": SLICE})) == 1
 
@@ -272,7 +282,7 @@ def test_two_hundred_megabytes_are_no_slice(browser: Browser, tiny: Process, tmp
         page.set_input_files("#pick-files", [huge])
         wait(page)
         assert page.inner_text("#detail-title") == "Not read"
-        assert "neither DICOM nor" in page.inner_text("#detail-sentence")
+        assert "Neither DICOM nor" in page.inner_text("#detail-sentence")
         assert len(read(page, {"slice.png": SLICE})) == 1
 
 
@@ -316,6 +326,10 @@ def test_bad_input_is_told_and_the_page_goes_on(browser: Browser, shipped: Proce
             assert by_path[name]["message"], name
         for at in range(len(records)):
             page.click(f"#list li:nth-child({at + 1}) button")
+        page.click("#list li button:has-text('photo.png')")
+        assert page.inner_text("#detail-sentence").startswith("Looks like no CT (")
+        assert page.is_visible("#stage")
+        assert page.is_hidden("#opacity")  # there is no evidence to fade
         assert by_path["good.png"]["status"] == "ok"
 
 

@@ -171,13 +171,20 @@ function toFault(status, text, retryAfter) {
   return new EngineFault("fault.server", { detail });
 }
 
+/** A record's message for people to whom the page has named the file already. */
+function toSentence({ message, path }) {
+  if (!message) return message;
+  const text = message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
 function toAnswer(record, n) {
   const isSlice = record.kind === "slice";
   const hasPicture = isSlice && record.status !== "error";
   // DICOM and NIfTI have Hounsfield units; pictures are no instances, and in no series.
   const isPart = (record.instance_uid ?? record.slice_index ?? null) !== null;
   return {
-    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: record.message,
+    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: toSentence(record),
     code: null, values: {}, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
     instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: record.series ?? null,
     hasHu: hasPicture && isPart, hasPicture,
