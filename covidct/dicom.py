@@ -49,7 +49,11 @@ def read_dicom(path: Path, *, name: str) -> Slice:
 
 def read_hounsfield(path: Path, *, name: str) -> NDArray[np.float64]:
     """Read the Hounsfield units (rows, columns) themselves, air where there was padding; see `read_dicom`."""
-    data = read_bytes(path, name=name)
+    return parse_hounsfield(read_bytes(path, name=name), name=name)
+
+
+def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64]:
+    """Parse the Hounsfield units of the bytes of a DICOM file; see `read_hounsfield`."""
     with _damage_is_an_error(name):
         dataset = _parse(data, name)
         return _to_hu(dataset, parse_header(dataset, name=name), name)

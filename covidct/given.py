@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidct.errors import ReadError
-from covidct.images import parse_slice, read_array, read_slice
+from covidct.images import parse_hounsfield, parse_slice, read_array, read_slice
 from covidct.series import Instance
 from covidct.types import Slice
 
@@ -38,11 +38,17 @@ def read_given(given: Given) -> Slice:
 
 def read_instance(instance: Instance) -> Slice:
     """The slice of an instance, turned as its series is. Raises ReadError."""
-    if instance.blob is None:
-        raise ReadError(f"{instance.path}: nothing to read pixels from; make series with read_study")
-    item = parse_slice(instance.blob.read(), name=instance.path)
+    item = parse_slice(_read_bytes(instance), name=instance.path)
     source = replace(item.source, instance_uid=instance.sop_instance_uid or item.source.instance_uid)
     return replace(item, source=source, turn=instance.turn)
+
+
+def read_hounsfield(instance: Instance) -> NDArray[np.float64] | None:
+    """The Hounsfield units (H, W) of an instance as stored; None where there are grey levels only.
+
+    Raises ReadError.
+    """
+    return parse_hounsfield(_read_bytes(instance), name=instance.path)
 
 
 def name_given(given: Given) -> str:
@@ -56,3 +62,9 @@ def name_given(given: Given) -> str:
             return source.path
         case _:
             return str(given)
+
+
+def _read_bytes(instance: Instance) -> bytes:
+    if instance.blob is None:
+        raise ReadError(f"{instance.path}: nothing to read pixels from; make series with read_study")
+    return instance.blob.read()

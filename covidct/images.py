@@ -55,6 +55,20 @@ def parse_slice(data: bytes, *, name: str) -> Slice:
     raise ReadError(f"{name}: {_describe(data)}")
 
 
+def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64] | None:
+    """Parse the Hounsfield units (H, W) of a DICOM file; None for anything else, which has none.
+
+    Raises ReadError for DICOM that cannot be read.
+    """
+    check_bytes(len(data), name=name)
+    if data[128:132] != b"DICM" and (sniff_format(data) or not data.startswith(_BARE_DICOM)):
+        return None
+    # Here, not above: see _parse_dicom.
+    from covidct.dicom import parse_hounsfield as parse_dicom_hounsfield
+
+    return parse_dicom_hounsfield(data, name=name)
+
+
 def read_array(array: ArrayLike, *, name: str = "array") -> Slice:
     """Take one slice from an array (H, W): uint8 is display grey levels, signed integers and floats are HU.
 

@@ -1,11 +1,13 @@
 """Hounsfield units -> display grey levels.
 
-Knows the lung window and one formula. Knows nothing of files or DICOM: a plain array of Hounsfield
-units goes through the same arithmetic as a CT object.
+Knows the windows that a chest CT is read in and one formula. Knows nothing of files or DICOM: a plain array
+of Hounsfield units goes through the same arithmetic as a CT object.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,10 @@ from covidct.types import Pixels
 
 LUNG_CENTRE = -600.0
 LUNG_WIDTH = 1500.0
+# Centre and width in HU, by the name that a reader chooses them by. The model sees the lung window alone.
+WINDOWS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"lung": (LUNG_CENTRE, LUNG_WIDTH), "soft": (40.0, 400.0), "bone": (400.0, 1800.0)}
+)
 
 
 def to_display(hu: NDArray[Any], *, centre: float = LUNG_CENTRE, width: float = LUNG_WIDTH) -> Pixels:

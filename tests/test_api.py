@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -19,6 +21,7 @@ from covidct.apps.reading import Reading
 from covidct.apps.server import Server
 from covidct.bundle import default_path
 from covidct.pipeline import Classifier
+from covidct.window import WINDOWS, to_display
 from makers import ct_dataset, dicom_bytes, phantom_hu
 from servers import BRIGHT, DARK, LESIONS, client, files, make_server
 from stacks import stack, volume
@@ -199,10 +202,54 @@ def test_a_slice_is_shown_as_the_model_saw_it(caller: TestClient) -> None:
     finished(caller, job)
     answer = caller.get(f"/api/jobs/{job['id']}/slices/0")
     assert answer.headers["content-type"] == "image/png"
-    from covidct.window import to_display
-
     assert np.array_equal(np.asarray(Image.open(BytesIO(answer.content))), to_display(hu))
     assert caller.get(f"/api/jobs/{job['id']}/slices/1").status_code == 200
+
+
+@pytest.mark.parametrize("window", list(WINDOWS))
+def test_a_slice_is_shown_in_other_windows(caller: TestClient, window: str) -> None:
+    hu = phantom_hu()
+    job = start(caller, dicom_bytes(ct_dataset(hu)))
+    finished(caller, job)
+    answer = caller.get(f"/api/jobs/{job['id']}/slices/0", params={"window": window})
+    assert answer.status_code == 200
+    centre, width = WINDOWS[window]
+    shown = np.asarray(Image.open(BytesIO(answer.content)))
+    assert np.array_equal(shown, to_display(hu, centre=centre, width=width))
+
+
+def test_a_picture_has_no_windows_and_other_names_are_none(caller: TestClient) -> None:
+    job = start(caller, BRIGHT, b"nothing")
+    finished(caller, job)
+    slices = f"/api/jobs/{job['id']}/slices"
+    for address, status, said in (
+        (f"{slices}/0?window=soft", 404, "no Hounsfield units"),
+        (f"{slices}/1?window=soft", 404, "no Hounsfield units"),
+        (f"{slices}/0?window=brain", 422, "lung, soft, bone"),
+        (f"{slices}/0?window=", 422, "lung, soft, bone"),
+    ):
+        answer = caller.get(address)
+        assert answer.status_code == status, address
+        assert said in answer.json()["detail"]
+
+
+def test_slices_that_are_shown_are_held_no_longer(caller: TestClient, server: Server) -> None:
+    """However many are asked for, the job keeps the upload and nothing that is made of it."""
+    job = start(caller, dicom_bytes(ct_dataset(phantom_hu(size=256))))
+    finished(caller, job)
+    held = server.api.memory.held
+    address = f"/api/jobs/{job['id']}/slices/0?window=bone"
+    caller.get(address)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            caller.get(address)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 256 * 256
+    finally:
+        tracemalloc.stop()
+    assert server.api.memory.held == held
 
 
 def test_where_there_is_nothing_to_show_that_is_said(caller: TestClient) -> None:

@@ -36,6 +36,7 @@ def test_the_page_tells_of_every_address() -> None:
     for path, item in DOCUMENT["paths"].items():
         for method in {"get", "post", "delete"} & set(item):
             assert f"{method.upper()} {path}" in page
+    assert "<td>one of lung, soft, bone. Takes Hounsfield units" in page
 
 
 def test_the_page_needs_no_other_site_and_no_script() -> None:

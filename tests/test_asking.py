@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from covidct.apps.asking import Asking, parse_asking
+from covidct.apps.asking import Asking, parse_asking, parse_window
 from covidct.apps.problem import Problem
 from covidct.bundle import load_bundle
+from covidct.window import WINDOWS
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,12 @@ def test_values_that_cannot_be_are_told(fields: dict[str, str], said: str, tiny_
         parse_asking(fields, load_bundle(tiny_bundle))
     assert caught.value.status == 422
     assert said in caught.value.detail
+
+
+def test_windows_go_by_name() -> None:
+    assert parse_window(None) is None
+    assert [parse_window(name) for name in WINDOWS] == ["lung", "soft", "bone"]
+    for text in ("", "Lung", "brain", "-600,1500"):
+        with pytest.raises(Problem, match="lung, soft, bone") as caught:
+            parse_window(text)
+        assert caught.value.status == 422

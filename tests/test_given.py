@@ -7,11 +7,11 @@ import pytest
 
 from covidct.blob import MemoryBlob
 from covidct.errors import ReadError
-from covidct.given import name_given, read_given
+from covidct.given import name_given, read_given, read_hounsfield
 from covidct.series import Instance
 from covidct.types import Slice, Turn
 from covidct.window import to_display
-from makers import ct_dataset, dicom_bytes, phantom_hu, write_png
+from makers import ct_dataset, dicom_bytes, phantom_hu, png_bytes, write_png
 
 HU = phantom_hu()
 SHOWN = to_display(HU)
@@ -41,3 +41,18 @@ def test_what_is_no_slice() -> None:
     with pytest.raises(ReadError, match="nothing to read pixels from"):
         read_given(Instance("b", None, None, None))
     assert isinstance(read_given(Instance("b", None, None, None, blob=BLOB)), Slice)
+
+
+def test_hounsfield_units_are_those_of_dicom_alone() -> None:
+    hu = read_hounsfield(Instance("b", None, None, None, turn=Turn(True), blob=BLOB))
+    assert hu is not None
+    assert np.array_equal(hu, HU)
+    bare = MemoryBlob("bare", dicom_bytes(ct_dataset(HU))[128 + 4 :])
+    assert read_hounsfield(Instance("bare", None, None, None, blob=bare)) is not None
+    for data in (png_bytes(SHOWN), b"notes"):
+        assert read_hounsfield(Instance("c", None, None, None, blob=MemoryBlob("c", data))) is None
+    cut = MemoryBlob("cut", dicom_bytes(ct_dataset(HU))[:2000])
+    with pytest.raises(ReadError, match=r"damaged|cut off"):
+        read_hounsfield(Instance("cut", None, None, None, blob=cut))
+    with pytest.raises(ReadError, match="nothing to read pixels from"):
+        read_hounsfield(Instance("d", None, None, None))

@@ -459,6 +459,32 @@ def test_a_file_that_is_far_too_large_is_not_read(page: Page, tmp_path: Path) ->
     assert "at most 268 MB are read" in page.inner_text("#detail-sentence")
 
 
+def test_two_hundred_megabytes_are_no_slice(page: Page, tmp_path: Path) -> None:
+    with (tmp_path / "large.dcm").open("wb") as file:
+        file.truncate(200_000_000)
+    page.set_input_files("#pick-files", [tmp_path / "large.dcm"])
+    wait(page)
+    assert page.inner_text("#detail-title") == "Not read"
+    assert "Neither DICOM nor" in page.inner_text("#detail-sentence")
+    assert len(read(page, {"slice.png": GOOD})) == 1
+
+
+def test_names_are_only_ever_shown(page: Page) -> None:
+    evil = "<img src=x onerror=document.title=1>.png"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(f"../../../{evil}", GOOD)
+    records = read(page, {evil: GOOD, "study.zip": buffer.getvalue()})
+    assert records[0]["path"] == evil
+    assert records[1]["path"].endswith(evil)
+    for at in (1, 2):
+        page.click(f"#list li:nth-child({at}) button")
+        assert evil in page.inner_text("#detail-path")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() == "covidct"
+
+
 def test_a_second_tab_and_a_reload_in_the_middle(browser: Browser, app_address: str) -> None:
     files = {f"{at}.png": GOOD for at in range(30)}
     with visiting(browser, app_address) as page:

@@ -27,7 +27,7 @@ from covidct.prevalence import predictive_values, shift_probability
 from covidct.report import CSV_COLUMNS
 from covidct.turning import find_turn, turn, turn_box_back
 from covidct.types import GateLimits
-from covidct.window import to_display
+from covidct.window import WINDOWS, to_display
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -100,6 +100,8 @@ def test_the_window_is_that_of_python(rules: Page) -> None:
     hu = [*range(-1400, 200), *(value / 8 for value in range(-12_000, 2_000, 7))]
     body = "return Array.from(m.toDisplay(Float64Array.from(given)))"
     assert run(rules, "rules/window", body, hu) == to_display(np.array(hu, np.float64)).tolist()
+    windows = run(rules, "rules/window", "return m.WINDOWS", None)
+    assert {name: tuple(window) for name, window in windows.items()} == dict(WINDOWS)
 
 
 @pytest.mark.parametrize(

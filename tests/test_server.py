@@ -44,14 +44,22 @@ def test_without_a_page_the_front_leads_to_the_api(tiny_bundle: Path) -> None:
         assert caller.get("/", follow_redirects=False).headers["location"] == "/docs"
 
 
-def test_other_methods_are_refused_by_name(tiny_bundle: Path) -> None:
-    with client(make_server(tiny_bundle)) as caller:
-        answer = caller.get("/api/predict")
-        assert answer.status_code == 405
-        assert "POST" in answer.headers["allow"]
-        assert "GET" in answer.json()["detail"]
+@pytest.mark.parametrize("has_page", [False, True])
+def test_other_methods_are_refused_by_name(tiny_bundle: Path, page: Path, has_page: bool) -> None:
+    """With a page, too, whose files take addresses of every kind."""
+    server = Server(Classifier.load(tiny_bundle, threads=1), page=page if has_page else Path("none"))
+    with client(server) as caller:
+        for method in ("GET", "OPTIONS"):
+            answer = caller.request(method, "/api/predict")
+            assert answer.status_code == 405
+            assert answer.headers["allow"] == "POST"
+            assert method in answer.json()["detail"]
         jobs = caller.put("/api/jobs/x")
         assert jobs.status_code == 405
+        assert set(jobs.headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
+        unknown = caller.get("/api/nothing")
+        assert unknown.status_code == 404
+        assert unknown.headers["content-type"] == "application/problem+json"
 
 
 def test_old_jobs_are_forgotten_though_nobody_asks(

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from covidct.apps.asking import parse_asking
+from covidct.apps.asking import parse_asking, parse_window
 from covidct.apps.counters import MEDIA_TYPE, Counters
 from covidct.apps.facts import to_facts
 from covidct.apps.jobs import Job, Jobs
@@ -28,6 +28,8 @@ from covidct.errors import ReadError
 from covidct.pipeline import Classifier
 from covidct.png import to_png
 from covidct.report import to_record
+
+DRAWN_AT_ONCE = 2  # slices that are decoded to be shown; each may take some hundred MB while it is
 
 
 class Api:
@@ -49,6 +51,7 @@ class Api:
         )
         self._bounds = Bounds(settings.files, settings.unpacked_bytes)
         self._classifier = classifier
+        self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
         self._facts = to_facts(classifier.bundle) | {"limits": _to_limits(settings)}
 
     async def predict(self, request: Request) -> Response:
@@ -107,15 +110,19 @@ class Api:
         return JSONResponse(table)
 
     async def show_slice(self, request: Request) -> Response:
-        """GET /api/jobs/ID/slices/N: what result N is about, in the lung window, as PNG."""
+        """GET /api/jobs/ID/slices/N: what result N is about, in the lung window or another, as PNG."""
         answer = self._find_answer(request)
-        try:
-            item = await run_in_threadpool(answer.read)
-        except ReadError:
-            item = None  # the result says why
-        if item is None:
+        window = parse_window(request.query_params.get("window"))
+        async with self._drawing:
+            picture = await run_in_threadpool(_draw, answer, window)
+        if picture is None and window is not None:
+            raise Problem(
+                HTTPStatus.NOT_FOUND,
+                "This slice has no Hounsfield units to show in a window; without one it is shown as it is.",
+            )
+        if picture is None:
             raise Problem(HTTPStatus.NOT_FOUND, "There is no slice to show: this result is about none.")
-        return Response(await run_in_threadpool(to_png, item.pixels), media_type="image/png")
+        return Response(picture, media_type="image/png")
 
     async def show_model(self, request: Request) -> Response:
         """GET /api/model: what answers here, how it was measured, and how much it takes at once."""
@@ -176,6 +183,15 @@ class Api:
         if number >= len(answers):
             raise Problem(HTTPStatus.NOT_FOUND, f"There is no result {number}, or not yet.")
         return answers[number]
+
+
+def _draw(answer: Answer, window: str | None) -> bytes | None:
+    """The PNG of an answer's slice; None where there is none, or it cannot be read, as the result says."""
+    try:
+        pixels = answer.draw(window)
+    except ReadError:
+        return None
+    return None if pixels is None else to_png(pixels)
 
 
 async def _wait(request: Request, task: Task) -> None:

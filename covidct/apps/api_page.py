@@ -78,8 +78,8 @@ def _to_section(method: str, path: str, operation: Json, parameters: list[Json],
         f'<section aria-labelledby="{name}">\n<h2 id="{name}"><code>{method} {escape(path)}</code></h2>',
         f"<p>{escape(operation['summary'])}.</p>",
     ]
-    if parameters:
-        rows = ((entry["name"], _to_type(entry["schema"])) for entry in parameters)
+    if parameters := [*parameters, *operation.get("parameters", [])]:
+        rows = ((entry["name"], _to_parameter(entry)) for entry in parameters)
         parts.append(_to_table("Parameters", ("Name", "What"), rows))
     if body := operation.get("requestBody"):
         parts.append(_to_body(body, path))
@@ -88,6 +88,10 @@ def _to_section(method: str, path: str, operation: Json, parameters: list[Json],
     )
     parts.append(_to_table("Answers", ("Status", "Type", "What"), answers))
     return "\n".join([*parts, "</section>"])
+
+
+def _to_parameter(entry: Json) -> str:
+    return ". ".join(filter(None, (_to_type(entry["schema"]), entry.get("description"))))
 
 
 def _to_body(body: Json, path: str) -> str:

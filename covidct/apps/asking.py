@@ -1,6 +1,6 @@
-"""What is asked beside the files: an operating point, a prevalence. From fields and queries, which are text.
+"""What is asked beside files and addresses: operating point, prevalence, window. Fields and queries are text.
 
-Knows the two names. Knows nothing of HTTP but how to say that a value is none.
+Knows the three names. Knows nothing of HTTP but how to say that a value is none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from http import HTTPStatus
 from covidct.apps.problem import Problem
 from covidct.bundle import Bundle
 from covidct.prevalence import check_prevalence
+from covidct.window import WINDOWS
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ def parse_asking(fields: Mapping[str, str], bundle: Bundle) -> Asking:
     return Asking(
         _parse_point(fields.get("operating_point"), bundle), _parse_prevalence(fields.get("prevalence"))
     )
+
+
+def parse_window(text: str | None) -> str | None:
+    """The name of a window, None where none is asked for. Raises Problem (422)."""
+    if text is None or text in WINDOWS:
+        return text
+    raise _invalid(f"window must be one of {', '.join(WINDOWS)}.")
 
 
 def _parse_point(text: str | None, bundle: Bundle) -> str | None:

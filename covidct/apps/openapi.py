@@ -15,6 +15,7 @@ from covidct.apps.guard import PRIVATE
 from covidct.apps.schemas import JOB_ID, TEXT, Json, array_of, named, to_schemas
 from covidct.apps.settings import MIB, Settings
 from covidct.report import DISCLAIMER
+from covidct.window import WINDOWS
 
 PROBLEMS = {
     400: "The upload is no multipart/form-data as it should be.",
@@ -73,6 +74,7 @@ def _to_jobs() -> Json:
     shown = _json("The job.", named("Job"))
     evidence = _json("The map.", named("Evidence"))
     picture = {"description": "8-bit grey levels.", "content": {"image/png": {"schema": {}}}}
+    show = _ask("showSlice", "The slice of a result, in a window", {200: picture}, (404, 422))
     gone = {"description": "It is gone."}
     return {
         "/api/jobs/{id}": {
@@ -90,8 +92,19 @@ def _to_jobs() -> Json:
         },
         "/api/jobs/{id}/slices/{number}": {
             "parameters": nth,
-            "get": _ask("showSlice", "The slice of a result, in the lung window", {200: picture}, (404,)),
+            "get": show | {"parameters": [_to_window()]},
         },
+    }
+
+
+def _to_window() -> Json:
+    """How a slice is to be shown."""
+    return {
+        "name": "window",
+        "in": "query",
+        "schema": {"type": "string", "enum": list(WINDOWS)},
+        "description": "Takes Hounsfield units (404 where there are none, as in pictures). "
+        "Without it, the slice as the model sees it: the lung window, or the grey levels as they are stored.",
     }
 
 

@@ -13,11 +13,12 @@ from covidct.aggregate import to_refused_result
 from covidct.archive import is_archive
 from covidct.blob import MemoryBlob
 from covidct.errors import ReadError
-from covidct.given import read_instance
+from covidct.given import read_hounsfield, read_instance
 from covidct.pipeline import Classifier
 from covidct.series import Instance, Series, Study
 from covidct.study import read_study
-from covidct.types import Result, Slice
+from covidct.types import Pixels, Result
+from covidct.window import WINDOWS, to_display
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,19 @@ class Answer:
     result: Result
     instance: Instance | None = None
 
-    def read(self) -> Slice | None:
-        """The slice as it is shown: grey levels of the lung window. Raises ReadError."""
-        return None if self.instance is None else read_instance(self.instance)
+    def draw(self, window: str | None = None) -> Pixels | None:
+        """The slice as it is shown, read once more; None where there is none to show in that window.
+
+        `window` is a name in `WINDOWS`, which takes Hounsfield units. Without one, the slice as the model
+        sees it: the lung window, or grey levels as they were stored. Raises ReadError.
+        """
+        if self.instance is None:
+            return None
+        if window is None:
+            return read_instance(self.instance).pixels
+        hu = read_hounsfield(self.instance)
+        centre, width = WINDOWS[window]
+        return None if hu is None else to_display(hu, centre=centre, width=width)
 
 
 class Reading:

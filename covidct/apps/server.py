@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from covidct.apps.access import Access, answer_failure
 from covidct.apps.api import Api
@@ -29,6 +29,7 @@ from covidct.apps.settings import Settings
 from covidct.pipeline import Classifier
 
 PAGE = Path(__file__).parent / "page"
+API = "/api/"
 SWEEP_S = 5
 
 
@@ -106,10 +107,19 @@ def _to_routes(api: Api) -> list[BaseRoute]:
     ]
 
 
+class _Front(Mount):
+    """The page's files, for all addresses but the API's, whose own routes say which methods they take."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["path"].startswith(API):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 def _to_front(page: Path) -> BaseRoute:
     """The page at `/`; where there is none, the way to the API's."""
     if page.is_dir():
-        return Mount("/", StaticFiles(directory=page, html=True))
+        return _Front("/", StaticFiles(directory=page, html=True))
 
     async def show_docs(request: Request) -> Response:
         return RedirectResponse("/docs")

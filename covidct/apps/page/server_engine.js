@@ -70,9 +70,10 @@ export class ServerEngine {
     if (job) await fetch(`api/jobs/${job}`, { method: "DELETE", headers: tokenHeaders(), keepalive: true }).catch(() => null);
   }
 
-  /** A slice's picture { pixels, width, height }; the server shows the lung window. */
-  async show(answer) {
-    const response = await ask(`api/jobs/${this.job}/slices/${answer.n}`);
+  /** A slice's picture { pixels, width, height } in the window of that name, where it has Hounsfield units. */
+  async show(answer, window) {
+    const query = answer.hasHu ? `?window=${window}` : "";
+    const response = await ask(`api/jobs/${this.job}/slices/${answer.n}${query}`);
     const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
     const { width, height } = bitmap;
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
@@ -170,12 +171,22 @@ function toFault(status, text, retryAfter) {
   return new EngineFault("fault.server", { detail });
 }
 
+/** A record's message for people to whom the page has named the file already. */
+function toSentence({ message, path }) {
+  if (!message) return message;
+  const text = message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
 function toAnswer(record, n) {
   const isSlice = record.kind === "slice";
+  const hasPicture = isSlice && record.status !== "error";
+  // DICOM and NIfTI have Hounsfield units; pictures are no instances, and in no series.
+  const isPart = (record.instance_uid ?? record.slice_index ?? null) !== null;
   return {
-    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: record.message,
+    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: toSentence(record),
     code: null, values: {}, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
     instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: record.series ?? null,
-    hasHu: false, hasPicture: isSlice && record.status !== "error",
+    hasHu: hasPicture && isPart, hasPicture,
   };
 }

@@ -43,8 +43,10 @@ export class Viewer {
     range.max = total - 1;
     range.value = this.review.at;
     range.setAttribute("aria-valuetext", this.describe());
-    byId("slice-line").textContent = this.describe();
+    // What there is to say of a slice on its own stands above.
+    byId("slice-line").textContent = total < 2 ? "" : this.describe();
     byId("window-field").hidden = !slice.hasHu;
+    for (const id of ["opacity-field", "scale"]) byId(id).hidden = slice.status !== "ok";
     if (total < 2) return;
     drawStrip(byId("strip"), entry.slices, this.review.point, this.review.at, (one) => this.review.verdict(one));
   }
