@@ -24,7 +24,7 @@ from test_page import BAD, L, N, bomb, give, read, series_files, shown, wait
 from test_serving import SLOW, ask
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 TOKEN = "a-token-for-tests-0123456789"
 SLICE = png_bytes(shown(L))
@@ -255,7 +255,12 @@ def test_two_tabs_do_not_disturb_each_other(browser: Browser, tiny_bundle: Path)
 def test_a_reload_in_the_middle_ends_the_work(browser: Browser, tiny_bundle: Path) -> None:
     with serving(tiny_bundle, code=SLOW) as server, visiting(browser, f"{server.url}/") as page:
         asked: list[str] = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+        def accept(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.accept()
+
+        page.on("dialog", accept)
         give(page, {f"{at}.png": BRIGHT for at in range(200)})
         page.wait_for_selector("#work-text:has-text('Reading')")
         assert number_of(server, "covidct_jobs") == 1

@@ -103,18 +103,18 @@ def test_pictures_come_first_and_series_that_are_not_read_last(tiny_bundle: Path
 def test_frames_of_one_object_are_slices(tiny_bundle: Path) -> None:
     reading = read(tiny_bundle, MemoryBlob("ct.dcm", dicom_bytes(enhanced(volume(5)))))
     assert [result.kind for result in results(reading)] == [Kind.SLICE] * 5 + [Kind.SERIES]
-    assert reading.answers[2].read() is not None
+    assert reading.answers[2].draw() is not None
 
 
 def test_a_slice_can_be_read_again_and_a_series_is_none(tiny_bundle: Path) -> None:
     data = dicom_bytes(ct_dataset(phantom_hu()))
-    shown = read(tiny_bundle, MemoryBlob("a.dcm", data)).answers[0].read()
+    shown = read(tiny_bundle, MemoryBlob("a.dcm", data)).answers[0].draw()
     assert shown is not None
-    assert shown.pixels.shape == (64, 64)
-    assert shown.pixels.dtype == np.uint8
+    assert shown.shape == (64, 64)
+    assert shown.dtype == np.uint8
     reading = read(tiny_bundle, MemoryBlob("study.zip", pack(series_files())))
-    assert reading.answers[3].read() is not None
-    assert reading.answers[-1].read() is None
+    assert reading.answers[3].draw() is not None
+    assert reading.answers[-1].draw() is None
 
 
 def test_what_cannot_be_read_has_an_answer_too(tiny_bundle: Path) -> None:
