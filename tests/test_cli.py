@@ -453,7 +453,7 @@ sys.meta_path.insert(0, Missing())
         done = start(code, *command)
         assert done.returncode == 2
         assert done.stderr.decode().startswith(f"Error: {missing}")
-        assert done.stderr.decode().endswith(f": {MISSING.format(extra)}\n")
+        assert done.stderr.decode().endswith(f": {MISSING.format(sys.executable, extra)}\n")
 
 
 # --- a real process: names, pipes

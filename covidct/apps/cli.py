@@ -20,7 +20,7 @@ import covidct
 from covidct.errors import CovidctError
 from covidct.report import DISCLAIMER
 
-MISSING = "an extra is not installed; in the clone of covidct run: pip install '.[{}]'"
+MISSING = "an extra is not installed; in the clone of covidct run: {} -m pip install '.[{}]'"
 CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -924,4 +924,4 @@ def _needs_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "covidct":
             raise
-        raise _Failure(f"{error.name} is missing: {MISSING.format(extra)}") from error
+        raise _Failure(f"{error.name} is missing: {MISSING.format(sys.executable, extra)}") from error

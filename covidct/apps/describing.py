@@ -20,7 +20,7 @@ def to_short_card(bundle: Bundle) -> str:
         f"  checksums    all {len(bundle.files)} files are what SHA256SUMS says",
         f"  graphs       {sizes}",
         f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
-        f"  probability  sigmoid((logit - {config.shift:.3f}) / {config.temperature:.3f}), "
+        f"  probability  sigmoid((logit {-config.shift:+.3f}) / {config.temperature:.3f}), "
         f"where {config.prevalence:.0%} of the slices show COVID-19",
     ]
     lines += [_to_line(point) for point in config.operating_points]

@@ -98,7 +98,10 @@ def _write_list(folder: Path) -> int:
 
 def _check_vendored(libraries: Path) -> None:
     """Raise VendorError where a library is not what `scripts/vendor` wrote."""
-    hint = "run scripts/vendor (needs npm), or name the folder with --vendor"
+    hint = (
+        "in a clone of covidct run scripts/vendor (needs npm), then name its covidct/apps/page/vendored "
+        "with --vendor, or install the clone again"
+    )
     try:
         packages = json.loads((libraries / "vendored.json").read_bytes())["packages"]
         digests = {name: digest for package in packages for name, digest in package["files"].items()}
