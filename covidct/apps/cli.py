@@ -808,7 +808,8 @@ def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
     with _plain_errors():
         size = write_web_app(out, model=model, vendored=vendored)
         click.echo(
-            f"{out}: {size / 1e6:.1f} MB. To see it: python -m http.server --bind 127.0.0.1 --directory {out}"
+            f"{out}: {size / 1e6:.1f} MB. To see it: "
+            f"python -m http.server --bind 127.0.0.1 --directory {out} 8001"
         )
         click.echo(DISCLAIMER, err=True)
 

@@ -13,7 +13,8 @@ import { namePoint } from "./wording.js";
 export function startReport(review) {
   const fill = () => byId("report").replaceChildren(...(review.entry?.answer ? toReport(review) : []));
   addEventListener("beforeprint", fill);
-  byId("print").addEventListener("click", () => {
+  byId("print").addEventListener("click", async () => {
+    if (review.slice?.hasPicture && !isDrawn()) await new Promise((go) => byId("stage").addEventListener("drawn", go, { once: true }));
     fill();
     print();
   });
@@ -40,6 +41,11 @@ function toReport(review) {
   ];
 }
 
+/** Whether the picture on screen is that of the slice that is looked at. */
+function isDrawn() {
+  return byId("stage").dataset.drawn !== undefined;
+}
+
 function sayProbability(answer) {
   return t(answer.kind === "series" ? "answer.probability_series" : "answer.probability", { p: percent(answer.probability, 1) });
 }
@@ -47,6 +53,7 @@ function sayProbability(answer) {
 function toPictures(review) {
   const { entry, slice, at } = review;
   if (!slice?.hasPicture || !byId("picture").width) return [];
+  if (!isDrawn()) return [make("p", {}, t("report.not_drawn"))];
   const opacity = Number(byId("opacity").value) / 100;
   const total = entry.slices.length;
   const pictures = [

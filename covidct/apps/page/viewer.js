@@ -14,7 +14,7 @@ export class Viewer {
   constructor(review, engine) {
     this.review = review;
     this.engine = engine;
-    this.shown = 0; // counts what was asked for: only the last is drawn
+    this.wanted = null; // the slice and window asked for last: those in between are passed over
     this.drawn = null; // the slice and window on the canvas
     for (const name of ["selection", "setting"]) review.addEventListener(name, () => this.update());
     byId("slice").addEventListener("input", ({ target }) => review.move(Number(target.value)));
@@ -60,18 +60,31 @@ export class Viewer {
 
   async draw(slice) {
     const window = byId("window").value;
-    if (this.drawn?.slice === slice && this.drawn.window === window) return;
-    const turn = ++this.shown;
+    const isBusy = this.wanted !== null;
+    if (!isBusy && this.drawn?.slice === slice && this.drawn.window === window) return;
+    this.wanted = { slice, window };
+    // Words and picture must not speak of two slices: until it is drawn there is none, on screen or on paper.
+    delete byId("stage").dataset.drawn;
+    if (isBusy) return;
+    while (this.wanted !== this.drawn) await this.drawWanted(this.wanted);
+    this.wanted = null;
+  }
+
+  async drawWanted(wanted) {
+    const { slice, window } = wanted;
     const parts = await Promise.all([this.engine.show(slice, window), this.engine.evidence(slice)]).catch(() => null);
-    if (turn !== this.shown) return;
-    this.drawn = parts ? { slice, window } : null;
+    this.drawn = wanted;
+    if (wanted !== this.wanted) return;
     if (!parts) {
       byId("slice-line").textContent = t("viewer.none");
+      this.drawn = this.wanted = null;
+      byId("stage").dispatchEvent(new Event("drawn"));
       return;
     }
     drawSlice(byId("picture"), parts[0]);
     drawEvidence(byId("overlay"), parts[1], parts[0]);
     byId("stage").dataset.drawn = String(slice.n);
+    byId("stage").dispatchEvent(new Event("drawn"));
   }
 
   describe() {
