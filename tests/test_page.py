@@ -519,15 +519,34 @@ def test_a_series_that_is_broken_off_leaves_its_slices(page: Page) -> None:
     assert all(record["kind"] == "slice" for record in save(page))
 
 
-def test_a_report_prints_on_one_sheet(page: Page) -> None:
+@pytest.mark.parametrize(("language", "word"), [("en", "Positive"), ("es", "Positivo"), ("fr", "Positif")])
+def test_a_report_prints_on_one_sheet(page: Page, language: str, word: str) -> None:
+    page.select_option("#language", language)
+    page.wait_for_selector(f"html[lang={language}]")
     read(page, series_files([N, L, L, L]))
     page.wait_for_selector("#stage[data-drawn]")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    assert "Positive" in page.inner_text("#report h2")
+    assert word in page.inner_text("#report h2")
+    assert "PPV" in page.inner_text("#report") or "VPP" in page.inner_text("#report")
     assert page.locator("#report img").count() == 2
     assert page.is_hidden("main")
     assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+
+
+def test_a_report_shows_no_picture_of_another_slice(page: Page) -> None:
+    read(page, series_files([N, L, L, L]))
+    page.wait_for_selector("#stage[data-drawn]")
+    page.evaluate(
+        "document.querySelector('#stage').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home' }));"
+        "dispatchEvent(new Event('beforeprint'))"
+    )
+    assert page.locator("#report img").count() == 0
+    page.emulate_media(media="print")
+    assert "print again" in page.inner_text("#report")
+    page.wait_for_selector("#stage[data-drawn='0']", state="attached")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#report img").count() == 2
 
 
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:

@@ -3,7 +3,7 @@
 import { saySentence, toNotes } from "./answer.js";
 import { byId, make, makeSvg } from "./dom.js";
 import { toTable } from "./figures.js";
-import { sayPoint } from "./meaning.js";
+import { sayPoint, toWorth } from "./meaning.js";
 import { toPicture } from "./picture.js";
 import { drawStrip } from "./strip.js";
 import { currentLanguage, percent, t } from "./texts.js";
@@ -34,11 +34,19 @@ function toReport(review) {
     make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, note))),
     ...toPictures(review),
     make("p", {}, make("strong", {}, `${t("report.setting")}: `), `${namePoint(point)}. ${sayPoint(point)}`),
+    make("p", {}, sayWorth(review)),
     make("h3", {}, t("report.figures")),
     toTable(config.figures),
     make("p", { className: "quiet" }, t("meaning.abroad")),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
   ];
+}
+
+/** What answers are worth at the prevalence that was asked for, or that of the calibration. */
+function sayWorth(review) {
+  const prevalence = review.prevalence ?? review.config.prevalence;
+  const values = toWorth(review, prevalence).map(([name, value]) => `${name}: ${value}`);
+  return `${t("meaning.at", { p: percent(prevalence, 1) })} ${values.join("; ")}.`;
 }
 
 /** Whether the picture on screen is that of the slice that is looked at. */
