@@ -22,19 +22,17 @@ from covidct.archive import EntryBlob
 from covidct.blob import Blob, MemoryBlob
 from covidct.deflated import inflate
 from covidct.described import Described
-from covidct.dicom_header import sop_class
+from covidct.dicom_header import HEADER_KEYWORDS, sop_class
 from covidct.enhanced import FrameBlob, is_enhanced, to_frames
 from covidct.series import Acquisition, Instance
 from covidct.turning import find_turn
 
+# What a slice is read by, and what is told of its series.
 _KEYWORDS = (
+    *HEADER_KEYWORDS,
     "SpecificCharacterSet",
-    "ImageType",
-    "SOPClassUID",
-    "SOPInstanceUID",
     "StudyDate",
     "AccessionNumber",
-    "Modality",
     "Manufacturer",
     "StudyDescription",
     "SeriesDescription",
@@ -46,27 +44,10 @@ _KEYWORDS = (
     "SpacingBetweenSlices",
     "ConvolutionKernel",
     "StudyInstanceUID",
-    "SeriesInstanceUID",
     "SeriesNumber",
     "AcquisitionNumber",
     "InstanceNumber",
     "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )

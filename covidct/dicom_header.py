@@ -21,7 +21,7 @@ from covidct.types import Reason
 
 # The only elements that are read: names, dates and private groups, which scanners like to write wrong, are
 # never looked at, so that neither errors nor warnings come of them.
-KEYWORDS = (
+HEADER_KEYWORDS = (
     "ImageType",
     "SOPClassUID",
     "SOPInstanceUID",
@@ -43,8 +43,8 @@ KEYWORDS = (
     "RescaleIntercept",
     "RescaleSlope",
     "RescaleType",
-    "PixelData",
 )
+KEYWORDS = (*HEADER_KEYWORDS, "PixelData")
 
 _ENHANCED = (uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
 # Modalities (PS3.3 C.7.3.1.1.1) that are projections of X-rays.

@@ -28,6 +28,14 @@ DATA = click.Path(exists=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
 PLACE = click.Path(path_type=Path)
 SHARE = click.FloatRange(0, 1, max_open=True)
+# Options of every command that runs a model.
+MODEL = click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+FLOAT = click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+THREADS = click.option(
+    "--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used."
+)
 
 
 class _Prevalence(click.FloatRange):
@@ -90,10 +98,8 @@ def main() -> None:
 @click.option(
     "--all-series", is_flag=True, help="Answer for every series that is fit, not for one of each study."
 )
-@click.option(
-    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
-)
-@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@MODEL
+@FLOAT
 @click.option(
     "--operating-point",
     metavar="NAME",
@@ -105,7 +111,7 @@ def main() -> None:
     metavar="P",
     help="Also say what answers are worth where this share of the slices shows COVID-19.",
 )
-@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+@THREADS
 def predict(
     paths: tuple[str, ...],
     form: str | None,
@@ -488,7 +494,7 @@ def train(
     metavar="P",
     help="PPV and NPV where this share of the slices shows COVID-19; may be given again.",
 )
-@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@FLOAT
 def evaluate(
     bundle: Path,
     data: Path,
@@ -642,7 +648,7 @@ def card(
     help="The pictures.",
 )
 @click.option("--json", "document", type=OUT, metavar="FILE", help="Write every figure as JSON too.")
-@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@FLOAT
 def gate(bundle: Path, data: Path, document: Path | None, use_float: bool) -> None:
     """Measure what a BUNDLE refuses, by pixels alone.
 
@@ -672,7 +678,7 @@ def gate(bundle: Path, data: Path, document: Path | None, use_float: bool) -> No
     "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
 )
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
-@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@FLOAT
 def examine(
     bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, use_float: bool
 ) -> None:
@@ -733,16 +739,14 @@ def examine(
 )
 @click.option("--certificate", type=FILE, metavar="FILE", help="A TLS certificate (PEM): serve https.")
 @click.option("--key", type=FILE, metavar="FILE", help="The certificate's key (PEM).")
-@click.option(
-    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
-)
-@click.option("--float", "use_float", is_flag=True, help="Use the float graph instead of int8.")
+@MODEL
+@FLOAT
 @click.option(
     "--operating-point",
     metavar="NAME",
     help="The one for who asks for none, as `covidct info` names them; by default the model's first.",
 )
-@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+@THREADS
 def serve(
     host: str,
     port: int,
@@ -787,9 +791,7 @@ def serve(
 
 @main.command("web-app")
 @click.argument("out", type=FOLDER)
-@click.option(
-    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
-)
+@MODEL
 @click.option(
     "--vendor",
     "vendored",
@@ -870,11 +872,9 @@ def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
     "--tls-ca", type=FILE, metavar="PEM", help="Whose certificates are believed; callers then need one too."
 )
 @click.option("--peer-tls", is_flag=True, help="Send reports with TLS.")
-@click.option(
-    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
-)
+@MODEL
 @click.option("--operating-point", metavar="NAME", help="One of the model's; by default its first.")
-@click.option("--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used.")
+@THREADS
 def node(**options: Any) -> None:
     """Run a DICOM node beside a PACS.
 
