@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from covidct.decide import to_decision, to_prediction_set
 from covidct.series import RefusedSeries, Series, SeriesAnswer
-from covidct.types import Decision, Kind, OperatingPoint, Reason, Result, SeriesSummary, Status
+from covidct.types import Decision, Kind, ModelGraph, OperatingPoint, Reason, Result, SeriesSummary, Status
 
 SHARE = 10  # one slice in so many
 LEAST = 3
@@ -48,20 +48,21 @@ def conclude(
     *,
     point: OperatingPoint,
     labels: tuple[str, str],
-    model: str,
+    graph: ModelGraph,
 ) -> SeriesAnswer:
     """The answer for a series; `slices` are in the order of its instances, `labels` (positive, negative)."""
     answered = [item for item in slices if item.probability is not None]
     summary = _summarise(series, slices, answered)
     if len(answered) < LEAST:
-        return SeriesAnswer(series, _refuse(series, slices, summary, model), slices)
+        return SeriesAnswer(series, _refuse(series, slices, summary, graph), slices)
     probability = to_series_probability([item.probability or 0.0 for item in answered])
     decision = to_decision(probability, point)
     rank = rank_of(len(answered))
     result = Result(
         path=series.path,
         status=Status.OK,
-        model=model,
+        model=graph.model,
+        precision=graph.precision,
         kind=Kind.SERIES,
         decision=decision,
         probability=probability,
@@ -76,13 +77,14 @@ def conclude(
     return SeriesAnswer(series, result, slices)
 
 
-def to_refused_result(refused: RefusedSeries, *, model: str) -> Result:
+def to_refused_result(refused: RefusedSeries, *, graph: ModelGraph) -> Result:
     """The result for a series that is not answered for as one."""
     series = refused.series
     return Result(
         path=series.path,
         status=Status.REFUSED,
-        model=model,
+        model=graph.model,
+        precision=graph.precision,
         kind=Kind.SERIES,
         reason=refused.reason,
         message=refused.message,
@@ -123,7 +125,7 @@ def _note_failures(slices: Sequence[Result]) -> list[str]:
     return [f"{'1 slice was' if len(failed) == 1 else f'{len(failed)} slices were'} not read, and left out."]
 
 
-def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, model: str) -> Result:
+def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, graph: ModelGraph) -> Result:
     """A series with too little lung in view; the reason most of its slices have, where none was answered."""
     reasons = Counter(item.reason for item in slices if item.status is Status.REFUSED and item.reason)
     if summary.answered:
@@ -137,7 +139,8 @@ def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, mo
     return Result(
         path=series.path,
         status=Status.REFUSED,
-        model=model,
+        model=graph.model,
+        precision=graph.precision,
         kind=Kind.SERIES,
         reason=reason,
         message=f"{series.path}: {what}",

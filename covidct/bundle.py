@@ -15,12 +15,12 @@ from typing import Any
 
 from covidct.errors import BundleError
 from covidct.gate import SENTENCES
-from covidct.types import GateLimits, OperatingPoint
+from covidct.types import GateLimits, OperatingPoint, Precision
 
 FORMAT = 2
 SUMS = "SHA256SUMS"
 CONFIG, CARD, REFERENCE = "config.json", "README.md", "reference.json"
-GRAPHS = {"float": "model.onnx", "int8": "model.int8.onnx"}
+GRAPHS: dict[Precision, str] = {"float": "model.onnx", "int8": "model.int8.onnx"}
 REQUIRED = (*GRAPHS.values(), CONFIG, CARD, REFERENCE)
 
 
@@ -72,7 +72,7 @@ class Bundle:
         """The model card, as Markdown."""
         return self.files[CARD].decode("utf-8")
 
-    def graph(self, precision: str) -> bytes:
+    def graph(self, precision: Precision) -> bytes:
         """The ONNX file of a precision, "float" or "int8"."""
         return self.files[GRAPHS[precision]]
 

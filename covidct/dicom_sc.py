@@ -15,7 +15,7 @@ from covidct.contact_sheet import Tile, draw_contact_sheet
 from covidct.dicom_sr import SERIES_NUMBER, to_equipment
 from covidct.dicom_subject import Subject, put_subject
 from covidct.given import read_given
-from covidct.report import DISCLAIMER
+from covidct.report import DISCLAIMER, name_model
 from covidct.sentences import to_conclusion, without_paths
 from covidct.series import SeriesAnswer
 from covidct.types import Result
@@ -34,7 +34,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     notes = answer.result.series.notes if answer.result.series else ()
     title = (
         to_conclusion(answer.result),
-        f"{answer.result.model}, series {subject.series_number}; {MEASURED}",
+        f"{name_model(answer.result)}, series {subject.series_number}; {MEASURED}",
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(

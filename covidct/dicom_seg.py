@@ -206,7 +206,11 @@ def _describe(answer: SeriesAnswer) -> SegmentDescription:
             family=codes.DCM.ArtificialIntelligence,
             version=version,
             source="covidct",
-            parameters={"covidct": covidct.__version__, "least evidence": f"{LEVEL:g}"},
+            parameters={
+                "covidct": covidct.__version__,
+                "graph": answer.result.precision,
+                "least evidence": f"{LEVEL:g}",
+            },
         ),
         tracking_uid=UID(),
         tracking_id="evidence for COVID-19",

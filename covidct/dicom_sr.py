@@ -36,6 +36,7 @@ from pydicom.sr.codedict import codes
 import covidct
 from covidct.dicom_subject import Subject, put_subject
 from covidct.errors import ReportError
+from covidct.report import name_model
 from covidct.sentences import to_sentences
 from covidct.series import Instance, SeriesAnswer
 from covidct.types import AtPrevalence, Decision, Result
@@ -121,7 +122,7 @@ def to_evidence(instance: Instance, subject: Subject) -> Dataset:
 
 def _to_content(answer: SeriesAnswer) -> MeasurementReport:
     content = MeasurementReport(
-        observation_context=_to_context(answer.result.model),
+        observation_context=_to_context(answer.result),
         procedure_reported=codes.SCT.ComputedTomography,
         imaging_measurements=[_to_series_group(answer), *_to_slice_groups(answer)],
         title=codes.DCM.ImagingMeasurementReport,
@@ -133,13 +134,13 @@ def _to_content(answer: SeriesAnswer) -> MeasurementReport:
     return content
 
 
-def _to_context(model: str) -> ObservationContext:
-    """The observer is a device: this program with this model, the same UID wherever it runs."""
+def _to_context(result: Result) -> ObservationContext:
+    """The observer is a device: this program with this graph of a model, the same UID wherever it runs."""
     device = DeviceObserverIdentifyingAttributes(
-        uid=UID.from_uuid(str(uuid5(NAMESPACE_URL, f"covidct {covidct.__version__} {model}"))),
+        uid=UID.from_uuid(str(uuid5(NAMESPACE_URL, f"covidct {covidct.__version__} {name_model(result)}"))),
         name="covidct",
         manufacturer_name="covidct",
-        model_name=model,
+        model_name=result.model,
     )
     return ObservationContext(ObserverContext(codes.DCM.Device, device))
 
@@ -191,7 +192,7 @@ def _to_group(
 
 def _to_algorithm(result: Result) -> AlgorithmIdentification:
     name, _, version = result.model.rpartition("-")
-    parameters = [f"covidct {covidct.__version__}"]
+    parameters = [f"covidct {covidct.__version__}", f"{result.precision} graph"]
     if (point := result.operating_point) is not None:
         low, high = point.band
         parameters.append(

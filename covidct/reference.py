@@ -13,7 +13,7 @@ import numpy as np
 from covidct.phantom import Phantom, draw_phantom
 from covidct.picture import draw_picture
 from covidct.session import Session
-from covidct.types import Pixels
+from covidct.types import Pixels, Precision
 from covidct.window import to_display
 
 SIZE = 256
@@ -32,7 +32,7 @@ def draw_references() -> dict[str, Pixels]:
     return slices | {"picture-0": draw_picture(seed=0, size=SIZE)}
 
 
-def to_reference(sessions: Mapping[str, Session]) -> dict[str, Any]:
+def to_reference(sessions: Mapping[Precision, Session]) -> dict[str, Any]:
     """Logits of every phantom under each precision, as `reference.json` holds them."""
     slices = draw_references()
     return {
@@ -42,10 +42,12 @@ def to_reference(sessions: Mapping[str, Session]) -> dict[str, Any]:
     }
 
 
-def check_reference(sessions: Mapping[str, Session], reference: Mapping[str, Any]) -> dict[str, float]:
+def check_reference(
+    sessions: Mapping[Precision, Session], reference: Mapping[str, Any]
+) -> dict[Precision, float]:
     """By precision, how far logits are here from the recorded ones at most, as a share of the tolerance."""
     slices = draw_references()
-    apart = {}
+    apart: dict[Precision, float] = {}
     for name, session in sessions.items():
         recorded, tolerance = reference["logits"][name], reference["tolerances"][name]
         given = _to_logits(session, slices)

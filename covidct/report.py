@@ -12,10 +12,19 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from covidct.types import AtPrevalence, Decision, Kind, OperatingPoint, Result, SeriesSummary, Status
+from covidct.types import (
+    AtPrevalence,
+    Decision,
+    Kind,
+    ModelGraph,
+    OperatingPoint,
+    Result,
+    SeriesSummary,
+    Status,
+)
 
 # Raised whenever a field or a word is added, taken away or means something else: the schema is closed.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DIGITS = 6
 DISCLAIMER = "Research use only; not a medical device."
 COLUMNS = (
@@ -33,6 +42,7 @@ COLUMNS = (
     "reason",
     "message",
     "model",
+    "precision",
     "series_uid",
     "instance_uid",
     "slice_index",
@@ -59,6 +69,7 @@ def to_record(result: Result) -> dict[str, Any]:
         "reason": result.reason.value if result.reason else None,
         "message": result.message,
         "model": result.model,
+        "precision": result.precision,
         "series_uid": result.series_uid,
         "instance_uid": result.instance_uid,
         "slice_index": result.slice_index,
@@ -66,6 +77,11 @@ def to_record(result: Result) -> dict[str, Any]:
         "series": _to_series(result.series) if result.series else None,
     }
     return {"schema_version": SCHEMA_VERSION} | values
+
+
+def name_model(answered: ModelGraph | Result) -> str:
+    """What answered, for people: the model with its version, and which of its graphs."""
+    return f"{answered.model}, {answered.precision} graph"
 
 
 def to_json_line(result: Result) -> str:

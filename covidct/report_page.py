@@ -17,7 +17,7 @@ from covidct import __version__
 from covidct.aggregate import MEASURED, rank_of
 from covidct.curve import draw_curve
 from covidct.montage import Shown
-from covidct.report import DISCLAIMER
+from covidct.report import DISCLAIMER, name_model
 from covidct.series import Acquisition, SeriesAnswer
 from covidct.types import Decision
 
@@ -61,6 +61,7 @@ def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
     refusal = (result.message or "").removeprefix(f"{result.path}: ")
     return {
         "result": result,
+        "model": name_model(result),
         "summary": summary,
         "rank": rank_of(summary.answered if summary else 0),
         "means": _MEANS[result.decision] if result.decision else f"Refused: {refusal}.",

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Evidence = NDArray[np.float32]
+# Which of a bundle's two graphs: as trained, or the smaller one that counts in integers.
+Precision = Literal["float", "int8"]
 # Part of a slice: left, top, right, bottom in [0, 1] of its width and height.
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
@@ -62,6 +65,14 @@ class Reason(StrEnum):
     MIXED_GEOMETRY = "mixed_geometry"
     DERIVED = "derived"
     NOT_CHOSEN = "not_chosen"
+
+
+@dataclass(frozen=True)
+class ModelGraph:
+    """What answers: a bundle by name and version (`model`), and which of its graphs (`precision`)."""
+
+    model: str
+    precision: Precision
 
 
 @dataclass(frozen=True)
@@ -199,8 +210,9 @@ class SeriesSummary:
 class Result:
     """The answer for one slice or one series: the schema of `docs/result.schema.json` as a value.
 
-    `reason` is a word (`Reason`), `message` the sentence for people; `at_prevalence` is None where no
-    prevalence was asked for. `slice_index` is a slice's place in its series, counted from the feet; `series`
+    `model` and `precision` are those of the `ModelGraph` that answered, or would have. `reason` is a word
+    (`Reason`), `message` the sentence for people; `at_prevalence` is None where no prevalence was asked for.
+    `slice_index` is a slice's place in its series, counted from the feet; `series`
     stands in results for a series alone. `evidence` is (h, w) float32 over the part `box` of the slice;
     both are kept for pictures and left out of JSON and CSV.
     """
@@ -208,6 +220,7 @@ class Result:
     path: str
     status: Status
     model: str
+    precision: Precision
     kind: Kind = Kind.SLICE
     decision: Decision | None = None
     probability: float | None = None

@@ -10,11 +10,12 @@ from pydicom.dataset import Dataset
 
 from covidct.blob import MemoryBlob
 from covidct.series import Acquisition, Instance, Series, SeriesAnswer
-from covidct.types import Decision, Kind, OperatingPoint, Reason, Result, SeriesSummary, Status
+from covidct.types import Decision, Kind, ModelGraph, OperatingPoint, Reason, Result, SeriesSummary, Status
 from makers import dicom_bytes
 from pacs import STUDY_UID, patient_dataset
 
 MODEL = "tiny-1.2.3"
+GRAPH = ModelGraph(MODEL, "float")
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 FOLDER = "/home/jane.doe/study"
 
@@ -45,6 +46,7 @@ def make_answer(
         path=FOLDER,
         status=Status.OK,
         model=MODEL,
+        precision="float",
         kind=Kind.SERIES,
         decision=Decision.INDETERMINATE,
         probability=0.5,
@@ -62,6 +64,7 @@ def _answer_slice(series: Series, at: int, probability: float) -> Result:
         path=series.instances[at].path,
         status=Status.OK,
         model=MODEL,
+        precision="float",
         decision=Decision.POSITIVE if probability > 0.5 else Decision.NEGATIVE,
         probability=probability,
         operating_point=POINT,

@@ -13,9 +13,10 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from covidct.bundle import CARD, CONFIG, GRAPHS, REFERENCE, write_sums
 from covidct.reference import to_reference
 from covidct.session import Session
+from covidct.types import Precision
 
 TEMPERATURE, SHIFT = 2.0, 0.1
-BIASES = {"float": 0.25, "int8": 0.3}
+BIASES: dict[Precision, float] = {"float": 0.25, "int8": 0.3}
 CONFIG_TABLE: dict[str, Any] = {
     "format": 2,
     "name": "tiny",

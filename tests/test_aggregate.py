@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers import GRAPH
 from covidct.aggregate import LEAST, MEASURED, conclude, rank_of, to_refused_result, to_series_probability
 from covidct.decide import to_decision
 from covidct.series import Acquisition, Instance, RefusedSeries, Series, SeriesAnswer
@@ -21,19 +22,22 @@ def answer(probabilities: Sequence[float | None], *, notes: tuple[str, ...] = ()
     instances = tuple(Instance(f"s/{at}", None, None, float(at)) for at in range(len(probabilities)))
     series = Series("1.2", "s", Acquisition(series_uid="1.2"), instances, notes)
     slices = tuple(
-        Result(f"s/{at}", Status.REFUSED, "m", reason=Reason.NO_LUNG, message="no lung", slice_index=at)
+        Result(
+            f"s/{at}", Status.REFUSED, "m", "float", reason=Reason.NO_LUNG, message="no lung", slice_index=at
+        )
         if value is None
         else Result(
             f"s/{at}",
             Status.OK,
             "m",
+            "float",
             decision=to_decision(value, POINT),
             probability=value,
             slice_index=at,
         )
         for at, value in enumerate(probabilities)
     )
-    return conclude(series, slices, point=POINT, labels=("covid", "non-covid"), model="m")
+    return conclude(series, slices, point=POINT, labels=("covid", "non-covid"), graph=GRAPH)
 
 
 @given(shares)
@@ -135,21 +139,23 @@ def test_too_little_lung_is_refused(slices: list[float | None], reason: Reason, 
 
 def test_slices_that_were_not_read_are_told() -> None:
     whole = answer([None, 0.5, 0.5, 0.5, None])
-    broken = Result("s/0", Status.ERROR, "m", reason=Reason.UNREADABLE, message="s/0: damaged", slice_index=0)
+    broken = Result(
+        "s/0", Status.ERROR, "m", "float", reason=Reason.UNREADABLE, message="s/0: damaged", slice_index=0
+    )
     for slices, words in (
         ((broken, *whole.slices[1:]), "1 slice was not read, and left out."),
         ((broken, broken, *whole.slices[2:], whole.slices[2]), "2 slices were not read"),
     ):
-        given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), model="m")
+        given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), graph=GRAPH)
         assert given.result.series is not None
         assert words in given.result.series.notes[-1]
-    nothing = conclude(whole.series, (broken,) * 3, point=POINT, labels=("a", "b"), model="m")
+    nothing = conclude(whole.series, (broken,) * 3, point=POINT, labels=("a", "b"), graph=GRAPH)
     assert (nothing.result.status, nothing.result.reason) == (Status.REFUSED, Reason.UNREADABLE)
 
 
 def test_a_refused_series_has_a_result() -> None:
     series = answer([0.5] * 4, notes=("n",)).series
-    result = to_refused_result(RefusedSeries(series, Reason.LOCALISER, "s: a localiser"), model="m")
+    result = to_refused_result(RefusedSeries(series, Reason.LOCALISER, "s: a localiser"), graph=GRAPH)
     assert (result.kind, result.status, result.reason) == (Kind.SERIES, Status.REFUSED, Reason.LOCALISER)
     assert result.series is not None
     assert (result.series.slices, result.series.answered, result.series.notes) == (4, 0, ("n",))

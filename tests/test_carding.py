@@ -25,7 +25,7 @@ EXAMINATION: dict[str, Any] = {
     "protocol": {
         "bundle": "tiny",
         "version": "1.2.3",
-        "precision": "int8",
+        "precision": "float",
         "split": "tune",
         "intervals": "95 %: over patients",
     },
@@ -93,7 +93,7 @@ def bundle(tmp_path: Path) -> Path:
         "audit": {"level": "pass", "checks": [CHECK], "accepted": ""},
         "versions": {"covidct": "1"},
         "notes": "## As trained\n\nwith care",
-        "figures": {"int8": to_figures(report), "float": to_figures(report)},
+        "figures": {"float": to_figures(report), "int8": to_figures(report)},
         "subgroups": {"Format": from_sections([replace(report.overall, name="PNG")])},
     }
     (folder / CONFIG).write_text(json.dumps(CONFIG_TABLE | {"training": training}))

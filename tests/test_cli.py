@@ -256,12 +256,14 @@ def test_heatmaps_where_nothing_can_be_written(tiny_bundle: Path, slices: list[P
     assert result.stderr.startswith("Error: ")
 
 
-def test_float_is_another_graph(tiny_bundle: Path, slices: list[Path]) -> None:
-    both = [
-        records(call("predict", slices[1], "--model", tiny_bundle, "--threads", "1", *flag))[0]["probability"]
-        for flag in ([], ["--float"])
+def test_int8_is_another_graph_and_says_so(tiny_bundle: Path, slices: list[Path]) -> None:
+    plain, float_, int8 = [
+        records(call("predict", slices[1], "--model", tiny_bundle, "--threads", "1", *flag))[0]
+        for flag in ([], ["--float"], ["--int8"])
     ]
-    assert both[0] > both[1]
+    assert plain == float_
+    assert (plain["precision"], int8["precision"]) == ("float", "int8")
+    assert int8["probability"] > plain["probability"]
 
 
 @pytest.mark.parametrize("command", [["predict", "x.png", "--model"], ["info"]])
@@ -276,7 +278,7 @@ def test_a_damaged_bundle(tiny_bundle: Path, tmp_path: Path, command: list[str])
 
 def test_graphs_that_do_not_load(tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
-    (bundle / "model.int8.onnx").write_bytes(b"no graph")
+    (bundle / "model.onnx").write_bytes(b"no graph")
     write_sums(bundle)
     result = call("predict", "x.png", "--model", bundle)
     assert result.exit_code == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread, uid
 
-from answers import make_answer, make_series, write_bytes
+from answers import GRAPH, make_answer, make_series, write_bytes
 from covidct.apps.object_files import to_refusal
 from covidct.dicom_sc import to_sc
 from covidct.dicom_sr import to_bytes
@@ -47,7 +47,7 @@ def test_where_the_slices_lie_is_said_only_where_it_is_known() -> None:
 
 def test_without_an_answer_there_is_no_picture() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
-    answer = to_refusal(RefusedSeries(series, Reason.LOCALISER, "a localiser"), model="tiny-1.2.3")
+    answer = to_refusal(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
     assert to_sc(answer, read_subject(series)) is None
 
 

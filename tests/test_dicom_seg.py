@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 
-from answers import make_answer, make_series, write_bytes
+from answers import GRAPH, make_answer, make_series, write_bytes
 from covidct.apps.object_files import to_refusal
 from covidct.dicom_seg import LEVEL, to_seg
 from covidct.dicom_sr import to_bytes
@@ -149,7 +149,7 @@ def test_without_evidence_it_is_empty_on_the_most_telling_slice() -> None:
 
 def test_without_an_answer_there_is_none() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
-    answer = to_refusal(RefusedSeries(series, Reason.LOCALISER, "a localiser"), model="tiny-1.2.3")
+    answer = to_refusal(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
     assert to_seg(answer, read_subject(series)) is None
 
 

@@ -13,7 +13,7 @@ from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from answers import FOLDER, MODEL, make_answer, make_series, write_bytes
+from answers import FOLDER, GRAPH, MODEL, make_answer, make_series, write_bytes
 from covidct.apps.object_files import to_refusal
 from covidct.dicom_sr import (
     AT_PREVALENCE,
@@ -43,7 +43,7 @@ def refusal() -> SeriesAnswer:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)], notes=("1 slice was not read.",))
     return to_refusal(
         RefusedSeries(series, Reason.LOCALISER, f"{FOLDER}: series 1: a localiser, no axial slices"),
-        model=MODEL,
+        graph=GRAPH,
     )
 
 

@@ -11,7 +11,7 @@ from covidct.bundle import load_bundle
 
 
 def test_the_shipped_models_figures_come_with_their_intervals() -> None:
-    facts = to_facts(load_bundle())
+    facts = to_facts(load_bundle(), "float")
     overall = facts["figures"][0]
     assert overall["name"] == "overall"
     assert overall["slices"] > overall["positives"] > 0
@@ -25,13 +25,13 @@ def test_the_shipped_models_figures_come_with_their_intervals() -> None:
 def test_facts_are_of_the_schema(tiny_bundle: Path) -> None:
     schema = to_schemas()["Model"]
     for path in (None, tiny_bundle):
-        facts = json.loads(json.dumps(to_facts(load_bundle(path))))
+        facts = json.loads(json.dumps(to_facts(load_bundle(path), "float")))
         limits = {"body_bytes": 1, "files": 1, "keep_seconds": 1}
         Draft202012Validator(schema).validate(facts | {"limits": limits})
 
 
 def test_a_bundle_without_figures_has_none(tiny_bundle: Path) -> None:
-    facts = to_facts(load_bundle(tiny_bundle))
+    facts = to_facts(load_bundle(tiny_bundle), "int8")
     assert facts["figures"] == []
-    assert facts["model"] == "tiny-1.2.3"
+    assert (facts["model"], facts["precision"]) == ("tiny-1.2.3", "int8")
     assert [point["name"] for point in facts["operating_points"]] == ["balanced", "sensitive"]

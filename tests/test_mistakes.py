@@ -247,7 +247,7 @@ def test_an_evaluation_looks_again_at_the_worst(tiny_bundle: Path, manifest: Pat
         with Image.open(mistake.row.path) as image:
             np.testing.assert_array_equal(picture.pixels, np.asarray(image))
         assert picture.evidence.shape == (4, 4)
-        logit = float(picture.evidence.mean()) + BIASES["int8"] - SHIFT
+        logit = float(picture.evidence.mean()) + BIASES["float"] - SHIFT
         assert mistake.row.probability == pytest.approx(1 / (1 + math.exp(-logit / TEMPERATURE)), abs=1e-4)
     write_report(report, tmp_path)
     assert (tmp_path / "mistakes.png").stat().st_size > 10_000

@@ -120,7 +120,7 @@ def test_a_picture_gets_its_answer(page: Page, classifier: Classifier) -> None:
     assert page.inner_text("#detail-title").startswith("Positive")
     assert record["path"] == "slice.png"
     assert record["decision"] == "positive"
-    assert record["model"] == classifier.bundle.config.model
+    assert (record["model"], record["precision"]) == (classifier.graph.model, "float")
     assert page.get_attribute("#stage", "data-drawn") == "0"
     assert page.evaluate("document.getElementById('picture').width") == SIZE
 

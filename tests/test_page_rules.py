@@ -213,7 +213,12 @@ ANSWERS = [
 def to_records(page: Page, answers: list[dict[str, Any]], prevalence: float | None) -> tuple[list[Any], str]:
     given = {
         "answers": answers,
-        "config": {"labels": asdict(CONFIG.labels), "model": CONFIG.model, "prevalence": CONFIG.prevalence},
+        "config": {
+            "labels": asdict(CONFIG.labels),
+            "model": CONFIG.model,
+            "precision": "float",
+            "prevalence": CONFIG.prevalence,
+        },
         "point": asdict(CONFIG.operating_points[0]),
         "prevalence": prevalence,
     }
@@ -255,7 +260,7 @@ def test_an_operating_point_with_more_fields_gives_the_schemas_alone(rules: Page
       return m.toRecord(given.answer, [], given, words).operating_point"""
     given = {
         "answer": answer(), "point": point, "prevalence": None,
-        "config": {"labels": asdict(CONFIG.labels), "model": "m", "prevalence": 0.5},
+        "config": {"labels": asdict(CONFIG.labels), "model": "m", "precision": "float", "prevalence": 0.5},
     }  # fmt: skip
     assert "surplus" not in run(rules, "rules/record", body, given)
 

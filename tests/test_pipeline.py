@@ -49,12 +49,12 @@ def test_one_slice(classifier: Classifier, tmp_path: Path) -> None:
     result = classifier.predict(path)
     assert result.path == str(path)
     assert (result.status, result.kind) == (Status.OK, Kind.SLICE)
-    assert result.model == "tiny-1.2.3"
+    assert (result.model, result.precision) == ("tiny-1.2.3", "float")
     assert result.operating_point == classifier.operating_point
     assert result.logit is not None
     assert result.probability == to_probability(result.logit, temperature=TEMPERATURE, shift=SHIFT)
     assert result.evidence is not None
-    assert result.evidence.mean() + BIASES["int8"] == pytest.approx(result.logit, abs=1e-5)
+    assert result.evidence.mean() + BIASES["float"] == pytest.approx(result.logit, abs=1e-5)
     assert (result.message, result.series_uid, result.slice_index, result.heatmap) == (None,) * 4
 
 
@@ -123,7 +123,7 @@ def test_errors_are_results(classifier: Classifier, tmp_path: Path, content: byt
     assert result.message is not None
     assert result.message.startswith(f"{path}: ")
     assert says in result.message
-    assert result.model == "tiny-1.2.3"
+    assert (result.model, result.precision) == ("tiny-1.2.3", "float")
     empty = (result.decision, result.probability, result.prediction_set, result.operating_point)
     assert empty == (None,) * 4
     assert (result.logit, result.evidence, result.heatmap) == (None,) * 3
@@ -270,8 +270,7 @@ def test_heatmaps(classifier: Classifier, tmp_path: Path) -> None:
 
 def test_precisions_are_two_graphs(tiny_bundle: Path) -> None:
     logits = {
-        name: Classifier.load(tiny_bundle, precision=name, threads=1).predict(SHOWN).logit  # type: ignore[arg-type]
-        for name in BIASES
+        name: Classifier.load(tiny_bundle, precision=name, threads=1).predict(SHOWN).logit for name in BIASES
     }
     assert logits["int8"] - logits["float"] == pytest.approx(0.05, abs=1e-5)  # type: ignore[operator]
 
@@ -366,6 +365,7 @@ def test_a_tag_saves_nothing_that_the_gate_refuses(
     gated = Classifier(
         replace(classifier.bundle, config=config),
         classifier._session,
+        precision=classifier.graph.precision,
         operating_point=classifier.operating_point,
     )
     path = write_dicom(tmp_path / "1.dcm", phantom_hu())

@@ -126,7 +126,7 @@ def test_table_and_csv_have_the_series_too(tiny_bundle: Path, tmp_path: Path) ->
     assert len(table) == 8
     assert "measured on slices, not on studies" in table[-1]
     rows = call("predict", folder, "--model", tiny_bundle, "--format", "csv").stdout.splitlines()
-    assert rows[-1].startswith("3,series,")
+    assert rows[-1].startswith("4,series,")
 
 
 def test_a_prevalence_says_nothing_of_the_series(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from covidct.bundle import GRAPHS, REFERENCE, Bundle, load_bundle
 from covidct.phantom import Phantom
 from covidct.reference import SEEDS, SIZE, TOLERANCES, check_reference, draw_references, to_reference
 from covidct.session import Session
+from covidct.types import Precision
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def tiny(tiny_bundle: Path) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def sessions(tiny: Bundle) -> dict[str, Session]:
+def sessions(tiny: Bundle) -> dict[Precision, Session]:
     return {name: Session(tiny.graph(name), threads=1) for name in GRAPHS}
 
 
@@ -37,20 +38,20 @@ def test_the_phantoms_are_drawn_again_alike() -> None:
         np.testing.assert_array_equal(pixels, second[name])
 
 
-def test_what_is_recorded(tiny: Bundle, sessions: dict[str, Session]) -> None:
+def test_what_is_recorded(tiny: Bundle, sessions: dict[Precision, Session]) -> None:
     reference = to_reference(sessions)
     assert reference == recorded(tiny)
     assert (reference["size"], reference["tolerances"]) == (SIZE, TOLERANCES)
     assert set(reference["logits"]) == set(GRAPHS)
 
 
-def test_the_same_answers_are_no_distance_apart(tiny: Bundle, sessions: dict[str, Session]) -> None:
+def test_the_same_answers_are_no_distance_apart(tiny: Bundle, sessions: dict[Precision, Session]) -> None:
     apart = check_reference(sessions, recorded(tiny))
     assert set(apart) == set(GRAPHS)
     assert max(apart.values()) < 0.01
 
 
-def test_one_other_answer_is_seen(tiny: Bundle, sessions: dict[str, Session]) -> None:
+def test_one_other_answer_is_seen(tiny: Bundle, sessions: dict[Precision, Session]) -> None:
     reference = recorded(tiny)
     reference["logits"]["float"]["lesions-11"] -= 3 * TOLERANCES["float"]
     apart = check_reference(sessions, reference)

@@ -33,6 +33,7 @@ POSITIVE = Result(
     path="a/b.png",
     status=Status.OK,
     model="tiny-1.2.3",
+    precision="float",
     decision=Decision.POSITIVE,
     probability=2 / 3,
     prediction_set=("covid",),
@@ -44,6 +45,7 @@ INDETERMINATE = Result(
     path="c.dcm",
     status=Status.OK,
     model="tiny-1.2.3",
+    precision="float",
     decision=Decision.INDETERMINATE,
     probability=0.3,
     prediction_set=("covid", "non-covid"),
@@ -57,6 +59,7 @@ NEGATIVE = Result(
     path="d.png",
     status=Status.OK,
     model="tiny-1.2.3",
+    precision="float",
     decision=Decision.NEGATIVE,
     probability=0.0,
     prediction_set=("non-covid",),
@@ -66,11 +69,17 @@ REFUSED = Result(
     path="e.png",
     status=Status.REFUSED,
     model="tiny-1.2.3",
+    precision="float",
     reason=Reason.BLANK,
     message="e.png: one grey level",
 )
 ERROR = Result(
-    path="f.png", status=Status.ERROR, model="tiny-1.2.3", reason=Reason.UNREADABLE, message="f.png: empty"
+    path="f.png",
+    status=Status.ERROR,
+    model="tiny-1.2.3",
+    precision="int8",
+    reason=Reason.UNREADABLE,
+    message="f.png: empty",
 )
 WORTH = AtPrevalence(prevalence=1e-7, probability=1 / 3, ppv=None, npv=2 / 3)
 SHIFTED = replace(POSITIVE, path="g.png", at_prevalence=WORTH)
@@ -89,7 +98,14 @@ CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 
 def named(path: str) -> Result:
-    return Result(path=path, status=Status.ERROR, model="m", reason=Reason.UNREADABLE, message=f"{path}: bad")
+    return Result(
+        path=path,
+        status=Status.ERROR,
+        model="m",
+        precision="float",
+        reason=Reason.UNREADABLE,
+        message=f"{path}: bad",
+    )
 
 
 def check(record: Any) -> None:
@@ -109,15 +125,29 @@ def test_every_kind_of_result_is_valid(result: Result) -> None:
 
 @pytest.mark.parametrize("reason", [Reason.TOO_SMALL, Reason.BLANK])
 def test_every_refusal_is_valid(reason: Reason) -> None:
-    check(to_record(Result(path="x", status=Status.REFUSED, model="m", reason=reason, message="x: no")))
+    check(
+        to_record(
+            Result(
+                path="x", status=Status.REFUSED, model="m", precision="float", reason=reason, message="x: no"
+            )
+        )
+    )
 
 
 @pytest.mark.parametrize(
     "result",
     [
-        Result(path="x", status=Status.OK, model="m"),
-        Result(path="x", status=Status.ERROR, model="m"),
-        Result(path="x", status=Status.ERROR, model="m", message="x", reason=Reason.BLANK, probability=0.5),
+        Result(path="x", status=Status.OK, model="m", precision="float"),
+        Result(path="x", status=Status.ERROR, model="m", precision="float"),
+        Result(
+            path="x",
+            status=Status.ERROR,
+            model="m",
+            precision="float",
+            message="x",
+            reason=Reason.BLANK,
+            probability=0.5,
+        ),
         replace(REFUSED, at_prevalence=WORTH),
         replace(POSITIVE, at_prevalence=replace(WORTH, prevalence=0.0)),
         replace(POSITIVE, at_prevalence=replace(WORTH, probability=1.5)),
@@ -154,7 +184,7 @@ def test_the_columns_are_those_of_the_schema() -> None:
 
 def test_a_record_in_full() -> None:
     assert to_record(POSITIVE) == {
-        "schema_version": 3,
+        "schema_version": 4,
         "kind": "slice",
         "path": "a/b.png",
         "status": "ok",
@@ -177,6 +207,7 @@ def test_a_record_in_full() -> None:
         "reason": None,
         "message": None,
         "model": "tiny-1.2.3",
+        "precision": "float",
         "series_uid": None,
         "instance_uid": None,
         "slice_index": None,
@@ -195,7 +226,9 @@ def test_any_path_survives_json(path: str) -> None:
 
 def test_json_has_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        to_json_line(Result(path="x", status=Status.OK, model="m", probability=float("nan")))
+        to_json_line(
+            Result(path="x", status=Status.OK, model="m", precision="float", probability=float("nan"))
+        )
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=4))
@@ -212,7 +245,7 @@ def test_csv_reads_back(paths: list[str]) -> None:
 def test_a_csv_row_in_full() -> None:
     assert csv_header() == ",".join(["schema_version", *CSV_COLUMNS])
     wanted = (
-        "3,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,"
+        "4,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,float,"
         "1.2.3,1.2.3.4,0,,,,,,"
     )
     assert to_csv_line(INDETERMINATE) == wanted

@@ -17,7 +17,6 @@ from covidct.audit.verdict import Level
 from covidct.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.errors import AuditError, ManifestError, ParityError
 from covidct.manifest import read_manifest, write_manifest
-from covidct.pipeline import Precision
 from covidct.plan import DataPlan
 from covidct.reference import check_reference
 from covidct.session import Session
@@ -29,6 +28,7 @@ from covidct.train.measure import evaluate_rows
 from covidct.train.reading import read_pixels
 from covidct.train.run import Job, audit_rows, train
 from covidct.train.score import answer_rows
+from covidct.types import Precision
 from training import SOURCES, tiny_recipe, write_phantoms
 
 
@@ -195,7 +195,7 @@ def test_the_card_can_be_made_again_from_what_the_bundle_records(out: Path) -> N
     assert str(out) not in json.dumps(config)
     report = measure(out)
     assert (
-        parse_figures(config["training"]["figures"]["int8"]).overall.evaluation == report.overall.evaluation
+        parse_figures(config["training"]["figures"]["float"]).overall.evaluation == report.overall.evaluation
     )
 
 

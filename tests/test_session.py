@@ -20,6 +20,7 @@ from covidct.cores import count_cores
 from covidct.errors import BundleError
 from covidct.phantom import Phantom
 from covidct.session import Session
+from covidct.types import Precision
 from covidct.window import to_display
 from makers import phantom_hu
 
@@ -69,7 +70,7 @@ def test_the_shipped_map_is_the_decision() -> None:
 
 @pytest.mark.parametrize("precision", ["float", "int8"])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 300), (1, 33, 57)])
-def test_the_shipped_graphs_take_any_size(precision: str, shape: tuple[int, int, int]) -> None:
+def test_the_shipped_graphs_take_any_size(precision: Precision, shape: tuple[int, int, int]) -> None:
     outputs = Session(load_bundle().graph(precision), threads=1).run(noise(*shape))
     assert outputs.logit.shape == shape[:1]
     assert outputs.evidence.ndim == 3

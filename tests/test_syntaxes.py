@@ -161,7 +161,7 @@ def test_every_bundled_file_of_pydicom_gives_a_result_soon(tiny: Classifier, pat
         for series in study.series:
             found = tiny.predict_series(series)
             results += [*found.slices, found.result]
-        results += [to_refused_result(refused, model="m") for refused in study.refused]
+        results += [to_refused_result(refused, graph=tiny.graph) for refused in study.refused]
         # Of this process, not of the clock: other tests run beside it.
         assert time.process_time() - begun < 2
     assert results or study.skipped

@@ -42,7 +42,7 @@ class Api:
         self.memory = Memory(settings.memory_bytes)
         self.jobs = Jobs(settings, self.memory)
         self.counters = Counters(
-            model=classifier.bundle.config.model,
+            graph=classifier.graph,
             gauges={
                 "covidct_tasks": ("Requests and jobs that run or wait.", lambda: self.worker.tasks),
                 "covidct_jobs": ("Jobs that are kept.", lambda: len(self.jobs)),
@@ -52,7 +52,8 @@ class Api:
         self._bounds = Bounds(settings.files, settings.unpacked_bytes)
         self._classifier = classifier
         self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
-        self._facts = to_facts(classifier.bundle) | {"limits": _to_limits(settings)}
+        self._facts = to_facts(classifier.bundle, classifier.graph.precision)
+        self._facts["limits"] = _to_limits(settings)
 
     async def predict(self, request: Request) -> Response:
         """POST /api/predict: the results, once all are there."""

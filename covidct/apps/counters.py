@@ -6,10 +6,11 @@ Counts requests, answers and what is held; of no patient and no file. The only h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from covidct.types import Result
+from covidct.types import ModelGraph, Result
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
@@ -18,7 +19,7 @@ SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
 class Counters:
     """The counters of one server."""
 
-    def __init__(self, *, model: str, gauges: dict[str, tuple[str, Callable[[], float]]]):
+    def __init__(self, *, graph: ModelGraph, gauges: dict[str, tuple[str, Callable[[], float]]]):
         """`gauges` are read whenever somebody asks: by name, what they say and from where."""
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -40,7 +41,7 @@ class Counters:
             ("kind", "outcome"),
             registry=self._registry,
         )
-        Info("covidct_model", "What answers.", registry=self._registry).info({"model": model})
+        Info("covidct_model", "What answers.", registry=self._registry).info(asdict(graph))
         for name, (text, read) in gauges.items():
             Gauge(name, text, registry=self._registry).set_function(read)
 

@@ -13,13 +13,14 @@ from covidct.bundle import SUMS
 from covidct.errors import BundleError, ManifestError
 from covidct.lock import LOCKED, Use, record_use
 from covidct.manifest import Manifest, Row, read_manifest, select_rows
-from covidct.pipeline import Classifier, Precision
+from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
 from covidct.split import assign_splits
 from covidct.train.evaluate import write_report
 from covidct.train.measure import evaluate_rows
 from covidct.train.recipe import parse_recipe
 from covidct.train.tables import to_table
+from covidct.types import Precision
 
 
 def run_evaluate(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from covidct.apps.evaluating import choose_rows, plan_of
 from covidct.manifest import Manifest, Row
-from covidct.pipeline import Classifier, Precision
+from covidct.pipeline import Classifier
 from covidct.train.examination import Protocol
 from covidct.train.examine import examine, load_graphs, write_examination
 from covidct.train.findings import to_table
+from covidct.types import Precision
 
 
 def run_examine(

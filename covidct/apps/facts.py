@@ -12,23 +12,25 @@ from typing import Any
 from covidct.apps.describing import to_headlines
 from covidct.bundle import Bundle
 from covidct.report import DISCLAIMER
+from covidct.types import Precision
 
 METRICS = ("auc", "sensitivity", "specificity")
 ESTIMATE = ("value", "low", "high", "n", "reason")
 
 
-def to_facts(bundle: Bundle, *, precision: str = "int8") -> dict[str, Any]:
+def to_facts(bundle: Bundle, precision: Precision) -> dict[str, Any]:
     """Name, labels, operating points and figures, as JSON values.
 
-    `prevalence` is the one that probabilities hold at. `figures` are those of one graph, overall and by
-    source, each estimate with its 95 % interval, the number of slices it was measured on, and the reason
-    where value or interval are None; empty where the bundle records none.
+    `precision` names the graph that answers; `figures` are its own, overall and by source, each estimate with
+    its 95 % interval, the number of slices it was measured on, and the reason where value or interval are
+    None; empty where the bundle records none. `prevalence` is the one that probabilities hold at.
     """
     config = bundle.config
     return {
         "name": config.name,
         "version": config.version,
         "model": config.model,
+        "precision": precision,
         "labels": asdict(config.labels),
         "prevalence": config.prevalence,
         "operating_points": [asdict(point) for point in config.operating_points],
@@ -38,7 +40,7 @@ def to_facts(bundle: Bundle, *, precision: str = "int8") -> dict[str, Any]:
     }
 
 
-def _to_figures(training: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
+def _to_figures(training: Mapping[str, Any], precision: Precision) -> list[dict[str, Any]]:
     report = training.get("figures", {}).get(precision, {})
     return [_to_section(section, report["protocol"]["split"]) for section in report.get("sections", ())]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from covidct.apps.evaluating import place_rows, plan_of
 from covidct.errors import BundleError
 from covidct.manifest import read_manifest
-from covidct.pipeline import Classifier, Precision
+from covidct.pipeline import Classifier
 from covidct.train.gate_figures import measure_gate, to_gate_table, write_gate_figures
 from covidct.train.recipe import Gating, parse_recipe
+from covidct.types import Precision
 
 
 def run_gate(bundle: Path, data: Path, *, document: Path | None, precision: Precision) -> str:

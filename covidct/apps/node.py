@@ -26,6 +26,7 @@ from covidct.apps.node_send import Attempt, Backoff, Outcome, send
 from covidct.apps.node_spool import Parcel, Spool
 from covidct.errors import CovidctError, NodeError
 from covidct.pipeline import Classifier
+from covidct.report import name_model
 
 LOG = logging.getLogger("covidct.node")
 TICK_S = 0.1
@@ -66,7 +67,7 @@ class Node:
         check_options(options)
         self.counts = Counts()
         self._options, self._spool, self._classifier = options, spool, classifier
-        self._model = classifier.bundle.config.model
+        self._model = name_model(classifier.graph)
         self._arrivals = Arrivals(settle=options.settle, quiet=options.quiet)
         self._reception = Reception(spool, self._arrivals, self.counts, callers=options.callers)
         self._stopping = Event()
@@ -83,7 +84,7 @@ class Node:
         server = self._listen()
         sender = Thread(target=self._send_until_stopped, name="sender")
         sender.start()
-        LOG.info("listening as %s on %s", self._options.title, _name_port(server))
+        LOG.info("listening as %s on %s: %s", self._options.title, _name_port(server), self._model)
         try:
             self._work_until_stopped(had_work=had_work)
         finally:

@@ -13,6 +13,7 @@ from covidct.apps.node_spool import Record, Spool
 from covidct.apps.object_files import to_object_files, to_refusal
 from covidct.errors import ReportError, SegmentationError
 from covidct.pipeline import Classifier
+from covidct.report import name_model
 from covidct.series import Acquisition, RefusedSeries, Series, SeriesAnswer
 from covidct.study import read_study
 from covidct.types import Reason, Result
@@ -29,7 +30,7 @@ def answer_series(
     Raises ReportError and ReadError where no report can be made of what is there, OSError where the outbox
     cannot hold it.
     """
-    model = classifier.bundle.config.model
+    model = name_model(classifier.graph)
     if spool.is_answered(key, model=model):
         return None
     paths = spool.instances(key)
@@ -50,15 +51,14 @@ def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer
 
     Raises ReportError where they hold none or several.
     """
-    model = classifier.bundle.config.model
     study = read_study([str(path) for path in paths], all_series=True)
     match (study.series, study.refused, study.loose):
         case ((series,), (), _):
             return classifier.predict_series(series)
         case ((), (refused,), _):
-            return to_refusal(refused, model=model)
+            return to_refusal(refused, graph=classifier.graph)
         case ((), (), (lone,)) if lone.sop_instance_uid:
             series = Series("", lone.path, Acquisition(), (lone,))
             message = f"{lone.path}: a series of one slice; a report is made of three at least"
-            return to_refusal(RefusedSeries(series, Reason.TOO_FEW_SLICES, message), model=model)
+            return to_refusal(RefusedSeries(series, Reason.TOO_FEW_SLICES, message), graph=classifier.graph)
     raise ReportError(f"{len(paths)} files: they hold no series, or several; nothing can be reported of them")

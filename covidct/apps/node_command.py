@@ -25,6 +25,7 @@ from covidct.apps.node_peer import (
 from covidct.apps.node_spool import Spool
 from covidct.errors import NodeError
 from covidct.pipeline import Classifier
+from covidct.types import Precision
 
 MEGABYTE = 1024 * 1024
 
@@ -48,6 +49,7 @@ class Given:
     tls: Tls
     peer_tls: bool
     model: Path | None
+    precision: Precision
     operating_point: str | None
     threads: int | None
 
@@ -57,7 +59,12 @@ def run_node(given: Given) -> int:
     options = to_options(given)
     check_options(options)
     start_log()
-    classifier = Classifier.load(given.model, operating_point=given.operating_point, threads=given.threads)
+    classifier = Classifier.load(
+        given.model,
+        precision=given.precision,
+        operating_point=given.operating_point,
+        threads=given.threads,
+    )
     with Spool(given.spool or default_spool(), reserve=given.reserve * MEGABYTE) as spool:
         node = Node(options, spool, classifier)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -37,7 +37,7 @@ REMEMBER_S = 30 * 86400.0
 
 @dataclass(frozen=True)
 class Record:
-    """What a report was made of: SOPInstanceUIDs, the model, and the report's own UIDs by keyword."""
+    """What a report was made of: SOPInstanceUIDs, model and graph, and the report's UIDs by keyword."""
 
     instances: tuple[str, ...]
     model: str

@@ -18,6 +18,7 @@ from covidct.dicom_subject import read_subject
 from covidct.errors import ReportError
 from covidct.files import write_beside
 from covidct.series import RefusedSeries, SeriesAnswer
+from covidct.types import ModelGraph
 
 SR, SC, SEG = "sr.dcm", "sc.dcm", "seg.dcm"
 KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
@@ -57,16 +58,16 @@ def to_object_files(
     return ObjectFiles(files, to_references(report), subject.series_uid)
 
 
-def to_refusal(refused: RefusedSeries, *, model: str) -> SeriesAnswer:
+def to_refusal(refused: RefusedSeries, *, graph: ModelGraph) -> SeriesAnswer:
     """The answer for a series that is not answered for: it says why."""
-    return SeriesAnswer(refused.series, to_refused_result(refused, model=model), ())
+    return SeriesAnswer(refused.series, to_refused_result(refused, graph=graph), ())
 
 
 def choose_reported(
-    answers: Sequence[SeriesAnswer], refused: Iterable[RefusedSeries], *, model: str
+    answers: Sequence[SeriesAnswer], refused: Iterable[RefusedSeries], *, graph: ModelGraph
 ) -> list[SeriesAnswer]:
     """What is reported of a run: every series answered for; without one, why those refused are not."""
-    return list(answers) or [to_refusal(one, model=model) for one in refused]
+    return list(answers) or [to_refusal(one, graph=graph) for one in refused]
 
 
 def write_objects(made: Sequence[ObjectFiles], kind: str, place: Path) -> list[Path]:

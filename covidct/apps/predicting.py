@@ -17,7 +17,7 @@ import click
 from covidct.aggregate import to_refused_result
 from covidct.apps.predicting_objects import Objects, fetch, hand_out
 from covidct.explain import Overlays
-from covidct.pipeline import Classifier, Precision
+from covidct.pipeline import Classifier
 from covidct.report import (
     DISCLAIMER,
     csv_header,
@@ -29,7 +29,7 @@ from covidct.report import (
 )
 from covidct.series import SeriesAnswer, Study
 from covidct.study import read_study
-from covidct.types import Kind, Result, Status
+from covidct.types import Kind, Precision, Result, Status
 
 LONG = 50  # slices from which a progress bar is worth its line
 
@@ -73,7 +73,7 @@ def run_predict(
         results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
         counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
         failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
-        hand_out(objects, answers, study.refused, model=classifier.bundle.config.model)
+        hand_out(objects, answers, study.refused, graph=classifier.graph)
     if prevalence is not None and answers:
         click.echo("--prevalence is about slices: the answers for series are given without it.", err=True)
     click.echo(to_summary(counts), err=True)
@@ -98,7 +98,7 @@ def _answer(
         answers.append(classifier.conclude(series, slices))
         yield answers[-1].result
     for refused in study.refused:
-        yield to_refused_result(refused, model=classifier.bundle.config.model)
+        yield to_refused_result(refused, graph=classifier.graph)
 
 
 def _count(study: Study) -> int:

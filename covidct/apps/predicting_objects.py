@@ -17,6 +17,7 @@ import click
 
 from covidct.finding import Source
 from covidct.series import RefusedSeries, SeriesAnswer
+from covidct.types import ModelGraph
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ def fetch(objects: Objects) -> Iterator[list[Source]]:
 
 
 def hand_out(
-    objects: Objects, answers: Sequence[SeriesAnswer], refused: Sequence[RefusedSeries], *, model: str
+    objects: Objects, answers: Sequence[SeriesAnswer], refused: Sequence[RefusedSeries], *, graph: ModelGraph
 ) -> None:
     """Write and store what was asked for, and say so. Raises ReportError, DicomwebError, OSError."""
     if not (objects.sr or objects.sc or objects.seg or objects.stow):
         return
     from covidct.apps.object_files import SC, SEG, SR, choose_reported, to_object_files, write_objects
 
-    reported = choose_reported(answers, refused, model=model)
+    reported = choose_reported(answers, refused, graph=graph)
     picture, segmentation = bool(objects.sc or objects.stow), objects.seg is not None
     made = [to_object_files(answer, picture=picture, segmentation=segmentation) for answer in reported]
     for kind, place in ((SR, objects.sr), (SC, objects.sc), (SEG, objects.seg)):

@@ -96,7 +96,7 @@ class Reading:
         for series in study.series:
             yield from self._answer_series(series)
         for refused in study.refused:
-            yield Answer(to_refused_result(refused, model=self._classifier.bundle.config.model))
+            yield Answer(to_refused_result(refused, graph=self._classifier.graph))
 
     def _answer_series(self, series: Series) -> Iterator[Answer]:
         slices: list[Result] = []

@@ -29,7 +29,7 @@ def to_schemas() -> dict[str, Json]:
         "Result": {name: value for name, value in result.items() if not name.startswith("$")},
         "Job": _to_job(),
         "Evidence": _to_evidence(),
-        "Model": _to_model(result["properties"]["operating_point"]),
+        "Model": _to_model(result["properties"]["operating_point"], result["properties"]["precision"]),
         "Status": object_of(status=TEXT),
         "Problem": object_of(type=TEXT, title=TEXT, status=COUNT, detail=TEXT),
     }
@@ -58,7 +58,7 @@ def _to_evidence() -> Json:
     )
 
 
-def _to_model(point: Json) -> Json:
+def _to_model(point: Json, precision: Json) -> Json:
     estimate = object_of(value=SHARE, low=SHARE, high=SHARE, n=COUNT, reason={"type": ["string", "null"]})
     section = object_of(
         name=TEXT,
@@ -72,6 +72,7 @@ def _to_model(point: Json) -> Json:
         name=TEXT,
         version=TEXT,
         model=TEXT,
+        precision=precision,
         labels=object_of(positive=TEXT, negative=TEXT),
         prevalence=NUMBER | {"description": "The one that probabilities hold at."},
         operating_points=array_of(point),

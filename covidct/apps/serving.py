@@ -25,8 +25,9 @@ from covidct.apps.log import LOGGER
 from covidct.apps.server import Server
 from covidct.apps.settings import MIB, Settings
 from covidct.errors import ServeError
-from covidct.pipeline import Classifier, Precision
-from covidct.report import DISCLAIMER
+from covidct.pipeline import Classifier
+from covidct.report import DISCLAIMER, name_model
+from covidct.types import Precision
 
 SHORTEST_TOKEN = 16
 MAKE_ONE = "auto"
@@ -58,7 +59,7 @@ def run_serve(
     listener = _listen(host, port)
     log = _set_up_logs()
     scheme = "http" if certificate is None else "https"
-    log.info("%s at %s", classifier.bundle.config.model, _to_url(scheme, listener))
+    log.info("%s at %s", name_model(classifier.graph), _to_url(scheme, listener))
     log.info(DISCLAIMER)
     config = uvicorn.Config(
         server.app,

@@ -19,10 +19,12 @@ from typing import Any
 from covidct.apps.facts import to_facts
 from covidct.bundle import Bundle, load_bundle
 from covidct.errors import VendorError
+from covidct.types import Precision
 
 PAGE = Path(__file__).parent / "page"
 VENDORED = PAGE / "vendored"
 MARK = "web-app.json"  # tells a folder that was written here from one that holds something else
+PRECISION: Precision = "float"  # int8 is slower in a browser
 RUNTIME = "onnxruntime.wasm"
 WORKER = "sw.js"
 VERSION = 'const VERSION = "{}";'
@@ -54,7 +56,7 @@ def write_web_app(out: Path, *, model: Path | None = None, vendored: Path | None
 def to_model_table(bundle: Bundle) -> dict[str, Any]:
     """What is known of a model and its float graph, and what of its configuration decides, as JSON values."""
     config = bundle.config
-    return to_facts(bundle, precision="float") | {
+    return to_facts(bundle, PRECISION) | {
         "window": list(config.window),
         "temperature": config.temperature,
         "shift": config.shift,
@@ -66,7 +68,7 @@ def _fill(folder: Path, bundle: Bundle, libraries: Path) -> int:
     shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("vendored", "__pycache__", ".*"))
     shutil.copytree(libraries, folder / "vendored", ignore=shutil.ignore_patterns(RUNTIME))
     (folder / "model").mkdir()
-    graph = bundle.graph("float")
+    graph = bundle.graph(PRECISION)
     # Packed: 4 MB instead of 14, whatever the host does. Without a time, so that the same is the same.
     runtime = gzip.compress((libraries / RUNTIME).read_bytes(), mtime=0)
     (folder / "model" / "model.onnx").write_bytes(graph)

@@ -94,14 +94,14 @@ def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
     parts = [
         f"# {config['name']} {config['version']}\n",
         "A light classifier of axial chest-CT slices: COVID-19 pneumonia (positive) or not.\n",
-        _headline(reports["int8"]),
+        _headline(reports["float"]),
         *([_headline_abroad(later.standings, training)] if later.standings else []),
         INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
         LIMITS,
         _abroad(later.standings),
         _decision(config),
         *(_figures(name, report) for name, report in reports.items()),
-        _subgroups(training, reports["int8"]),
+        _subgroups(training, *next(iter(reports.items()))),
         f"## What it looks at, and how steady it is\n\n{later.examination or OPEN_EXAMINED}",
         *([f"## Failures on synthetic slices\n\n{later.failures}"] if later.failures else []),
         *([notes.rstrip() + "\n"] if notes.strip() else []),
@@ -187,17 +187,17 @@ def _figures(precision: str, report: Report) -> str:
             f"95 % intervals by {protocol.resamples} bootstrap resamples of patients (seed {protocol.seed}), "
             "exact where a rate is 0 or 1. Positive class: COVID-19. Made by "
             f"`covidct evaluate BUNDLE --data MANIFEST.csv --split {protocol.split}"
-            f"{'' if precision == 'int8' else ' --float'} --out DIR`.\n",
+            f"{'' if precision == 'float' else ' --int8'} --out DIR`.\n",
             to_report(report),
             *([to_markdown_points(report)] if report.protocol.points else []),
         ]
     )
 
 
-def _subgroups(training: Mapping[str, Any], report: Report) -> str:
-    """By what the manifest or the file tells of a slice, on the split of the figures."""
+def _subgroups(training: Mapping[str, Any], precision: str, report: Report) -> str:
+    """By what the manifest or the file tells of a slice, on the split and graph of the first figures."""
     lines = [
-        f"## Subgroups on `{report.protocol.split}`, int8 graph\n",
+        f"## Subgroups on `{report.protocol.split}`, {precision} graph\n",
         "Source: see above. Size, format and border of the file stand in for scanner and cutting, which "
         "nobody recorded; groups differ in their sources, too, so a difference need not be the group's.\n",
     ]

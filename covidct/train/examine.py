@@ -20,7 +20,6 @@ import numpy as np
 from covidct.bundle import Bundle
 from covidct.errors import ManifestError
 from covidct.manifest import Row
-from covidct.pipeline import Precision
 from covidct.plan import DataPlan
 from covidct.session import Session
 from covidct.split import to_groups
@@ -35,6 +34,7 @@ from covidct.train.score import INTERVAL_BLOCK
 from covidct.train.stability import Trial, to_stabilities, try_subject
 from covidct.train.subjects import Subject, draw_subjects, read_subject
 from covidct.train.surgery import expose_lungs
+from covidct.types import Precision
 
 # Slices of one source that are rendered, spread over all of it, and phantoms with lesions.
 RENDERED, PHANTOMS = 60, 12

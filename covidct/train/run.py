@@ -26,7 +26,7 @@ from covidct.audit.verdict import Audit, Level
 from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
 from covidct.errors import AuditError, RecipeError
 from covidct.manifest import Manifest, Row, select_rows, to_label, write_manifest
-from covidct.pipeline import Classifier, Precision
+from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
 from covidct.reference import to_reference
 from covidct.session import Session
@@ -49,6 +49,7 @@ from covidct.train.reading import read_pixels
 from covidct.train.recipe import Recipe
 from covidct.train.score import INTERVAL_BLOCK, score_logits
 from covidct.train.subgroups import measure_subgroups
+from covidct.types import Precision
 from covidct.window import LUNG_CENTRE, LUNG_WIDTH
 
 Logits = NDArray[np.float64]
@@ -163,9 +164,8 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
     (folder / CARD).write_text("", encoding="utf-8")
     write_sums(folder)
-    precisions: tuple[Precision, ...] = ("int8", "float")
-    reports = {name: evaluate(folder, rows, job, precision=name) for name in precisions}
-    write_report(reports["int8"], job.out / "evaluation")
+    reports = {name: evaluate(folder, rows, job, precision=name) for name in GRAPHS}
+    write_report(reports["float"], job.out / "evaluation")
     config["training"] |= _figures(reports, rows) | {"notes": job.notes}
     _write_json(folder / CONFIG, config)
     (folder / CARD).write_text(to_card(config), encoding="utf-8")
@@ -185,7 +185,7 @@ def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precisio
 
 def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[str, Any]:
     """What was measured, for the card to be made from, now and again."""
-    report = reports["int8"]
+    report = reports["float"]
     subgroups = measure_subgroups(report.overall.rows, rows, threshold=report.protocol.threshold)
     return {
         "figures": {name: to_figures(report) for name, report in reports.items()},
@@ -196,7 +196,7 @@ def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[s
 def _export(
     network: Network, rows: Sequence[Row], recipe: Recipe, folder: Path
 ) -> tuple[dict[str, float], Logits]:
-    """Write both graphs; returns how far they are apart, and int8's logits of `tune`. Raises ParityError."""
+    """Write both graphs; returns how far they are apart, and float's logits of `tune`. Raises ParityError."""
     float_path, int8_path = folder / GRAPHS["float"], folder / GRAPHS["int8"]
     export_float(network, float_path)
     rng = np.random.default_rng(recipe.seed)
@@ -213,13 +213,13 @@ def _export(
     positives = sum(labels)
     check_int8(aucs["float"], aucs["int8"], pairs=positives * (len(labels) - positives))
     parity = {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
-    return parity, logits["int8"]
+    return parity, logits["float"]
 
 
 def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits) -> dict[str, Any]:
-    """The configuration's numbers, from the int8 graph, which is the one that runs by default."""
+    """The configuration's numbers, from the float graph, which is the one that runs by default."""
     plan, spared = job.recipe.data, _only(rows, "calibrate")
-    logits = score_logits(_session(folder, "int8"), list(read_pixels(spared, label="calibrate")))
+    logits = score_logits(_session(folder, "float"), list(read_pixels(spared, label="calibrate")))
     scale, points = calibrate(
         _describe(spared, logits, plan), _describe(_only(rows, "tune"), tune_logits, plan)
     )
@@ -232,7 +232,7 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits)
         **asdict(scale),
         "prevalence": PREVALENCE,
         "operating_points": [asdict(point) for point in points],
-        "gate": to_gate(_session(folder, "int8"), [*_only(rows, "tune"), *_only(rows, "calibrate")]),
+        "gate": to_gate(_session(folder, "float"), [*_only(rows, "tune"), *_only(rows, "calibrate")]),
     }
 
 
@@ -283,7 +283,7 @@ def _only(rows: Sequence[Row], split: str) -> list[Row]:
     return [row for row in rows if row.split == split]
 
 
-def _session(folder: Path, precision: str) -> Session:
+def _session(folder: Path, precision: Precision) -> Session:
     return Session((folder / GRAPHS[precision]).read_bytes())
 
 

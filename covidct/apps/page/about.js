@@ -3,6 +3,7 @@
 import { byId, make } from "./dom.js";
 import { toTable } from "./figures.js";
 import { t } from "./texts.js";
+import { nameModel } from "./wording.js";
 
 /** Open the dialog by its button. */
 export function startAbout(review) {
@@ -17,7 +18,7 @@ function toAbout(config) {
   const isLocal = document.querySelector("meta[name=covidct-engine]").content === "local";
   const licences = make("a", { href: "vendored/LICENCES.txt" }, t("about.licences"));
   return [
-    make("p", {}, `${t("about.name")}: ${config.model}. ${t("disclaimer")}`),
+    make("p", {}, `${t("about.name")}: ${nameModel(config)}. ${t("disclaimer")}`),
     make("p", {}, t("about.intro")),
     // The card's own lines, which are in English.
     ...config.headlines.map((line) => make("p", { lang: "en" }, line.replaceAll("`", ""))),

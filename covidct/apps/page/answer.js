@@ -2,7 +2,7 @@
 
 import { byId, make } from "./dom.js";
 import { count, percent, t } from "./texts.js";
-import { say, sayNote, saySeries } from "./wording.js";
+import { nameModel, say, sayNote, saySeries } from "./wording.js";
 
 /** Keep the answer as the review is. */
 export function startAnswer(review) {
@@ -22,6 +22,7 @@ function drawAnswer(review) {
   byId("detail-probability").textContent = sayProbability(answer);
   byId("detail-sentence").textContent = saySentence(answer, verdict, review.point);
   byId("detail-notes").replaceChildren(...toNotes(entry).map((note) => make("li", {}, note)));
+  byId("detail-model").textContent = nameModel(review.config);
 }
 
 function sayProbability(answer) {

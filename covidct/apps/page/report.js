@@ -7,7 +7,7 @@ import { sayPoint, toWorth } from "./meaning.js";
 import { toPicture } from "./picture.js";
 import { drawStrip } from "./strip.js";
 import { currentLanguage, percent, t } from "./texts.js";
-import { namePoint } from "./wording.js";
+import { nameModel, namePoint } from "./wording.js";
 
 /** Fill the report before printing, by the button or by the browser's own command. */
 export function startReport(review) {
@@ -26,7 +26,7 @@ function toReport(review) {
   const date = new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "long", timeStyle: "short" }).format(new Date());
   return [
     make("h1", {}, t("report.title")),
-    make("p", { className: "quiet" }, `${t("report.made", { date, model: config.model })}. ${t("disclaimer")}`),
+    make("p", { className: "quiet" }, `${t("report.made", { date, model: nameModel(config) })}. ${t("disclaimer")}`),
     make("p", {}, make("strong", {}, `${t("report.file")}: `), entry.answer.path),
     make("h2", {}, t(`title.${verdict}`)),
     make("p", { className: "probability" }, entry.answer.status === "ok" ? sayProbability(entry.answer) : ""),

@@ -17,6 +17,11 @@ export function sayNote(note) {
   return hasText(`note.${code}`) ? t(`note.${code}`, values) : count(`note.${code}`, values.n, values);
 }
 
+/** What answers: the model with its version, and which of its graphs. */
+export function nameModel({ model, precision }) {
+  return `${model}, ${t(`graph.${precision}`)}`;
+}
+
 /** What people call an operating point. */
 export function namePoint({ name }) {
   return hasText(`point.${name}`) ? t(`point.${name}`) : name;

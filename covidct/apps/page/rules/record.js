@@ -1,11 +1,11 @@
-// Answers -> records in the one schema of results (docs/result.schema.json, version 3), as JSON and CSV.
+// Answers -> records in the one schema of results (docs/result.schema.json, version 4), as JSON and CSV.
 // As covidct/report.py writes them, but that `message` is in the language of the page. Knows fields and columns.
 
 import { toDecision, toPredictionSet } from "./decide.js";
 import { predictiveValues, shiftProbability } from "./prevalence.js";
 import { summarise } from "./aggregate.js";
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 const SERIES_COLUMNS = ["slices", "answered", "evidence_share", "telling", "notes"];
 
 /**
@@ -28,6 +28,7 @@ export function toRecord(answer, slices, { config, point, prevalence }, { say, s
     reason: isOk ? (decision === "indeterminate" ? "near_threshold" : null) : answer.reason,
     message: say(answer),
     model: config.model,
+    precision: config.precision,
     series_uid: answer.seriesUid,
     instance_uid: answer.kind === "slice" ? answer.instanceUid : null,
     slice_index: answer.sliceIndex,
