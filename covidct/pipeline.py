@@ -74,9 +74,10 @@ class Classifier:
 
         `precision` "int8" takes the smaller file, and less time; its logits differ from those of "float",
         mostly by less than 0.3. `operating_point` is one of the bundle's by name, its first by default. With
-        `prevalence`, in (0, 1), results also say what they are worth where such a share of the slices shows COVID-19
-        (`at_prevalence`); decisions stay those of the operating point. `threads` are the cores one run may
-        use, by default all that the process may. Raises BundleError, and ValueError for another prevalence.
+        `prevalence`, in (0, 1), results also say what they are worth where such a share of the slices shows
+        COVID-19 (`at_prevalence`); decisions stay those of the operating point. `threads` are the cores one
+        run may use, by default all that the process may. Raises BundleError, and ValueError for another
+        prevalence.
         """
         if prevalence is not None:
             check_prevalence(prevalence)
