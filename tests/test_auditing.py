@@ -11,7 +11,8 @@ from PIL import Image
 
 from bundles import write_tiny_bundle
 from covidct.apps.auditing import is_failed
-from covidct.apps.cli import CHECKS, main
+from covidct.apps.cli import main
+from covidct.apps.cli_data import CHECKS
 from covidct.audit.run import CHECKS as RUN
 from covidct.audit.verdict import Audit, Check, Finding, Level
 from covidct.images import read_slice

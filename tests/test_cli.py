@@ -21,7 +21,8 @@ from click.testing import CliRunner, Result
 from pydicom import uid
 
 import covidct
-from covidct.apps.cli import MISSING, main
+from covidct.apps.cli import main
+from covidct.apps.cli_options import MISSING
 from covidct.bundle import CONFIG, REFERENCE, default_path, write_sums
 from covidct.report import DISCLAIMER, csv_header, table_header
 from covidct.window import to_display

@@ -1,0 +1,203 @@
+"""`covidct train`, `benchmark` and `card`: models made, compared and described.
+
+Knows options and exit codes. Everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from covidct.apps.cli_options import DATA, FILE, FOLDER, OUT, needs_extra, plain_errors
+from covidct.report import DISCLAIMER
+
+
+@click.command()
+@click.argument("recipe", type=FILE)
+@click.option(
+    "--data",
+    required=True,
+    type=DATA,
+    envvar="COVIDCT_MANIFEST",
+    metavar="MANIFEST.csv|FOLDER",
+    help="The slices.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=FOLDER,
+    metavar="DIR",
+    help="Where the run is kept; an interrupted one goes on.",
+)
+@click.option(
+    "--pretrained",
+    type=FILE,
+    envvar="COVIDCT_PRETRAINED",
+    metavar="FILE",
+    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+)
+@click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model.")
+@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to put into the model card.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+)
+@click.option(
+    "--find-rate", is_flag=True, help="Only search the learning rate of each phase; writes DIR/rates*.png."
+)
+@click.option(
+    "--gate-only", is_flag=True, help="Only train the lung finder and the gate; writes DIR/gate.safetensors."
+)
+@click.option(
+    "--accept",
+    default="",
+    metavar="REASON",
+    help="Go on where the audit of the data fails, for this reason; it goes into the model card.",
+)
+def train(
+    recipe: Path,
+    data: Path,
+    out: Path,
+    pretrained: Path | None,
+    number: str,
+    notes: Path | None,
+    workers: int,
+    find_rate: bool,
+    gate_only: bool,
+    accept: str,
+) -> None:
+    """Train a model by a RECIPE; makes DIR/bundle.
+
+    The data are audited first (DIR/audit.html); where the audit fails, nothing is trained without --accept.
+    """
+    with plain_errors(), needs_extra("train"):
+        from covidct.folders import read_data
+        from covidct.train.pretrained import load_pretrained
+        from covidct.train.recipe import read_recipe
+        from covidct.train.run import Job, search_rates, train, train_gate
+
+        plan = read_recipe(recipe)
+        job = Job(
+            recipe=plan,
+            manifest=read_data(data, plan.data),
+            out=out,
+            version=number,
+            pretrained=load_pretrained(pretrained) if plan.pretrained else None,
+            notes=notes.read_text(encoding="utf-8") if notes else "",
+            workers=workers,
+            accept=accept.strip(),
+        )
+        if find_rate:
+            for line in search_rates(job):
+                click.echo(line)
+            return
+        click.echo(train_gate(job) if gate_only else train(job))
+        click.echo(DISCLAIMER, err=True)
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, type=FILE, metavar="RECIPE...")
+@click.option(
+    "--leave-one-source-out",
+    is_flag=True,
+    required=True,
+    help="The protocol: train on all sources but one, test on that one.",
+)
+@click.option(
+    "--data", type=DATA, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv|FOLDER", help="The slices."
+)
+@click.option(
+    "--pretrained",
+    type=FILE,
+    envvar="COVIDCT_PRETRAINED",
+    metavar="FILE",
+    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+)
+@click.option(
+    "--out", required=True, type=FOLDER, metavar="DIR", help="Where all is kept; a broken-off run goes on."
+)
+@click.option(
+    "--left-out",
+    multiple=True,
+    metavar="SOURCE",
+    help="A source to leave out; may be given again. By default each with ten patients of either label.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Trainings of each recipe, from its own seed upwards.",
+)
+@click.option(
+    "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
+)
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+)
+@click.option(
+    "--accept", default="", metavar="REASON", help="Go on where an audit fails, for this reason; it is kept."
+)
+@click.option("--table-only", is_flag=True, help="Train nothing: the table of what DIR holds.")
+def benchmark(
+    recipes: tuple[Path, ...],
+    leave_one_source_out: bool,
+    data: Path | None,
+    pretrained: Path | None,
+    out: Path,
+    left_out: tuple[str, ...],
+    seeds: int,
+    finder: Path | None,
+    workers: int,
+    accept: str,
+    table_only: bool,
+) -> None:
+    """Train RECIPEs without one source each, and test on it.
+
+    For every source left out, recipe and seed: training, epoch, threshold and temperature know the other
+    sources alone; then all labelled slices of the one left out are scored through the exported graph. Beside
+    the table stands the shortcut floor of that source. DIR gets benchmark.json, .md and
+    .png, and a folder a training. What is done is not done again.
+    """
+    if not table_only and data is None:
+        raise click.UsageError("--data is needed to train; or add --table-only")
+    with plain_errors(), needs_extra("train"):
+        from covidct.apps.benchmarking import run_trials, write_standings
+
+        if data is not None and not table_only:
+            run_trials(
+                recipes,
+                data,
+                out,
+                left_out=left_out,
+                seeds=seeds,
+                pretrained=pretrained,
+                finder=finder,
+                workers=workers,
+                accept=accept.strip(),
+            )
+        click.echo(write_standings(out))
+        click.echo(DISCLAIMER, err=True)
+
+
+@click.command()
+@click.argument("bundle", type=FOLDER)
+@click.option("--benchmark", type=FILE, metavar="FILE", help="The benchmark.json of covidct benchmark.")
+@click.option("--examination", type=FILE, metavar="FILE", help="The examination.json of covidct examine.")
+@click.option(
+    "--notes", type=FILE, metavar="FILE", help="Markdown in place of the notes it was trained with."
+)
+@click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices, as PNG.")
+def card(
+    bundle: Path, benchmark: Path | None, examination: Path | None, notes: Path | None, failures: Path | None
+) -> None:
+    """Make the model card of a BUNDLE again.
+
+    From what the bundle records of its training, and what was measured since. Replaces its README.md and
+    SHA256SUMS, nothing else; what is not given is said to be open.
+    """
+    with plain_errors(), needs_extra("train"):
+        from covidct.apps.carding import rewrite_card
+
+        rewrite_card(bundle, benchmark=benchmark, examination=examination, notes=notes, failures=failures)
+        click.echo(bundle / "README.md")
