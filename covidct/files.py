@@ -21,6 +21,12 @@ ENDINGS = frozenset(
 )
 VOLUME_ENDINGS = (".nii", ".nii.gz")
 
+# What lies beside slices and is none: nobody misses it where it is not read.
+DOCUMENT_ENDINGS = frozenset(
+    (".md", ".txt", ".rst", ".pdf", ".html", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml")
+)
+DOCUMENT_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "changelog"))
+
 # What evidence overlays are called, so that a second run over a folder does not take them for slices.
 OVERLAY_ENDING = ".heatmap.png"
 
@@ -91,6 +97,12 @@ def _check_is_regular(mode: int, name: str) -> None:
         raise ReadError(
             f"{name}: not a regular file but a pipe, a socket or a device; write it to a file first"
         )
+
+
+def is_document(name: str) -> bool:
+    """Whether a name, with or without folders, is that of a text, a table or a licence."""
+    path = Path(name)
+    return path.suffix.casefold() in DOCUMENT_ENDINGS or path.name.casefold() in DOCUMENT_NAMES
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

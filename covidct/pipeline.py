@@ -28,6 +28,7 @@ from covidct.session import Outputs, Session
 from covidct.turning import turn, turn_back, turn_box_back
 from covidct.types import (
     AtPrevalence,
+    Decision,
     GateResult,
     ModelGraph,
     OperatingPoint,
@@ -221,12 +222,23 @@ class Classifier:
             operating_point=self.operating_point,
             at_prevalence=self._shift(prediction.probability),
             reason=prediction.reason,
+            message=self._say(item, prediction),
             series_uid=item.source.series_uid,
             instance_uid=item.source.instance_uid,
             heatmap=str(heatmap) if heatmap is not None else None,
             logit=prediction.logit,
             evidence=evidence,
             box=box,
+        )
+
+    def _say(self, item: Slice, prediction: Prediction) -> str | None:
+        """Why a slice is left undecided; an answer that is one needs no sentence."""
+        if prediction.decision is not Decision.INDETERMINATE:
+            return None
+        low, high = self.operating_point.band
+        return (
+            f"{item.source.path}: both {' and '.join(prediction.prediction_set)} remain plausible, as from "
+            f"{low:.3f} to {high:.3f} no answer is reliable enough at {self.operating_point.name}"
         )
 
     def _refuse(self, item: Slice, verdict: GateResult) -> Result:

@@ -112,7 +112,7 @@ def test_table(tiny_bundle: Path, slices: list[Path]) -> None:
     result = call("predict", *slices, "--model", tiny_bundle, "--format", "table")
     header, *lines = result.stdout.splitlines()
     assert header == table_header()
-    assert [line.split()[2] for line in lines] == [str(path) for path in slices]
+    assert [line.split()[2].rstrip(":") for line in lines] == [str(path) for path in slices]
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
@@ -122,8 +122,16 @@ def test_only_results_go_to_standard_output(tiny_bundle: Path, slices: list[Path
     assert len(result.stdout.splitlines()) == len(slices) + (form != "jsonl")
     assert DISCLAIMER not in result.stdout
     assert "4 slices: " in result.stderr
-    assert "Passed over, no slices by name: " in result.stderr
+    assert "Passed over: 1 document.\n" in result.stderr
+    assert "notes.txt" not in result.stderr
     assert result.stderr.splitlines()[-1] == DISCLAIMER
+
+
+def test_what_may_have_been_wanted_is_named(tiny_bundle: Path, slices: list[Path]) -> None:
+    for name in ("LICENSE", "notes.txt", "scan.raw"):
+        (slices[-1].parent / name).write_text("no slice")
+    result = call("predict", slices[-1].parent, "--model", tiny_bundle)
+    assert "Passed over, no slices by name: scan.raw; and 2 documents.\n" in result.stderr
 
 
 def test_folders_are_searched_in_natural_order(tiny_bundle: Path, slices: list[Path]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ReadError
-from covidct.files import OVERLAY_ENDING, find_slices, natural_key, read_bytes
+from covidct.files import OVERLAY_ENDING, find_slices, is_document, natural_key, read_bytes
 from covidct.limits import MAX_BYTES
 
 
@@ -180,3 +180,18 @@ def test_overlays_are_not_taken_for_slices(tmp_path: Path) -> None:
     found = find_slices(tmp_path)
     assert [path.name for path in found.paths] == ["a.png"]
     assert [path.name for path in found.skipped] == ["a.png.heatmap.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/README.md", True),
+        ("LICENSE", True),
+        ("x.TXT", True),
+        ("x.dcm.bak", False),
+        ("scan", False),
+        ("", False),
+    ],
+)
+def test_documents_are_known_by_name(name: str, expected: bool) -> None:
+    assert is_document(name) is expected

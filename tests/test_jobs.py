@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,21 @@ class Kept:
         job = Job(reading, Task(reading.pieces(), lambda task: None), size=size)
         self.jobs.add(job)
         return job
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now: float = 1000.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that jobs look at."""
+    clock = Clock()
+    monkeypatch.setattr("covidct.apps.jobs.time.monotonic", lambda: clock.now)
+    return clock
 
 
 async def finish(job: Job) -> None:
@@ -81,19 +97,13 @@ def test_ids_cannot_be_guessed(tiny_bundle: Path) -> None:
     asyncio.run(run())
 
 
-def test_jobs_are_gone_some_minutes_after_their_last_use(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr("covidct.apps.jobs.time.monotonic", lambda: now)
-
+def test_jobs_are_gone_some_minutes_after_their_last_use(tiny_bundle: Path, clock: Clock) -> None:
     async def run() -> None:
-        nonlocal now
         kept = Kept(tiny_bundle, keep_s=600)
         old, used = kept.add(), kept.add()
-        now += 500
+        clock.now += 500
         assert kept.jobs.find(used.id) is used
-        now += 200
+        clock.now += 200
         assert kept.jobs.find(old.id) is None
         assert old.task.cancelled
         assert kept.jobs.find(used.id) is used
@@ -102,21 +112,15 @@ def test_jobs_are_gone_some_minutes_after_their_last_use(
     asyncio.run(run())
 
 
-def test_a_job_at_rest_makes_way_and_one_in_use_does_not(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr("covidct.apps.jobs.time.monotonic", lambda: now)
-
+def test_a_job_at_rest_makes_way_and_one_in_use_does_not(tiny_bundle: Path, clock: Clock) -> None:
     async def run() -> None:
-        nonlocal now
         kept = Kept(tiny_bundle, jobs=2)
         first, second = kept.add(), kept.add()
         await finish(first)
         with pytest.raises(Problem) as caught:
             kept.jobs.check_room()
         assert caught.value.status == 503
-        now += RESTING_S + 1
+        clock.now += RESTING_S + 1
         kept.jobs.check_room()  # the second is not finished, so it is the first that goes
         assert kept.jobs.find(first.id) is None
         assert kept.jobs.find(second.id) is second

@@ -55,7 +55,7 @@ def test_one_slice(classifier: Classifier, tmp_path: Path) -> None:
     assert result.probability == to_probability(result.logit, temperature=TEMPERATURE, shift=SHIFT)
     assert result.evidence is not None
     assert result.evidence.mean() + BIASES["float"] == pytest.approx(result.logit, abs=1e-5)
-    assert (result.message, result.series_uid, result.slice_index, result.heatmap) == (None,) * 4
+    assert (result.series_uid, result.slice_index, result.heatmap) == (None,) * 3
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,13 @@ def test_decisions(
 ) -> None:
     result = classifier.predict(grey(level))
     assert (result.decision, result.reason, result.prediction_set) == (decision, reason, plausible)
+    if reason is None:
+        assert result.message is None
+    else:
+        assert result.message is not None
+        assert result.message.startswith(
+            f"{result.path}: both covid and non-covid remain plausible, as from 0.4"
+        )
 
 
 def test_whatever_form_a_slice_has(classifier: Classifier, tmp_path: Path) -> None:

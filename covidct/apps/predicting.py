@@ -17,6 +17,7 @@ import click
 from covidct.aggregate import to_refused_result
 from covidct.apps.predicting_objects import Objects, fetch, hand_out
 from covidct.explain import Overlays
+from covidct.files import is_document
 from covidct.pipeline import Classifier
 from covidct.report import (
     DISCLAIMER,
@@ -68,7 +69,7 @@ def run_predict(
     with fetch(objects) as fetched:
         study = read_study([*_expand(names), *fetched], all_series=all_series)
         if study.skipped:
-            click.echo(f"Passed over, no slices by name: {_name_some(study.skipped)}.", err=True)
+            click.echo(_say_skipped(study.skipped), err=True)
         answers: list[SeriesAnswer] = []
         results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
         counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
@@ -118,6 +119,16 @@ def _write_report(
     write_report(path, answers, classifier.bundle, identify=identify)
     click.echo(f"Report: {path}", err=True)
     return True
+
+
+def _say_skipped(names: Sequence[str]) -> str:
+    """What was passed over: documents by their number, all else by name, as somebody may have wanted it."""
+    strange = [name for name in names if not is_document(name)]
+    count = len(names) - len(strange)
+    documents = f"{count} {'document' if count == 1 else 'documents'}"
+    if not strange:
+        return f"Passed over: {documents}."
+    return f"Passed over, no slices by name: {_name_some(strange)}{f'; and {documents}' if count else ''}."
 
 
 def _name_some(names: Sequence[str]) -> str:

@@ -184,7 +184,7 @@ function toAnswer(record, n) {
   // DICOM and NIfTI have Hounsfield units; pictures are no instances, and in no series.
   const isPart = (record.instance_uid ?? record.slice_index ?? null) !== null;
   return {
-    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: toSentence(record),
+    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: isSlice && record.status === "ok" ? null : toSentence(record),
     code: null, values: {}, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
     instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: record.series ?? null,
     hasHu: hasPicture && isPart, hasPicture,
