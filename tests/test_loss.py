@@ -70,7 +70,7 @@ def make_look(cells: Tensor, lungs: Tensor | None = None) -> Look:
     count = len(cells)
     box = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(count, -1)
     lungs = torch.ones_like(cells) if lungs is None else lungs
-    return Look(torch.zeros(count), cells, box, cells, lungs)
+    return Look(torch.zeros(count), torch.zeros(count), cells, box, cells, lungs)
 
 
 def test_cells_learn_where_lesions_were_drawn() -> None:

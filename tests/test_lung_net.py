@@ -15,8 +15,10 @@ from covidct.manifest import read_manifest
 from covidct.phantom import Phantom
 from covidct.pipeline import Classifier
 from covidct.session import Session
+from covidct.train.data import Batch
 from covidct.train.export import count_spared
 from covidct.train.fit import build_optimiser, build_run, prepare
+from covidct.train.loss import compute_loss
 from covidct.train.lung_net import LungNet, to_cells, to_shares
 from covidct.train.recipe import Phase
 from covidct.train.run import Job, train
@@ -100,6 +102,60 @@ def test_the_logit_is_the_mean_of_the_evidence() -> None:
     torch.testing.assert_close(seen.evidence.mean((1, 2)) + network.bias, seen.logit)
     assert (seen.evidence >= 0).all()
     assert seen.cells.shape == (2, 4, 4)
+
+
+def test_context_counts_in_part_and_teaches_in_full() -> None:
+    torch.manual_seed(1)
+    network = LungNet(64, context=0.25).eval()
+    assert network.context is not None
+    torch.nn.init.constant_(network.context.weight, 1e7)
+    slices = torch.from_numpy(SLICES[0][None])
+    with torch.inference_mode():
+        seen = network.look(slices)
+        torch.nn.init.zeros_(network.context.weight)
+        without = network.look(slices)
+    torch.testing.assert_close(seen.evidence.mean((1, 2)) + network.bias, seen.logit)
+    torch.testing.assert_close(4 * (seen.logit - without.logit), seen.taught - without.logit)
+    assert (seen.logit - without.logit).abs() > 1e-4
+    torch.testing.assert_close(without.taught, without.logit)
+
+
+def test_context_speaks_against_disease_too() -> None:
+    """So a normal slice can be far from the threshold, not only at its bias."""
+    torch.manual_seed(1)
+    network = LungNet(64, context=0.5).eval()
+    assert network.context is not None
+    torch.nn.init.constant_(network.context.weight, -1e8)
+    with torch.inference_mode():
+        seen = network.look(torch.from_numpy(SLICES[0][None]))
+    assert (seen.logit < network.bias).all()
+
+
+def test_without_context_none_is_learnt() -> None:
+    assert not [key for key in LungNet(64).state_dict() if "context" in key]
+    assert "context.weight" in LungNet(64, context=0.3).state_dict()
+
+
+def test_labels_teach_the_context_whatever_its_share() -> None:
+    grown = []
+    for share in (0.1, 0.9):
+        torch.manual_seed(1)
+        network = LungNet(64, context=share).train()
+        assert network.context is not None
+        slices = torch.from_numpy(np.stack([SLICES[0][:80, :80], SLICES[1][:80, :80]]))
+        batch = Batch(
+            slices,
+            torch.tensor([0.0, 1.0]),
+            torch.zeros_like(slices),
+            torch.tensor([False, False]),
+            torch.tensor([0, 0]),
+        )
+        torch.manual_seed(2)
+        compute_loss(network, batch, replace(RECIPE, precision="float32")).backward()  # type: ignore[no-untyped-call]
+        grown.append(network.context.weight.grad)
+    assert grown[0] is not None
+    assert grown[1] is not None
+    torch.testing.assert_close(grown[0], grown[1])
 
 
 def test_what_lies_outside_the_lungs_does_not_count() -> None:

@@ -137,14 +137,20 @@ def count_spared(network: Network) -> int:
 
 
 def _float_nodes(path: Path, spared: int) -> list[str]:
-    """What stays in float: the first layers, where eight bits cost most, the evidence, and the logit."""
-    nodes = onnx.load(path).graph.node
-    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
-    # The last sum is the logit itself: in eight bits it would take 256 values at most.
-    sums = [node.name for node in nodes if node.op_type == "Add"]
-    names = [node.name for node in nodes]
-    before = names[: names.index(convolutions[spared])] if spared else []
-    return [*before, *convolutions[spared : spared + FLOAT_LAYERS], convolutions[-1], *sums[-1:]]
+    """What stays in float: the first layers, where eight bits cost most, the evidence, and what follows it.
+
+    In eight bits evidence would have 256 values at most, and so would the logit.
+    """
+    graph = onnx.load(path).graph
+    channels = {weights.name: weights.dims[0] for weights in graph.initializer if weights.dims}
+    names = [node.name for node in graph.node]
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    before = names[: names.index(convolutions[spared].name)] if spared else []
+    first = convolutions[spared : spared + FLOAT_LAYERS]
+    # The last convolution, where a network's evidence is no layer of its own.
+    speaking = (node.name for node in convolutions[spared:] if channels.get(node.input[1]) == 1)
+    evidence = next(speaking, convolutions[-1].name)
+    return [*before, *(node.name for node in first), *names[names.index(evidence) :]]
 
 
 def _strip(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -31,7 +31,9 @@ def compute_loss(
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         seen = network.look(batch.slices) if isinstance(network, LungNet) else network(batch.slices)
     target = batch.labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
-    logits = seen[0].float() if offsets is None else seen[0].float() + offsets[batch.sources]
+    logits = (seen.taught if isinstance(seen, Look) else seen[0]).float()
+    if offsets is not None:
+        logits = logits + offsets[batch.sources]
     costs = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     loss = (costs * torch.where(batch.drawn, 1.0, recipe.weak)).mean()
     if isinstance(seen, Look):

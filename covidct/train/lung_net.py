@@ -1,7 +1,11 @@
 """The evidence network that looks at the lungs alone: finder, crop, evidence map, in one graph.
 
-Its evidence speaks for disease only, and counts inside the lungs only: the logit grows with how much of the
-lungs looks diseased, and nothing outside them can be held for or against it.
+Its evidence counts inside the lungs only: nothing outside them can be held for or against it. It has two
+parts. Disease is never negative, cell by cell, and taught by drawn lesions: the logit grows with how much of
+the lungs looks diseased. Context speaks for or against, from what the lungs look like at large. In training
+context counts in full and takes up what tells the labels of a source apart and is no lesion; that travels
+badly, so a share of it is left in the answer. Source: Clark, Yatskar & Zettlemoyer, "Don't Take the Easy Way
+Out" (EMNLP 2019), where what takes up a data set's bias is left out of the answer.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from torch.nn import functional
 from covidct.train.crop import LungCrop, crop, has_lungs
 from covidct.train.finder import LungFinder
 from covidct.train.gate_head import GateHead
-from covidct.train.networks import EvidenceNet
+from covidct.train.networks import FEATURES, EvidenceNet
 
 DEPTH, MIDDLE = 14, 96  # blocks of the backbone down to cells of 16 pixels, and their channels
 FINE = 4  # parts of a cell, across, that evidence is laid out on: lungs end inside cells
@@ -28,13 +32,14 @@ RARE, GAIN, BIAS = -3.0, 10.0, -1.0
 class Look(NamedTuple):
     """What the network sees in N slices.
 
-    `logit` (N,); `evidence` (N, H, W), never negative, on a finer grid than that of the cells; `box` (N, 4)
-    in [0, 1]; `cells` (N, h, w), the logit of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a
-    cell counts where lesions teach it. Where there is a gate, `gate` (N, K) are logits of what the picture
-    is, and `lung` (N,) the share of it that is lung.
+    `logit` (N,); `taught` (N,), the logit with context in full, which labels teach; `evidence` (N, H, W), on
+    a finer grid than that of the cells; `box` (N, 4) in [0, 1]; `cells` (N, h, w), the logit of each cell to
+    be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts where lesions teach it. Where there is a
+    gate, `gate` (N, K) are logits of what the picture is, and `lung` (N,) the share of it that is lung.
     """
 
     logit: Tensor
+    taught: Tensor
     evidence: Tensor
     box: Tensor
     cells: Tensor
@@ -46,17 +51,22 @@ class Look(NamedTuple):
 class LungNet(EvidenceNet):
     """`forward` gives `logit` (N,), `map` (N, h, w) and `box` (N, 4), the part of the slice it covers.
 
-    `map.mean((1, 2)) + bias == logit`. The finder inside has fresh weights until `use` hands it trained ones;
-    training does not change it. Once `guard` has handed it a gate, `gate` (N, K) and `lung` (N,) come too.
+    `map.mean((1, 2)) + bias == logit`. `context` is the share of it that counts; with 0 none is learnt. The
+    finder inside has fresh weights until `use` hands it trained ones; training does not change it. Once
+    `guard` has handed it a gate, `gate` (N, K) and `lung` (N,) come too.
     """
 
-    def __init__(self, size: int, *, dropout: float = 0.2):
+    def __init__(self, size: int, *, dropout: float = 0.2, context: float = 0.0):
         super().__init__(size, dropout=dropout)
         self.outputs: tuple[str, ...] = ("logit", "map", "box")
         self.crop = LungCrop(size)
         self.gate: GateHead | None = None
         self.detail = nn.Conv2d(MIDDLE, 1, 1)
         self.gain = nn.Parameter(torch.tensor(math.log(GAIN)))
+        self.share = context
+        self.context = nn.Conv2d(FEATURES, 1, 1, bias=False) if context else None
+        if self.context is not None:
+            nn.init.normal_(self.context.weight, std=0.01)
         nn.init.normal_(self.detail.weight, std=0.01)
         nn.init.constant_(self.detail.bias, RARE)  # type: ignore[arg-type]
         nn.init.constant_(self.bias, BIAS)
@@ -73,7 +83,8 @@ class LungNet(EvidenceNet):
     def depths(self) -> Sequence[Sequence[nn.Parameter]]:
         """Parameters from the input to the output: three depths of the backbone, then the head."""
         *backbone, head = super().depths()
-        return [*backbone, [*head, *self.detail.parameters(), self.gain]]
+        context = () if self.context is None else self.context.parameters()
+        return [*backbone, [*head, *self.detail.parameters(), self.gain, *context]]
 
     def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W) uint8, display -> logit (N,), map (N, h, w), box (N, 4); gate, lung; all float32."""
@@ -90,17 +101,24 @@ class LungNet(EvidenceNet):
             gate = None if self.gate is None else self.gate(features, shares)
             lung = None if self.gate is None else shares.mean((1, 2))
         middle = self.features[:DEPTH](x)
-        deep = self.evidence(self.dropout(self.features[DEPTH:](middle)))
-        cells = (
-            functional.interpolate(deep, scale_factor=2.0, mode="nearest") + self.detail(middle)
-        ).squeeze(1)
+        top = self.dropout(self.features[DEPTH:](middle))
+        cells = (_enlarge(self.evidence(top)) + self.detail(middle)).squeeze(1)
         lungs = to_cells(shares, box, side=cells.shape[1])
         # Squared: what is half lung is mostly its edge, where evidence would spill over.
         fine = to_shares(shares, box, side=FINE * cells.shape[1]).square()
-        disease = functional.softplus(cells.float()) * self.gain.exp()
-        spread = functional.interpolate(disease[:, None], scale_factor=float(FINE), mode="bilinear")[:, 0]
-        evidence = spread * fine / fine.mean((1, 2), keepdim=True)
-        return Look(evidence.mean((1, 2)) + self.bias, evidence, box, cells, lungs, gate, lung)
+        evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), fine)
+        taught = evidence.mean((1, 2)) + self.bias
+        if self.context is not None:
+            context = spread(_enlarge(self.context(top)).squeeze(1).float(), fine)
+            evidence, taught = evidence + self.share * context, taught + context.mean((1, 2))
+        logit = evidence.mean((1, 2)) + self.bias
+        return Look(logit, taught, evidence, box, cells, lungs, gate, lung)
+
+
+def spread(cells: Tensor, fine: Tensor) -> Tensor:
+    """What cells (N, h, w) say, by shares of lung (N, H, W): (N, H, W), whose mean is that over the lungs."""
+    smooth = functional.interpolate(cells[:, None], scale_factor=float(FINE), mode="bilinear")[:, 0]
+    return smooth * fine / fine.mean((1, 2), keepdim=True)
 
 
 def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
@@ -115,3 +133,8 @@ def to_shares(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
     """Shares of lung (N, h, w) of the slice -> (N, side, side) of a box; 1 where there are no lungs."""
     inside = crop(shares[:, None], box, size=side)[:, 0]
     return torch.where(has_lungs(shares)[:, None, None], inside, 1.0)
+
+
+def _enlarge(cells: Tensor) -> Tensor:
+    """Cells of 32 pixels (N, 1, h, w) as cells of 16."""
+    return functional.interpolate(cells, scale_factor=2.0, mode="nearest")

@@ -125,6 +125,7 @@ class Recipe:
     lesions: float = 0.0
     calm: float = 0.0
     offsets: float = 0.0
+    context: float = 0.0
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
     gate: Gating = field(default_factory=Gating)
@@ -147,6 +148,7 @@ SHARES = (
     "marks",
     "boxes",
     "pastes",
+    "context",
     "tune",
     "calibrate",
 )
