@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from covidct.train.data import Batch
-from covidct.train.loss import compute_cell_loss, compute_loss
+from covidct.train.loss import choose_taught, compute_cell_loss, compute_loss
 from covidct.train.lung_net import Look, LungNet
 from covidct.train.networks import EvidenceNet
 from training import tiny_recipe
@@ -15,7 +15,7 @@ from training import tiny_recipe
 RECIPE = replace(tiny_recipe(), label_smoothing=0.0, lesions=1.0, calm=0.5)
 
 
-def make_batch(labels: list[float], lesions: Tensor | None = None) -> Batch:
+def make_batch(labels: list[float], lesions: Tensor | None = None, apart: list[bool] | None = None) -> Batch:
     count = len(labels)
     return Batch(
         torch.zeros(count, 40, 40, dtype=torch.uint8),
@@ -23,6 +23,7 @@ def make_batch(labels: list[float], lesions: Tensor | None = None) -> Batch:
         torch.zeros(count, 40, 40, dtype=torch.uint8) if lesions is None else lesions,
         torch.full((count,), lesions is not None),
         torch.arange(count) % 2,
+        torch.tensor(apart or [False] * count),
     )
 
 
@@ -70,7 +71,15 @@ def make_look(cells: Tensor, lungs: Tensor | None = None) -> Look:
     count = len(cells)
     box = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(count, -1)
     lungs = torch.ones_like(cells) if lungs is None else lungs
-    return Look(torch.zeros(count), torch.zeros(count), cells, box, cells, lungs)
+    return Look(torch.zeros(count), torch.zeros(count, 1), cells, box, cells, lungs)
+
+
+def test_each_slice_teaches_the_context_of_its_source() -> None:
+    seen = make_look(torch.zeros(3, 4, 4))
+    batch = make_batch([1.0, 0.0, 1.0], apart=[False, True, True])
+    assert choose_taught(seen, batch).tolist() == [0, 0, 0]
+    two = seen._replace(taught=torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    assert choose_taught(two, batch).tolist() == [1, 4, 6]
 
 
 def test_cells_learn_where_lesions_were_drawn() -> None:

@@ -15,6 +15,7 @@ from covidct.manifest import read_manifest
 from covidct.phantom import Phantom
 from covidct.pipeline import Classifier
 from covidct.session import Session
+from covidct.train.build import build_network
 from covidct.train.data import Batch
 from covidct.train.export import count_spared
 from covidct.train.fit import build_optimiser, build_run, prepare
@@ -104,26 +105,28 @@ def test_the_logit_is_the_mean_of_the_evidence() -> None:
     assert seen.cells.shape == (2, 4, 4)
 
 
-def test_context_counts_in_part_and_teaches_in_full() -> None:
+def test_contexts_count_in_part_and_teach_in_full() -> None:
     torch.manual_seed(1)
-    network = LungNet(64, context=0.25).eval()
+    network = LungNet(64, contexts=(0.25, 0.0)).eval()
     assert network.context is not None
-    torch.nn.init.constant_(network.context.weight, 1e7)
+    torch.nn.init.constant_(network.context.weight[0], 1e7)
+    torch.nn.init.constant_(network.context.weight[1], -1e8)
     slices = torch.from_numpy(SLICES[0][None])
     with torch.inference_mode():
         seen = network.look(slices)
         torch.nn.init.zeros_(network.context.weight)
         without = network.look(slices)
     torch.testing.assert_close(seen.evidence.mean((1, 2)) + network.bias, seen.logit)
-    torch.testing.assert_close(4 * (seen.logit - without.logit), seen.taught - without.logit)
+    torch.testing.assert_close(4 * (seen.logit - without.logit), seen.taught[:, 0] - without.logit)
     assert (seen.logit - without.logit).abs() > 1e-4
-    torch.testing.assert_close(without.taught, without.logit)
+    assert seen.taught[:, 1] < without.logit - 1e-4
+    torch.testing.assert_close(without.taught, without.logit[:, None].expand(1, 2))
 
 
 def test_context_speaks_against_disease_too() -> None:
     """So a normal slice can be far from the threshold, not only at its bias."""
     torch.manual_seed(1)
-    network = LungNet(64, context=0.5).eval()
+    network = LungNet(64, contexts=(0.5,)).eval()
     assert network.context is not None
     torch.nn.init.constant_(network.context.weight, -1e8)
     with torch.inference_mode():
@@ -131,16 +134,25 @@ def test_context_speaks_against_disease_too() -> None:
     assert (seen.logit < network.bias).all()
 
 
-def test_without_context_none_is_learnt() -> None:
-    assert not [key for key in LungNet(64).state_dict() if "context" in key]
-    assert "context.weight" in LungNet(64, context=0.3).state_dict()
+@pytest.mark.parametrize(
+    ("sources", "count"), [((), 2), (("hall", "paper"), 2), (("hall",), 1), (("paper",), 2)]
+)
+def test_a_context_apart_is_learnt_where_its_source_is(sources: tuple[str, ...], count: int) -> None:
+    plan = replace(RECIPE.data, sources=sources)
+    recipe = replace(RECIPE, context=1.0, apart=("paper",), apart_context=0.25, data=plan)
+    network = build_network(recipe)
+    assert isinstance(network, LungNet)
+    assert network.context is not None
+    assert network.shares == (1.0, 0.25)[:count]
+    assert len(network.context.weight) == count
+    assert not [key for key in build_network(RECIPE).state_dict() if "context" in key]
 
 
-def test_labels_teach_the_context_whatever_its_share() -> None:
+def test_labels_teach_the_contexts_whatever_their_share() -> None:
     grown = []
     for share in (0.1, 0.9):
         torch.manual_seed(1)
-        network = LungNet(64, context=share).train()
+        network = LungNet(64, contexts=(share, 0.0)).train()
         assert network.context is not None
         slices = torch.from_numpy(np.stack([SLICES[0][:80, :80], SLICES[1][:80, :80]]))
         batch = Batch(
@@ -149,13 +161,15 @@ def test_labels_teach_the_context_whatever_its_share() -> None:
             torch.zeros_like(slices),
             torch.tensor([False, False]),
             torch.tensor([0, 0]),
+            torch.tensor([False, False]),
         )
         torch.manual_seed(2)
         compute_loss(network, batch, replace(RECIPE, precision="float32")).backward()  # type: ignore[no-untyped-call]
+        assert network.context.weight.grad is not None
         grown.append(network.context.weight.grad)
-    assert grown[0] is not None
-    assert grown[1] is not None
     torch.testing.assert_close(grown[0], grown[1])
+    assert grown[0][0].any()
+    assert not grown[0][1].any()  # no slice of a source apart
 
 
 def test_what_lies_outside_the_lungs_does_not_count() -> None:

@@ -16,6 +16,6 @@ def build_network(recipe: Recipe) -> Network:
         case "six_layers":
             return SixLayerNet(recipe.size, dropout=recipe.dropout)
         case "lung_net":
-            return LungNet(recipe.size, dropout=recipe.dropout, context=recipe.context)
+            return LungNet(recipe.size, dropout=recipe.dropout, contexts=recipe.contexts)
         case _:
             return EvidenceNet(recipe.size, dropout=recipe.dropout)

@@ -109,7 +109,8 @@ class Draws(Sampler[tuple[int, int, int]]):
 class Batch(NamedTuple):
     """Views (N, S, S) uint8, labels (N,) float32, lesions (N, S, S) uint8, whether these were drawn (N,).
 
-    `sources` (N,) int64 is each slice's place in `name_sources`.
+    `sources` (N,) int64 is each slice's place in `name_sources`; `apart` (N,) whether that source teaches a
+    context of its own.
     """
 
     slices: Tensor
@@ -117,6 +118,7 @@ class Batch(NamedTuple):
     lesions: Tensor
     drawn: Tensor
     sources: Tensor
+    apart: Tensor
 
 
 class AugmentedSlices(Dataset[Batch]):
@@ -126,11 +128,19 @@ class AugmentedSlices(Dataset[Batch]):
     """
 
     def __init__(
-        self, slices: Slices, plan: Augmentation, *, size: int, seed: int, pastes: Pastes | None = None
+        self,
+        slices: Slices,
+        plan: Augmentation,
+        *,
+        size: int,
+        seed: int,
+        pastes: Pastes | None = None,
+        apart: Sequence[str] = (),
     ):
         self.slices, self.plan, self.size, self.seed = slices, plan, size, seed
         self.pastes = pastes
         self.names = name_sources(slices)
+        self.apart = apart
 
     def __len__(self) -> int:
         return len(self.slices)
@@ -157,4 +167,5 @@ class AugmentedSlices(Dataset[Batch]):
             torch.from_numpy(moved),
             torch.tensor(lesions is not None),
             torch.tensor(self.names.index(self.slices.sources[index])),
+            torch.tensor(self.slices.sources[index] in self.apart),
         )

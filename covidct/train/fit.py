@@ -200,7 +200,9 @@ def build_views(network: Network, slices: Slices, recipe: Recipe) -> AugmentedSl
     if recipe.augment.pastes and isinstance(network, LungNet):
         finder = copy.deepcopy(network.crop.finder).cpu()
         pastes = find_pastes(finder, slices.pixels, slices.labels, slices.lesions)
-    return AugmentedSlices(slices, recipe.augment, size=to_side(recipe), seed=recipe.seed, pastes=pastes)
+    return AugmentedSlices(
+        slices, recipe.augment, size=to_side(recipe), seed=recipe.seed, pastes=pastes, apart=recipe.apart
+    )
 
 
 def run_epoch(

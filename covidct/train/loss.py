@@ -31,7 +31,7 @@ def compute_loss(
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         seen = network.look(batch.slices) if isinstance(network, LungNet) else network(batch.slices)
     target = batch.labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
-    logits = (seen.taught if isinstance(seen, Look) else seen[0]).float()
+    logits = (choose_taught(seen, batch) if isinstance(seen, Look) else seen[0]).float()
     if offsets is not None:
         logits = logits + offsets[batch.sources]
     costs = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -39,6 +39,12 @@ def compute_loss(
     if isinstance(seen, Look):
         loss = loss + compute_cell_loss(seen, batch, recipe)
     return loss
+
+
+def choose_taught(seen: Look, batch: Batch) -> Tensor:
+    """Each slice's logit with its own context (N,): the last where its source is apart, else the first."""
+    first, last = seen.taught[:, 0], seen.taught[:, -1]
+    return torch.where(batch.apart, last, first)
 
 
 def compute_cell_loss(seen: Look, batch: Batch, recipe: Recipe) -> Tensor:

@@ -2,10 +2,11 @@
 
 Its evidence counts inside the lungs only: nothing outside them can be held for or against it. It has two
 parts. Disease is never negative, cell by cell, and taught by drawn lesions: the logit grows with how much of
-the lungs looks diseased. Context speaks for or against, from what the lungs look like at large. In training
-context counts in full and takes up what tells the labels of a source apart and is no lesion; that travels
-badly, so a share of it is left in the answer. Source: Clark, Yatskar & Zettlemoyer, "Don't Take the Easy Way
-Out" (EMNLP 2019), where what takes up a data set's bias is left out of the answer.
+the lungs looks diseased. Contexts speak for or against, from what the lungs look like at large. In training
+one counts in full for each slice, and takes up what tells the labels of its sources apart and is no lesion;
+of each, a share is left in the answer. What travels badly gets a context of its own, and a small share.
+Source: Clark, Yatskar & Zettlemoyer, "Don't Take the Easy Way Out" (EMNLP 2019), where what takes up a data
+set's bias is left out of the answer.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ RARE, GAIN, BIAS = -3.0, 10.0, -1.0
 class Look(NamedTuple):
     """What the network sees in N slices.
 
-    `logit` (N,); `taught` (N,), the logit with context in full, which labels teach; `evidence` (N, H, W), on
-    a finer grid than that of the cells; `box` (N, 4) in [0, 1]; `cells` (N, h, w), the logit of each cell to
-    be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts where lesions teach it. Where there is a
-    gate, `gate` (N, K) are logits of what the picture is, and `lung` (N,) the share of it that is lung.
+    `logit` (N,); `taught` (N, K), the logit with one of K contexts in full, which labels teach, or (N, 1)
+    without any; `evidence` (N, H, W), on a finer grid than that of the cells; `box` (N, 4) in [0, 1]; `cells`
+    (N, h, w), the logit of each cell to be diseased; `lungs` (N, h, w) in [0, 1], what a cell counts where
+    lesions teach it. Where there is a gate, `gate` (N, K) are logits of what the picture is, and `lung` (N,)
+    the share of it that is lung.
     """
 
     logit: Tensor
@@ -51,20 +53,20 @@ class Look(NamedTuple):
 class LungNet(EvidenceNet):
     """`forward` gives `logit` (N,), `map` (N, h, w) and `box` (N, 4), the part of the slice it covers.
 
-    `map.mean((1, 2)) + bias == logit`. `context` is the share of it that counts; with 0 none is learnt. The
-    finder inside has fresh weights until `use` hands it trained ones; training does not change it. Once
-    `guard` has handed it a gate, `gate` (N, K) and `lung` (N,) come too.
+    `map.mean((1, 2)) + bias == logit`. `contexts` are the shares that count of each context. The finder
+    inside has fresh weights until `use` hands it trained ones; training does not change it. Once `guard` has
+    handed it a gate, `gate` (N, K) and `lung` (N,) come too.
     """
 
-    def __init__(self, size: int, *, dropout: float = 0.2, context: float = 0.0):
+    def __init__(self, size: int, *, dropout: float = 0.2, contexts: Sequence[float] = ()):
         super().__init__(size, dropout=dropout)
         self.outputs: tuple[str, ...] = ("logit", "map", "box")
         self.crop = LungCrop(size)
         self.gate: GateHead | None = None
         self.detail = nn.Conv2d(MIDDLE, 1, 1)
         self.gain = nn.Parameter(torch.tensor(math.log(GAIN)))
-        self.share = context
-        self.context = nn.Conv2d(FEATURES, 1, 1, bias=False) if context else None
+        self.shares = tuple(contexts)
+        self.context = nn.Conv2d(FEATURES, len(self.shares), 1, bias=False) if self.shares else None
         if self.context is not None:
             nn.init.normal_(self.context.weight, std=0.01)
         nn.init.normal_(self.detail.weight, std=0.01)
@@ -102,23 +104,29 @@ class LungNet(EvidenceNet):
             lung = None if self.gate is None else shares.mean((1, 2))
         middle = self.features[:DEPTH](x)
         top = self.dropout(self.features[DEPTH:](middle))
-        cells = (_enlarge(self.evidence(top)) + self.detail(middle)).squeeze(1)
-        lungs = to_cells(shares, box, side=cells.shape[1])
+        cells = _enlarge(self.evidence(top)) + self.detail(middle)
+        lungs = to_cells(shares, box, side=cells.shape[3])
         # Squared: what is half lung is mostly its edge, where evidence would spill over.
-        fine = to_shares(shares, box, side=FINE * cells.shape[1]).square()
+        fine = to_shares(shares, box, side=FINE * cells.shape[3]).square()
         evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), fine)
-        taught = evidence.mean((1, 2)) + self.bias
+        taught = evidence.mean((2, 3)) + self.bias
         if self.context is not None:
-            context = spread(_enlarge(self.context(top)).squeeze(1).float(), fine)
-            evidence, taught = evidence + self.share * context, taught + context.mean((1, 2))
+            contexts = spread(_enlarge(self.context(top)).float(), fine)
+            kept = contexts.new_tensor(self.shares)[:, None, None]
+            evidence = evidence + (kept * contexts).sum(1, keepdim=True)
+            taught = taught + contexts.mean((2, 3))
+        evidence = evidence.squeeze(1)
         logit = evidence.mean((1, 2)) + self.bias
-        return Look(logit, taught, evidence, box, cells, lungs, gate, lung)
+        return Look(logit, taught, evidence, box, cells.squeeze(1), lungs, gate, lung)
 
 
 def spread(cells: Tensor, fine: Tensor) -> Tensor:
-    """What cells (N, h, w) say, by shares of lung (N, H, W): (N, H, W), whose mean is that over the lungs."""
-    smooth = functional.interpolate(cells[:, None], scale_factor=float(FINE), mode="bilinear")[:, 0]
-    return smooth * fine / fine.mean((1, 2), keepdim=True)
+    """What cells (N, K, h, w) say, by shares of lung (N, H, W): (N, K, H, W).
+
+    Its mean is that over the lungs.
+    """
+    smooth = functional.interpolate(cells, scale_factor=float(FINE), mode="bilinear")
+    return smooth * (fine / fine.mean((1, 2), keepdim=True))[:, None]
 
 
 def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
@@ -136,5 +144,5 @@ def to_shares(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
 
 
 def _enlarge(cells: Tensor) -> Tensor:
-    """Cells of 32 pixels (N, 1, h, w) as cells of 16."""
+    """Cells of 32 pixels (N, K, h, w) as cells of 16."""
     return functional.interpolate(cells, scale_factor=2.0, mode="nearest")

@@ -126,9 +126,19 @@ class Recipe:
     calm: float = 0.0
     offsets: float = 0.0
     context: float = 0.0
+    apart: tuple[str, ...] = ()
+    apart_context: float = 0.0
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
     gate: Gating = field(default_factory=Gating)
+
+    @property
+    def contexts(self) -> tuple[float, ...]:
+        """The share that is kept of each context: none, one, or one more where a source is apart."""
+        if not self.context:
+            return ()
+        is_apart = not self.data.sources or bool({*self.apart} & {*self.data.sources})
+        return (self.context, self.apart_context) if self.apart and is_apart else (self.context,)
 
 
 # The words that a key may have.
@@ -149,6 +159,7 @@ SHARES = (
     "boxes",
     "pastes",
     "context",
+    "apart_context",
     "tune",
     "calibrate",
 )
@@ -247,6 +258,9 @@ def _check(recipe: Recipe, where: str) -> None:
         ),
         "size must be 64 or more for six_layers, which halves it six times": (
             recipe.network == "six_layers" and recipe.size < 64
+        ),
+        "apart says which sources have a context of their own: set context too": bool(
+            recipe.apart and not recipe.context
         ),
         "[augment] scale must be two numbers above 0, the smaller first": not 0 < small <= large,
         "[data] tune and calibrate must leave something to train on": data.tune + data.calibrate >= 1,
