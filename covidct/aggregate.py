@@ -19,7 +19,17 @@ from collections.abc import Sequence
 
 from covidct.decide import to_decision, to_prediction_set
 from covidct.series import RefusedSeries, Series, SeriesAnswer
-from covidct.types import Decision, Kind, ModelGraph, OperatingPoint, Reason, Result, SeriesSummary, Status
+from covidct.types import (
+    Decision,
+    Kind,
+    ModelGraph,
+    Note,
+    OperatingPoint,
+    Reason,
+    Result,
+    SeriesSummary,
+    Status,
+)
 
 SHARE = 10  # one slice in so many
 LEAST = 3
@@ -105,7 +115,7 @@ def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Resu
     )
 
 
-def _note_ends(slices: Sequence[Result]) -> list[str]:
+def _note_ends(slices: Sequence[Result]) -> list[Note]:
     """Lung in the outermost slice: more of it may lie beyond."""
     ends = [
         name
@@ -114,15 +124,18 @@ def _note_ends(slices: Sequence[Result]) -> list[str]:
     ]
     if not ends:
         return []
-    return [f"Lung in the {' and the '.join(ends)} slice: the series may not cover the lungs whole."]
+    code = "lung_at_both_ends" if len(ends) > 1 else f"lung_at_{ends[0]}"
+    where = " and the ".join(ends)
+    return [Note(code, f"Lung in the {where} slice: the series may not cover the lungs whole.")]
 
 
-def _note_failures(slices: Sequence[Result]) -> list[str]:
+def _note_failures(slices: Sequence[Result]) -> list[Note]:
     failed = [item for item in slices if item.status is Status.ERROR]
     if not failed:
         return []
     # (Why is said of each slice; here it would carry paths into pages that are to hold none.)
-    return [f"{'1 slice was' if len(failed) == 1 else f'{len(failed)} slices were'} not read, and left out."]
+    text = f"{'1 slice was' if len(failed) == 1 else f'{len(failed)} slices were'} not read, and left out."
+    return [Note("slices_not_read", text, {"n": len(failed)})]
 
 
 def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, graph: ModelGraph) -> Result:

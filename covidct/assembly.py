@@ -22,7 +22,7 @@ from covidct.stack import (
     is_axial,
     name_plane,
 )
-from covidct.types import Reason
+from covidct.types import Note, Reason
 
 LEAST = 3  # slices that make a series
 _LOCALISERS = frozenset(("LOCALIZER", "SCOUT", "TOPOGRAM"))
@@ -60,8 +60,8 @@ def assemble(uid: str, instances: Sequence[Described]) -> Assembled:
     slices = [item for item in taken if item not in localisers] or taken
     loose = [*twice, *(localisers if slices is not taken else [])]
     notes = [
-        *_count(twice, "is in it twice", "are in it twice"),
-        *_count(localisers, "is a localiser", "are localisers"),
+        *_count(twice, "twice", "is in it twice", "are in it twice"),
+        *_count(localisers, "localisers", "is a localiser", "are localisers"),
     ]
     try:
         _check_kind(slices)
@@ -70,7 +70,7 @@ def assemble(uid: str, instances: Sequence[Described]) -> Assembled:
         series = _to_series(uid, instances, [item.instance for item in slices], notes)
         message = f"{series.path}: series {name_series(series)}: {refusal}"
         return Assembled(RefusedSeries(series, refusal.reason, message), _instances([*loose, *slices]))
-    notes += _count(displaced, "lies where another does", "lie where others do")
+    notes += _count(displaced, "displaced", "lies where another does", "lie where others do")
     positions = [item.position_mm or 0.0 for item in stack]
     first = slices[0]
     notes += find_faults(
@@ -173,7 +173,7 @@ def _shape(item: Described) -> tuple[int | None, int | None, *tuple[float, ...]]
 
 
 def _to_series(
-    uid: str, instances: Sequence[Described], stack: Sequence[Instance], notes: Sequence[str]
+    uid: str, instances: Sequence[Described], stack: Sequence[Instance], notes: Sequence[Note]
 ) -> Series:
     first = min(instances, key=_key)
     positions = [item.position_mm for item in stack if item.position_mm is not None]
@@ -181,8 +181,8 @@ def _to_series(
     return Series(uid, first.given, acquisition, tuple(stack), tuple(notes))
 
 
-def _note_mixture(slices: Sequence[Described]) -> list[str]:
-    """Sentences on what should be one value in a series and is several."""
+def _note_mixture(slices: Sequence[Described]) -> list[Note]:
+    """Notes on what should be one value in a series and is several."""
     asked: tuple[tuple[str, Callable[[Described], object]], ...] = (
         ("SliceThickness", lambda item: item.acquisition.slice_thickness_mm),
         ("ConvolutionKernel", lambda item: item.acquisition.kernel),
@@ -192,15 +192,16 @@ def _note_mixture(slices: Sequence[Described]) -> list[str]:
     for keyword, get in asked:
         values = Counter(str(get(item)) for item in slices)
         if len(values) > 1:
-            notes.append(f"{keyword} varies: {', '.join(sorted(values)[:3])}.")
+            found = ", ".join(sorted(values)[:3])
+            notes.append(Note("varies", f"{keyword} varies: {found}.", {"keyword": keyword, "found": found}))
     return notes
 
 
-def _count(items: Sequence[Described], one: str, many: str) -> list[str]:
+def _count(items: Sequence[Described], code: str, one: str, many: str) -> list[Note]:
     if not items:
         return []
     what = f"1 instance {one}" if len(items) == 1 else f"{len(items)} instances {many}"
-    return [f"{what}: answered for alone, not counted here."]
+    return [Note(code, f"{what}: answered for alone, not counted here.", {"n": len(items)})]
 
 
 def _instances(items: Iterable[Described]) -> tuple[Instance, ...]:

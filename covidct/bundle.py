@@ -58,6 +58,12 @@ class Config:
         """Name and version, as results cite them."""
         return f"{self.name}-{self.version}"
 
+    @property
+    def speaks_for_disease_only(self) -> bool:
+        """Whether evidence is never negative and lies on the lungs alone, as a `lung_net`'s does."""
+        recipe = self.training.get("recipe")
+        return isinstance(recipe, Mapping) and recipe.get("network") == "lung_net"
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -31,7 +31,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     tiles = _to_tiles(answer)
     if not tiles:
         return None
-    notes = answer.result.series.notes if answer.result.series else ()
+    notes = [note.text for note in answer.result.series.notes] if answer.result.series else []
     title = (
         to_conclusion(answer.result),
         f"{name_model(answer.result)}, series {subject.series_number}; {MEASURED}",

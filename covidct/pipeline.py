@@ -22,9 +22,11 @@ from covidct.errors import BundleError, ForeignDicom, ReadError
 from covidct.explain import Overlays
 from covidct.gate import check_slice, check_view
 from covidct.given import Given, name_given, read_given
+from covidct.least import find_least
 from covidct.prevalence import check_prevalence, to_prevalence
 from covidct.series import Series, SeriesAnswer
 from covidct.session import Outputs, Session
+from covidct.standing import is_turned
 from covidct.turning import turn, turn_back, turn_box_back
 from covidct.types import (
     AtPrevalence,
@@ -41,6 +43,7 @@ from covidct.types import (
 )
 
 BATCH = 32
+TURNED = "looks turned by 90 degrees; turn it so that the front is above, and read it again"
 
 
 class Classifier:
@@ -104,6 +107,10 @@ class Classifier:
         """The graph's raw outputs for one slice, whatever it shows."""
         return self._session.run(item.pixels[None])
 
+    def find_least(self) -> float | None:
+        """The least probability that the graph can give, in [0, 1]; None where nothing bounds it."""
+        return find_least(self.bundle.config, self._session)
+
     def predict(self, given: Given) -> Result:
         """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
 
@@ -145,6 +152,9 @@ class Classifier:
                 slice_index=at,
                 series_uid=series.acquisition.series_uid,
                 instance_uid=instance.sop_instance_uid,
+                # How the slices of a series lie is known, and they are turned by it.
+                message=_without_turn(result),
+                seems_turned=False,
             )
 
     def conclude(self, series: Series, slices: Iterable[Result]) -> SeriesAnswer:
@@ -211,6 +221,7 @@ class Classifier:
         evidence = turn_back(prediction.evidence, item.turn)
         box = turn_box_back(prediction.box, item.turn)
         heatmap = overlays.write(item, evidence, box=box) if overlays is not None else None
+        turned = self._seems_turned(item, prediction)
         return Result(
             path=item.source.path,
             status=Status.OK,
@@ -222,24 +233,35 @@ class Classifier:
             operating_point=self.operating_point,
             at_prevalence=self._shift(prediction.probability),
             reason=prediction.reason,
-            message=self._say(item, prediction),
+            message=self._say(item, prediction, turned=turned),
             series_uid=item.source.series_uid,
             instance_uid=item.source.instance_uid,
             heatmap=str(heatmap) if heatmap is not None else None,
             logit=prediction.logit,
             evidence=evidence,
             box=box,
+            shape=(item.pixels.shape[0], item.pixels.shape[1]),
+            seems_turned=turned,
         )
 
-    def _say(self, item: Slice, prediction: Prediction) -> str | None:
-        """Why a slice is left undecided; an answer that is one needs no sentence."""
-        if prediction.decision is not Decision.INDETERMINATE:
-            return None
-        low, high = self.operating_point.band
-        return (
-            f"{item.source.path}: both {' and '.join(prediction.prediction_set)} remain plausible, as from "
-            f"{low:.3f} to {high:.3f} no answer is reliable enough at {self.operating_point.name}"
-        )
+    def _say(self, item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
+        """Why a slice is left undecided, and that it looks turned; any other answer needs no sentence."""
+        parts = []
+        if prediction.decision is Decision.INDETERMINATE:
+            low, high = self.operating_point.band
+            parts.append(
+                f"both {' and '.join(prediction.prediction_set)} remain plausible, as from {low:.3f} to "
+                f"{high:.3f} no answer is reliable enough at {self.operating_point.name}"
+            )
+        if turned:
+            parts.append(TURNED)
+        return f"{item.source.path}: {'; '.join(parts)}" if parts else None
+
+    def _seems_turned(self, item: Slice, prediction: Prediction) -> bool:
+        if not self.bundle.config.speaks_for_disease_only:
+            return False
+        height, width = turn(item.pixels, item.turn).shape
+        return is_turned(prediction.evidence, prediction.box, shape=(height, width))
 
     def _refuse(self, item: Slice, verdict: GateResult) -> Result:
         message = f"{item.source.path}: {verdict.detail}"
@@ -267,7 +289,16 @@ class Classifier:
             message=message,
             series_uid=item.source.series_uid if item is not None else None,
             instance_uid=item.source.instance_uid if item is not None else None,
+            shape=(item.pixels.shape[0], item.pixels.shape[1]) if item is not None else None,
         )
+
+
+def _without_turn(result: Result) -> str | None:
+    """The message of a result, but for how its slice seems to lie."""
+    if result.message is None or not result.seems_turned:
+        return result.message
+    rest = result.message.removesuffix(TURNED).removesuffix("; ")
+    return None if rest == f"{result.path}: " else rest
 
 
 def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:

@@ -100,7 +100,8 @@ def to_csv_line(result: Result) -> str:
     record = to_record(result)
     point = record["operating_point"]
     record["operating_point"] = point["name"] if point else None
-    record |= record.pop("series") or dict.fromkeys(SERIES_COLUMNS)
+    summary = record.pop("series") or {}
+    record |= {name: summary.get(name) for name in SERIES_COLUMNS}
     return _csv_line(
         "|".join(map(str, value)) if isinstance(value, list) else value for value in record.values()
     )
@@ -175,7 +176,8 @@ def _to_series(summary: SeriesSummary) -> dict[str, Any]:
         "answered": summary.answered,
         "evidence_share": None if share is None else round(share, DIGITS),
         "telling": list(summary.telling),
-        "notes": list(summary.notes),
+        "notes": [note.text for note in summary.notes],
+        "note_codes": [{"code": note.code, "values": dict(note.values)} for note in summary.notes],
     }
 
 

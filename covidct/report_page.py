@@ -57,7 +57,7 @@ def to_page(sheets: Sequence[Sheet], *, headlines: Sequence[str], identify: bool
 def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
     answer = sheet.answer
     summary, result = answer.result.series, answer.result
-    notes = summary.notes if summary else ()
+    notes = [note.text for note in summary.notes] if summary else []
     refusal = (result.message or "").removeprefix(f"{result.path}: ")
     return {
         "result": result,

@@ -38,7 +38,7 @@ def to_conclusion(result: Result) -> str:
 
 
 def _notes(result: Result) -> tuple[str, ...]:
-    return result.series.notes if result.series else ()
+    return tuple(note.text for note in result.series.notes) if result.series else ()
 
 
 def without_paths(answer: SeriesAnswer, sentences: Iterable[str | None]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from covidct.blob import Blob
-from covidct.types import UPRIGHT, Reason, Result, Turn
+from covidct.types import UPRIGHT, Note, Reason, Result, Turn
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ UNKNOWN = Acquisition()
 class Series:
     """The instances of one SeriesInstanceUID, from feet to head.
 
-    `path` is the folder or file as it was given. `notes` are sentences for people: gaps, duplicates ...
+    `path` is the folder or file as it was given. `notes` say what lacks: gaps, duplicates ...
     """
 
     uid: str
     path: str
     acquisition: Acquisition
     instances: tuple[Instance, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from statistics import median
 
 import numpy as np
 
+from covidct.types import Note
+
 # The greatest angle to the normal of the first slice, in degrees, and between normal and z.
 ASKEW, OBLIQUE = 1.0, 40.0
 SAME_MM = 0.01  # two slices closer than this lie in one place
@@ -57,8 +59,8 @@ def find_spacing(positions: Sequence[float]) -> float | None:
 
 def find_faults(
     positions: Sequence[float], *, thickness: float | None, declared: float | None
-) -> tuple[str, ...]:
-    """Sentences on what lacks: gaps here and there, gaps between all, distances that vary.
+) -> tuple[Note, ...]:
+    """Notes on what lacks: gaps here and there, gaps between all, distances that vary.
 
     `positions` are sorted, in mm, none twice; `declared` is what the object says is the distance.
     """
@@ -67,35 +69,51 @@ def find_faults(
     return (*_regular(usual, thickness, declared), *_irregular(positions, usual))
 
 
-def _regular(usual: float, thickness: float | None, declared: float | None) -> list[str]:
+def _regular(usual: float, thickness: float | None, declared: float | None) -> list[Note]:
     """Gaps between all slices: some were left out, or the scanner never took them."""
     if declared and usual > GAP * declared:
-        lacking = 1 - declared / usual
-        return [
-            f"Regular gaps: slices lie {usual:.4g} mm apart, the object says {declared:.4g} mm; about "
-            f"{100 * lacking:.0f} % of the slices are missing."
-        ]
+        share = round(100 * (1 - declared / usual))
+        text = (
+            f"Regular gaps: slices lie {usual:.4g} mm apart, and the DICOM header gives a spacing of "
+            f"{declared:.4g} mm; about {share} % of the slices are missing."
+        )
+        values = {"usual": _round(usual), "declared": _round(declared), "share": share}
+        return [Note("regular_gaps_declared", text, values)]
     if thickness and usual > GAP * thickness:
-        return [
+        share = round(100 * (1 - thickness / usual))
+        text = (
             f"Regular gaps: slices of {thickness:.4g} mm lie {usual:.4g} mm apart; "
-            f"{100 * (1 - thickness / usual):.0f} % of the lungs is not seen."
-        ]
+            f"{share} % of the lungs is not seen."
+        )
+        values = {"usual": _round(usual), "thickness": _round(thickness), "share": share}
+        return [Note("regular_gaps", text, values)]
     return []
 
 
-def _irregular(positions: Sequence[float], usual: float) -> list[str]:
+def _irregular(positions: Sequence[float], usual: float) -> list[Note]:
     steps = list(pairwise(positions))
     gaps = [(low, high) for low, high in steps if high - low > GAP * usual]
-    notes = []
-    if gaps:
-        places = ", ".join(f"{low:.1f} to {high:.1f}" for low, high in gaps[:3])
-        more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
-        lacking = sum(round((high - low) / usual) - 1 for low, high in gaps)
-        notes.append(
-            f"Gaps: about {lacking} slice{'' if lacking == 1 else 's'} missing at {places} mm{more}, "
-            f"where {usual:.4g} mm is usual."
-        )
+    notes = [_note_gaps(gaps, usual)] if gaps else []
     rest = [high - low for low, high in steps if high - low <= GAP * usual]
     if rest and max(rest) > UNEVEN * min(rest) and max(rest) - min(rest) > 2 * SAME_MM:
-        notes.append(f"Distances of neighbouring slices vary from {min(rest):.4g} to {max(rest):.4g} mm.")
+        text = f"Distances of neighbouring slices vary from {min(rest):.4g} to {max(rest):.4g} mm."
+        notes.append(Note("uneven", text, {"least": _round(min(rest)), "most": _round(max(rest))}))
     return notes
+
+
+def _note_gaps(gaps: Sequence[tuple[float, float]], usual: float) -> Note:
+    places = ", ".join(f"{low:.1f} to {high:.1f}" for low, high in gaps[:3])
+    more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+    lacking = sum(round((high - low) / usual) - 1 for low, high in gaps)
+    text = (
+        f"Gaps: about {lacking} slice{'' if lacking == 1 else 's'} missing at {places} mm{more}, "
+        f"where {usual:.4g} mm is usual."
+    )
+    signs = ", ".join(f"{low:.1f}\N{EN DASH}{high:.1f}" for low, high in gaps[:3])
+    shown = f"{signs} \N{HORIZONTAL ELLIPSIS}" if more else signs
+    return Note("gaps", text, {"n": lacking, "places": shown, "usual": _round(usual)})
+
+
+def _round(value: float) -> float:
+    """To four digits, as it is told."""
+    return float(f"{value:.4g}")

@@ -5,6 +5,7 @@ Knows the words of the project. Knows nothing of files, models or surfaces.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -190,20 +191,31 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Note:
+    """One thing to know of a series: gaps, duplicates, slices that were not read.
+
+    `text` is the sentence, in English; `code` and `values` say the same to what words it in other languages.
+    """
+
+    code: str
+    text: str
+    values: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SeriesSummary:
     """What the slices of a series say together.
 
     `slices` counts those in the series, `answered` those with lung in view that the model answered for.
     `evidence_share` is the share of the answered, in [0, 1], that was decided positive, None where none was
-    answered. `telling` holds places in the series (`slice_index`), the most telling slice first. `notes` are
-    sentences for people: gaps, duplicates, slices that were not read.
+    answered. `telling` holds places in the series (`slice_index`), the most telling slice first.
     """
 
     slices: int
     answered: int
     evidence_share: float | None = None
     telling: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,9 +224,10 @@ class Result:
 
     `model` and `precision` are those of the `ModelGraph` that answered, or would have. `reason` is a word
     (`Reason`), `message` the sentence for people; `at_prevalence` is None where no prevalence was asked for.
-    `slice_index` is a slice's place in its series, counted from the feet; `series`
-    stands in results for a series alone. `evidence` is (h, w) float32 over the part `box` of the slice;
-    both are kept for pictures and left out of JSON and CSV.
+    `slice_index` is a slice's place in its series, counted from the feet; `series` stands in results for a
+    series alone. `evidence` is (h, w) float32 over the part `box` of the slice, and `shape` (rows, columns) of
+    a slice that was read; they are kept for pictures. `seems_turned` is said in `message`. All four are left
+    out of JSON and CSV.
     """
 
     path: str
@@ -237,3 +250,5 @@ class Result:
     logit: float | None = None
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
     box: Box = WHOLE
+    shape: tuple[int, int] | None = field(default=None, compare=False)
+    seems_turned: bool = False

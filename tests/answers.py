@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,17 @@ from pydicom.dataset import Dataset
 
 from covidct.blob import MemoryBlob
 from covidct.series import Acquisition, Instance, Series, SeriesAnswer
-from covidct.types import Decision, Kind, ModelGraph, OperatingPoint, Reason, Result, SeriesSummary, Status
+from covidct.types import (
+    Decision,
+    Kind,
+    ModelGraph,
+    Note,
+    OperatingPoint,
+    Reason,
+    Result,
+    SeriesSummary,
+    Status,
+)
 from makers import dicom_bytes
 from pacs import STUDY_UID, patient_dataset
 
@@ -33,7 +44,7 @@ def make_series(datasets: list[Dataset], *, notes: tuple[str, ...] = ()) -> Seri
         for number, dataset in enumerate(datasets, start=1)
     )
     uid = str(datasets[0].get("SeriesInstanceUID", ""))
-    return Series(uid, FOLDER, Acquisition(study_uid=STUDY_UID, series_uid=uid), instances, notes)
+    return Series(uid, FOLDER, Acquisition(study_uid=STUDY_UID, series_uid=uid), instances, to_notes(notes))
 
 
 def make_answer(
@@ -54,9 +65,14 @@ def make_answer(
         operating_point=POINT,
         reason=Reason.NEAR_THRESHOLD,
         series_uid=series.uid,
-        series=SeriesSummary(count, count, 0.5, (2, 1), notes),
+        series=SeriesSummary(count, count, 0.5, (2, 1), to_notes(notes)),
     )
     return SeriesAnswer(series, result, slices)
+
+
+def to_notes(texts: Iterable[str]) -> tuple[Note, ...]:
+    """Notes of which nothing but the sentence matters."""
+    return tuple(Note("gaps", text) for text in texts)
 
 
 def _answer_slice(series: Series, at: int, probability: float) -> Result:

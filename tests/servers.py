@@ -26,8 +26,8 @@ from covidct.window import to_display
 from makers import phantom_hu, png_bytes
 
 RUN = "from covidct.apps.cli import main; main(prog_name='covidct')"
-BRIGHT = png_bytes(np.tile(np.arange(200, 248, dtype=np.uint8), (48, 1)))
-DARK = png_bytes(np.tile(np.arange(0, 48, dtype=np.uint8), (48, 1)))
+BRIGHT = png_bytes(np.tile(np.arange(192, 256, dtype=np.uint8), (64, 1)))
+DARK = png_bytes(np.tile(np.arange(0, 64, dtype=np.uint8), (64, 1)))
 LESIONS = png_bytes(to_display(phantom_hu(Phantom.LESIONS)))
 BOUNDS = Bounds(slices=1000, unpacked_bytes=10**9)
 File = tuple[str, tuple[str, bytes]]

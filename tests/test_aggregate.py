@@ -11,13 +11,13 @@ from answers import GRAPH
 from covidct.aggregate import LEAST, MEASURED, conclude, rank_of, to_refused_result, to_series_probability
 from covidct.decide import to_decision
 from covidct.series import Acquisition, Instance, RefusedSeries, Series, SeriesAnswer
-from covidct.types import Decision, Kind, OperatingPoint, Reason, Result, Status
+from covidct.types import Decision, Kind, Note, OperatingPoint, Reason, Result, Status
 
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 shares = st.lists(st.floats(0, 1), min_size=LEAST, max_size=400)
 
 
-def answer(probabilities: Sequence[float | None], *, notes: tuple[str, ...] = ()) -> SeriesAnswer:
+def answer(probabilities: Sequence[float | None], *, notes: tuple[Note, ...] = ()) -> SeriesAnswer:
     """A series of such slices; None is refused."""
     instances = tuple(Instance(f"s/{at}", None, None, float(at)) for at in range(len(probabilities)))
     series = Series("1.2", "s", Acquisition(series_uid="1.2"), instances, notes)
@@ -90,7 +90,7 @@ def test_too_few_for_a_probability() -> None:
 
 
 def test_an_answer_in_full() -> None:
-    given = answer([None, 0.1, 0.7, 0.8, 0.9, None], notes=("a gap",))
+    given = answer([None, 0.1, 0.7, 0.8, 0.9, None], notes=(Note("gaps", "a gap"),))
     result, summary = given.result, given.result.series
     assert summary is not None
     assert (result.kind, result.status, result.decision) == (Kind.SERIES, Status.OK, Decision.POSITIVE)
@@ -100,7 +100,7 @@ def test_an_answer_in_full() -> None:
     assert result.message == f"s: the 3 most probable of 4 slices with lung reach 0.70; {MEASURED}"
     assert (summary.slices, summary.answered, summary.evidence_share) == (6, 4, 0.75)
     assert summary.telling == (4, 3, 2, 1)
-    assert summary.notes == ("a gap",)
+    assert summary.notes == (Note("gaps", "a gap"),)
 
 
 def test_indeterminate_stays_possible() -> None:
@@ -120,7 +120,7 @@ def test_indeterminate_stays_possible() -> None:
 def test_lung_in_the_outermost_slice_is_told(slices: list[float | None], words: str) -> None:
     summary = answer(slices).result.series
     assert summary is not None
-    assert words in summary.notes[0]
+    assert words in summary.notes[0].text
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ def test_slices_that_were_not_read_are_told() -> None:
     ):
         given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), graph=GRAPH)
         assert given.result.series is not None
-        assert words in given.result.series.notes[-1]
+        assert words in given.result.series.notes[-1].text
     nothing = conclude(whole.series, (broken,) * 3, point=POINT, labels=("a", "b"), graph=GRAPH)
     assert (nothing.result.status, nothing.result.reason) == (Status.REFUSED, Reason.UNREADABLE)
 
 
 def test_a_refused_series_has_a_result() -> None:
-    series = answer([0.5] * 4, notes=("n",)).series
+    series = answer([0.5] * 4, notes=(Note("twice", "n"),)).series
     result = to_refused_result(RefusedSeries(series, Reason.LOCALISER, "s: a localiser"), graph=GRAPH)
     assert (result.kind, result.status, result.reason) == (Kind.SERIES, Status.REFUSED, Reason.LOCALISER)
     assert result.series is not None
-    assert (result.series.slices, result.series.answered, result.series.notes) == (4, 0, ("n",))
+    assert (result.series.slices, result.series.answered, result.series.notes) == (4, 0, series.notes)

@@ -25,6 +25,7 @@ from covidct.gate import check_slice, check_view
 from covidct.phantom import Phantom, draw_phantom
 from covidct.prevalence import predictive_values, shift_probability
 from covidct.report import CSV_COLUMNS
+from covidct.standing import is_turned
 from covidct.turning import find_turn, turn, turn_box_back
 from covidct.types import GateLimits
 from covidct.window import WINDOWS, to_display
@@ -109,9 +110,11 @@ def test_the_window_is_that_of_python(rules: Page) -> None:
     [
         np.full((64, 64), 7, np.uint8),
         np.zeros((16, 300), np.uint8),
+        to_display(draw_phantom(Phantom.NORMAL, seed=3, size=63)),
+        to_display(draw_phantom(Phantom.NORMAL, seed=3, size=64)),
         to_display(draw_phantom(Phantom.NORMAL, seed=3, size=200)),
         np.repeat(np.arange(5, dtype=np.uint8), 40).reshape(2, 100).repeat(50, axis=0),
-        np.repeat(np.arange(4, dtype=np.uint8), 1000).reshape(40, 100),
+        np.repeat(np.arange(4, dtype=np.uint8), 2000).reshape(80, 100),
     ],
 )
 def test_the_first_gate_is_that_of_python(rules: Page, pixels: np.ndarray[Any, Any]) -> None:
@@ -162,6 +165,33 @@ def test_spans_of_a_box_are_those_of_python(rules: Page) -> None:
     assert run(rules, "rules/strength", body, cases) == expected
 
 
+def test_a_turned_slice_is_told_as_in_python(rules: Page) -> None:
+    random = np.random.default_rng(4)
+    two = np.zeros((56, 56), np.float32)
+    two[8:48, 4:24] = two[8:48, 32:52] = 1
+    maps = [two, two.T, *(random.random((56, 40), np.float32).cumsum(axis) for axis in (0, 1))]
+    maps += [
+        np.where(random.random((h, w)) > 0.5, 1, 0).astype(np.float32) for h, w in ((1, 1), (7, 3), (5, 9))
+    ]
+    maps.append(np.zeros((4, 4), np.float32))
+    boxes = [(0.1, 0.1, 0.5, 0.9), (0.0, 0.2, 1.0, 0.8)]
+    cases = [(one, box, shape) for one in maps for box in boxes for shape in ((200, 200), (120, 300))]
+    given = [
+        {
+            "map": one.ravel().tolist(),
+            "width": one.shape[1],
+            "height": one.shape[0],
+            "box": box,
+            "shape": shape,
+        }
+        for one, box, shape in cases
+    ]
+    body = "return given.map((one) => m.isTurned({ ...one, map: Float32Array.from(one.map) }, one.shape))"
+    expected = [is_turned(one, box, shape=shape) for one, box, shape in cases]
+    assert run(rules, "rules/standing", body, given) == expected
+    assert set(expected) == {True, False}
+
+
 def test_a_series_is_as_probable_as_in_python(rules: Page) -> None:
     random = np.random.default_rng(2)
     cases = [random.uniform(0, 1, count).tolist() for count in (3, 4, 29, 30, 31, 40, 300)]
@@ -200,7 +230,13 @@ def answer(**changes: Any) -> dict[str, Any]:
     return plain | changes
 
 
-SUMMARY = {"slices": 3, "answered": 2, "evidence_share": 0.5, "telling": [1], "notes": ['a, "note"']}
+SUMMARY = {
+    "slices": 3,
+    "answered": 2,
+    "evidence_share": 0.5,
+    "telling": [1],
+    "notes": [{"code": "c", "values": {"n": 1}}],
+}
 ANSWERS = [
     answer(),
     answer(probability=0.3),
@@ -223,7 +259,7 @@ def to_records(page: Page, answers: list[dict[str, Any]], prevalence: float | No
         "prevalence": prevalence,
     }
     body = """
-      const words = { say: (one) => (one.status === 'ok' ? null : 'a sentence'), sayNote: (note) => note };
+      const words = { say: (one) => (one.status === 'ok' ? null : 'a sentence'), sayNote: () => 'a, "note"' };
       const records = given.answers.map((one) => m.toRecord(one, [], given, words));
       return [records, m.toCsv(records)]
     """
@@ -251,6 +287,7 @@ def test_csv_has_the_columns_of_the_command_line(rules: Page) -> None:
     assert list(rows[0]) == ["schema_version", *CSV_COLUMNS]
     assert [row["path"] for row in rows] == [record["path"] for record in records]
     assert rows[4]["notes"] == 'a, "note"'
+    assert records[4]["series"]["note_codes"] == SUMMARY["notes"]
     assert rows[0]["prediction_set"] == "covid"
 
 

@@ -37,7 +37,7 @@ def classifier(tiny_bundle: Path) -> Classifier:
     return Classifier.load(tiny_bundle, threads=1)
 
 
-def grey(level: int, *, height: int = 40, width: int = 40) -> Pixels:
+def grey(level: int, *, height: int = 72, width: int = 72) -> Pixels:
     """Around one grey level, in stripes so that it is not blank."""
     pixels = np.full((height, width), level - 4, np.uint8)
     pixels[:, ::2] += 8
@@ -171,7 +171,7 @@ def test_order_is_kept_over_shapes_and_errors(classifier: Classifier) -> None:
             case 0:
                 given.append(Slice(grey(40 + at), Source(str(at))))
             case 1:
-                given.append(Slice(grey(40 + at, height=50, width=33), Source(str(at))))
+                given.append(Slice(grey(40 + at, height=90, width=65), Source(str(at))))
             case 2:
                 given.append(f"missing-{at}.png")
             case _:

@@ -99,7 +99,7 @@ def test_a_slice_that_is_gone_is_told(classifier: Classifier, tmp_path: Path) ->
     assert found.slices[2].message == f"{series.instances[2].path}: no such file; check the path"
     assert found.slices[2].instance_uid == f"{SERIES}.3"
     assert found.result.series is not None
-    assert "1 slice was not read, and left out." in found.result.series.notes
+    assert "1 slice was not read, and left out." in [note.text for note in found.result.series.notes]
 
 
 # --- the command
@@ -199,5 +199,7 @@ def test_real_series(shared_data: Path) -> None:
     by_count = {line["series"]["slices"]: line["series"] for line in lines}
     assert by_count[30]["answered"] >= 25
     assert by_count[30]["notes"] == []
-    assert by_count[16]["notes"][0].startswith("Regular gaps: slices lie 20 mm apart, the object says 5 mm")
+    assert by_count[16]["notes"][0].startswith(
+        "Regular gaps: slices lie 20 mm apart, and the DICOM header gives a spacing of 5 mm"
+    )
     assert {line["status"] for line in lines} == {"ok"}

@@ -25,7 +25,17 @@ from covidct.report import (
     to_summary,
     to_table_line,
 )
-from covidct.types import AtPrevalence, Decision, Kind, OperatingPoint, Reason, Result, SeriesSummary, Status
+from covidct.types import (
+    AtPrevalence,
+    Decision,
+    Kind,
+    Note,
+    OperatingPoint,
+    Reason,
+    Result,
+    SeriesSummary,
+    Status,
+)
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))
@@ -88,7 +98,13 @@ SERIES = replace(
     path="study",
     kind=Kind.SERIES,
     series_uid="1.2.3",
-    series=SeriesSummary(slices=300, answered=3, evidence_share=1 / 3, telling=(7, 0), notes=("a gap", "b")),
+    series=SeriesSummary(
+        slices=300,
+        answered=3,
+        evidence_share=1 / 3,
+        telling=(7, 0),
+        notes=(Note("gaps", "a gap", {"n": 1, "usual": 2.5}), Note("twice", "b")),
+    ),
 )
 CHOSEN_ANOTHER = replace(
     REFUSED, kind=Kind.SERIES, reason=Reason.NOT_CHOSEN, series=SeriesSummary(slices=2, answered=0)
@@ -258,6 +274,10 @@ def test_a_series_in_full() -> None:
         "evidence_share": 0.333333,
         "telling": [7, 0],
         "notes": ["a gap", "b"],
+        "note_codes": [
+            {"code": "gaps", "values": {"n": 1, "usual": 2.5}},
+            {"code": "twice", "values": {}},
+        ],
     }
     assert to_csv_line(SERIES).endswith(",300,3,0.333333,7|0,a gap|b")
 

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from answers import to_notes
 from covidct.apps.reporting import render_report, write_report
 from covidct.curve import draw_curve, to_positions
 from covidct.errors import ReadError
@@ -91,7 +92,7 @@ def test_ids_only_where_they_are_asked_for(classifier: Classifier, answer: Serie
 
 def test_many_notes_are_cut(classifier: Classifier, answer: SeriesAnswer) -> None:
     assert answer.result.series is not None
-    noted = replace(answer.result.series, notes=tuple(f"note {at}." for at in range(9)))
+    noted = replace(answer.result.series, notes=to_notes(f"note {at}." for at in range(9)))
     page = render_report([replace(answer, result=replace(answer.result, series=noted))], classifier.bundle)
     assert "note 2." in page
     assert "note 3." not in page
@@ -123,7 +124,7 @@ def test_it_prints_on_two_sheets_a_series(
     assert answer.result.series is not None
     # As long as a page gets: ids, many notes.
     noted = replace(
-        answer.result.series, notes=("Distances of neighbouring slices vary very much. " * 3,) * 5
+        answer.result.series, notes=to_notes(["Distances of neighbouring slices vary very much. " * 3] * 5)
     )
     long = replace(answer, result=replace(answer.result, series=noted))
     write_report(tmp_path / "page.html", [long, answer], classifier.bundle, identify=True)

@@ -59,7 +59,8 @@ def test_parallel(degrees: float, same: bool) -> None:
 
 
 def faults(*positions: float, thickness: float | None = 5, declared: float | None = None) -> tuple[str, ...]:
-    return find_faults(positions, thickness=thickness, declared=declared)
+    notes = find_faults(positions, thickness=thickness, declared=declared)
+    return tuple(note.text for note in notes)
 
 
 def test_a_sound_stack_has_no_faults() -> None:

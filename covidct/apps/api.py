@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from covidct.apps.about import to_about
 from covidct.apps.asking import parse_asking, parse_window
 from covidct.apps.counters import MEDIA_TYPE, Counters
 from covidct.apps.facts import to_facts
@@ -52,7 +53,8 @@ class Api:
         self._bounds = Bounds(settings.files, settings.unpacked_bytes)
         self._classifier = classifier
         self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
-        self._facts = to_facts(classifier.bundle, classifier.graph.precision)
+        least = classifier.find_least()
+        self._facts = to_facts(classifier.bundle, classifier.graph.precision, least=least)
         self._facts["limits"] = _to_limits(settings)
 
     async def predict(self, request: Request) -> Response:
@@ -94,6 +96,10 @@ class Api:
         job = self._find(request)
         job.fetched = job.finished
         return self._to_results(job.reading.answers)
+
+    async def show_about(self, request: Request) -> Response:
+        """GET /api/jobs/ID/about: what else a page shows of those results, one each."""
+        return JSONResponse([to_about(answer) for answer in self._find(request).reading.answers])
 
     async def show_evidence(self, request: Request) -> Response:
         """GET /api/jobs/ID/evidence/N: the map that result N rests on."""

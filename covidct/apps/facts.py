@@ -18,12 +18,13 @@ METRICS = ("auc", "sensitivity", "specificity")
 ESTIMATE = ("value", "low", "high", "n", "reason")
 
 
-def to_facts(bundle: Bundle, precision: Precision) -> dict[str, Any]:
+def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None) -> dict[str, Any]:
     """Name, labels, operating points and figures, as JSON values.
 
     `precision` names the graph that answers; `figures` are its own, overall and by source, each estimate with
     its 95 % interval, the number of slices it was measured on, and the reason where value or interval are
-    None; empty where the bundle records none. `prevalence` is the one that probabilities hold at.
+    None; empty where the bundle records none. `prevalence` is the one that probabilities hold at, `least` the
+    least of them that the graph can give, None where nothing bounds it.
     """
     config = bundle.config
     return {
@@ -33,6 +34,7 @@ def to_facts(bundle: Bundle, precision: Precision) -> dict[str, Any]:
         "precision": precision,
         "labels": asdict(config.labels),
         "prevalence": config.prevalence,
+        "least_probability": least,
         "operating_points": [asdict(point) for point in config.operating_points],
         "headlines": to_headlines(bundle),
         "figures": _to_figures(config.training, precision),

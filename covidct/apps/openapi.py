@@ -73,6 +73,7 @@ def _to_jobs() -> Json:
     nth = [*job, _parameter("number", {"type": "integer", "minimum": 0, "maximum": 1_000_000})]
     shown = _json("The job.", named("Job"))
     evidence = _json("The map.", named("Evidence"))
+    about = _json("One for each result that is there.", array_of(named("About")))
     picture = {"description": "8-bit grey levels.", "content": {"image/png": {"schema": {}}}}
     show = _ask("showSlice", "The slice of a result, in a window", {200: picture}, (404, 422))
     gone = {"description": "It is gone."}
@@ -85,6 +86,10 @@ def _to_jobs() -> Json:
         "/api/jobs/{id}/results": {
             "parameters": job,
             "get": _ask("showResults", "The results of a job, as far as it is", {200: _results()}, (404,)),
+        },
+        "/api/jobs/{id}/about": {
+            "parameters": job,
+            "get": _ask("showAbout", "What a page shows beside the results", {200: about}, (404,)),
         },
         "/api/jobs/{id}/evidence/{number}": {
             "parameters": nth,

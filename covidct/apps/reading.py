@@ -31,10 +31,11 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Answer:
-    """A result, and the instance to read its slice from once more; None where it is about a series."""
+    """A result, and the instance to read its slice from once more, or the series that it is about."""
 
     result: Result
     instance: Instance | None = None
+    series: Series | None = None
 
     def draw(self, window: str | None = None) -> Pixels | None:
         """The slice as it is shown, read once more; None where there is none to show in that window.
@@ -96,7 +97,7 @@ class Reading:
         for series in study.series:
             yield from self._answer_series(series)
         for refused in study.refused:
-            yield Answer(to_refused_result(refused, graph=self._classifier.graph))
+            yield Answer(to_refused_result(refused, graph=self._classifier.graph), series=refused.series)
 
     def _answer_series(self, series: Series) -> Iterator[Answer]:
         slices: list[Result] = []
@@ -104,7 +105,7 @@ class Reading:
         for result, instance in zip(results, series.instances, strict=True):
             slices.append(result)
             yield Answer(result, instance)
-        yield Answer(self._classifier.conclude(series, slices).result)
+        yield Answer(self._classifier.conclude(series, slices).result, series=series)
 
 
 def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:

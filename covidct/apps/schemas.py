@@ -17,7 +17,9 @@ JOB_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{24}$"}
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 NUMBER: Json = {"type": "number"}
+OPTIONAL: Json = {"type": ["string", "null"]}
 SHARE: Json = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+ABOUT_SERIES = ("study_uid", "series_uid", "study_date", "series_description")
 STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
@@ -29,6 +31,7 @@ def to_schemas() -> dict[str, Json]:
         "Result": {name: value for name, value in result.items() if not name.startswith("$")},
         "Job": _to_job(),
         "Evidence": _to_evidence(),
+        "About": _to_about(),
         "Model": _to_model(result["properties"]["operating_point"], result["properties"]["precision"]),
         "Status": object_of(status=TEXT),
         "Problem": object_of(type=TEXT, title=TEXT, status=COUNT, detail=TEXT),
@@ -58,6 +61,15 @@ def _to_evidence() -> Json:
     )
 
 
+def _to_about() -> Json:
+    series = object_of(**dict.fromkeys(ABOUT_SERIES, OPTIONAL))
+    return object_of(
+        picture={"type": "boolean", "description": "Whether there is a slice to show."},
+        turned={"type": "boolean", "description": "Whether the slice looks turned by 90 degrees."},
+        series=series | {"type": ["object", "null"], "description": "DICOM's words; null for slices."},
+    )
+
+
 def _to_model(point: Json, precision: Json) -> Json:
     estimate = object_of(value=SHARE, low=SHARE, high=SHARE, n=COUNT, reason={"type": ["string", "null"]})
     section = object_of(
@@ -75,6 +87,7 @@ def _to_model(point: Json, precision: Json) -> Json:
         precision=precision,
         labels=object_of(positive=TEXT, negative=TEXT),
         prevalence=NUMBER | {"description": "The one that probabilities hold at."},
+        least_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
         operating_points=array_of(point),
         headlines=array_of(TEXT),
         figures=array_of(section),

@@ -98,6 +98,7 @@ def _to_routes(api: Api) -> list[BaseRoute]:
         Route("/api/jobs", api.start_job, methods=["POST"]),
         Route(job, api.show_or_drop_job, methods=["GET", "DELETE"]),
         Route(f"{job}/results", api.show_results),
+        Route(f"{job}/about", api.show_about),
         Route(f"{job}/evidence/{{number:int}}", api.show_evidence),
         Route(f"{job}/slices/{{number:int}}", api.show_slice),
         Route("/api/model", api.show_model),

@@ -19,6 +19,8 @@ from typing import Any
 from covidct.apps.facts import to_facts
 from covidct.bundle import Bundle, load_bundle
 from covidct.errors import VendorError
+from covidct.least import find_least
+from covidct.session import Session
 from covidct.types import Precision
 
 PAGE = Path(__file__).parent / "page"
@@ -56,7 +58,8 @@ def write_web_app(out: Path, *, model: Path | None = None, vendored: Path | None
 def to_model_table(bundle: Bundle) -> dict[str, Any]:
     """What is known of a model and its float graph, and what of its configuration decides, as JSON values."""
     config = bundle.config
-    return to_facts(bundle, PRECISION) | {
+    least = find_least(config, Session(bundle.graph(PRECISION)))
+    return to_facts(bundle, PRECISION, least=least) | {
         "window": list(config.window),
         "temperature": config.temperature,
         "shift": config.shift,

@@ -42,7 +42,7 @@ export function toCsv(records) {
   const rows = records.map(({ operating_point: point, series, ...record }) => ({
     ...record,
     operating_point: point?.name ?? null,
-    ...(series ?? Object.fromEntries(SERIES_COLUMNS.map((name) => [name, null]))),
+    ...Object.fromEntries(SERIES_COLUMNS.map((name) => [name, series?.[name] ?? null])),
   }));
   const columns = Object.keys(records[0]).filter((name) => name !== "series").concat(SERIES_COLUMNS);
   const lines = rows.map((row) => columns.map((name) => toCell(row[name])).join(","));
@@ -57,6 +57,7 @@ function toSeries(answer, slices, point, sayNote) {
     evidence_share: summary.evidence_share === null ? null : round(summary.evidence_share),
     telling: summary.telling,
     notes: answer.series.notes.map(sayNote),
+    note_codes: answer.series.notes.map(({ code, values }) => ({ code, values })),
   };
 }
 
