@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from covidct.types import GateLimits, GateResult, Pixels, Reason
 
-# Pixels of the shorter side. A secondary lobule, the size of the patterns that are looked for, is 10 to 25 mm:
-# two to four pixels where 64 hold a chest of 350 mm. The smallest slice of the public sets has 79.
+# Pixels of the shorter side. A secondary lobule, the size of the patterns that are looked for, is 10 to
+# 25 mm: two to four pixels where 64 hold a chest of 350 mm. The smallest slice of the public sets has 79.
 SMALLEST = 64
 FLATTEST = 4  # grey levels between the 1st and the 99th percentile
 SENTENCES: Mapping[Reason, str] = {

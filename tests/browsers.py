@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -105,3 +106,11 @@ def visiting(
         context.close()
     assert not watch.foreign(address)
     assert not (faultless and watch.faults), watch.faults
+
+
+def eventually(is_so: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait until it is so."""
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends, "it never is so"
+        time.sleep(0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 from pydicom import uid
 
-from browsers import serving, visiting
+from browsers import eventually, serving, visiting
 from covidct.phantom import Phantom, draw_phantom
 from covidct.picture import draw_picture
 from covidct.pipeline import Classifier
@@ -206,7 +207,22 @@ def test_a_series_answers_as_python_does(page: Page, classifier: Classifier, tmp
     assert record["decision"] == result.decision
     assert record["series"]["telling"] == list(result.series.telling)
     assert record["series"]["answered"] == result.series.answered
-    assert len(record["series"]["notes"]) == len(result.series.notes)
+    assert record["message"] == f"{(result.message or '').removeprefix(f'{result.path}: ').capitalize()}."
+    codes = [{"code": note.code, "values": dict(note.values)} for note in result.series.notes]
+    assert record["series"]["note_codes"] == codes
+    assert {"gaps", "lung_at_both_ends"} <= {note["code"] for note in codes}
+
+
+def test_notes_have_the_codes_and_values_of_python(page: Page) -> None:
+    """Copies, regular gaps, distances and values that vary."""
+    files = series_files([N] * 8, SpacingBetweenSlices=2.5)
+    files |= {"copy.dcm": files["00.dcm"]}
+    files["07.dcm"] = files["07.dcm"].replace(b"-295", b"-294")
+    series = read_study(files.items()).series[0]
+    expected = [{"code": note.code, "values": dict(note.values)} for note in series.notes]
+    record = read(page, files)[-1]
+    assert record["series"]["note_codes"][: len(expected)] == expected
+    assert {"twice", "regular_gaps_declared", "uneven"} <= {note["code"] for note in expected}
 
 
 def test_a_real_series_answers_as_in_python(page: Page, classifier: Classifier, shared_data: Path) -> None:
@@ -223,7 +239,8 @@ def test_a_real_series_answers_as_in_python(page: Page, classifier: Classifier, 
     assert records[-1]["decision"] == answer.result.decision
     assert records[-1]["probability"] == pytest.approx(answer.result.probability, abs=1e-3)
     assert answer.result.series is not None
-    assert len(records[-1]["series"]["notes"]) == len(answer.result.series.notes)
+    codes = [{"code": note.code, "values": dict(note.values)} for note in answer.result.series.notes]
+    assert records[-1]["series"]["note_codes"] == codes
 
 
 def test_a_zip_is_a_series_too(page: Page) -> None:
@@ -282,6 +299,123 @@ def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifi
     assert record["operating_point"]["name"] == "high_sensitivity"
     assert record["ppv"] < 0.05 < record["npv"]
     assert "0.1%" in page.inner_text("#prevalence-sentence")
+
+
+def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
+    series = read(page, series_files([N] * 4))[-1]
+    assert page.inner_text("#detail-assumes") == "This holds where 50% of the slices show COVID-19."
+    page.focus("#prevalence")
+    page.keyboard.press("Home")
+    odds = series["probability"] / (1 - series["probability"]) / 999
+    shifted = f"{100 * odds / (1 + odds):.1f}%" if odds > 0.001 else "< 0.1%"
+    assert page.inner_text("#detail-assumes").endswith(f"Where 0.1% do, it is {shifted}.")
+    assert page.inner_text("#worth dd:last-of-type") == shifted
+    page.select_option("#language", "fr")
+    page.wait_for_selector("#detail-assumes:has-text('Valable là où')")
+
+
+def test_the_page_says_how_low_probabilities_go(page: Page, classifier: Classifier) -> None:
+    read(page, {"slice.png": GOOD})
+    least, low = classifier.find_least(), classifier.operating_point.band[0]
+    said = re.findall(r"[\d.]+(?=%)", page.inner_text("#band-sentence"))
+    assert said[0] == f"{100 * low:.1f}"
+    if least is None:
+        assert len(said) == 2
+    else:
+        assert 100 * least - 0.1 < float(said[2]) <= 100 * least
+        assert float(said[2]) != float(said[0])
+
+
+def test_other_diseases_are_named_unless_it_is_negative(page: Page) -> None:
+    read(page, {"lesions.png": png_bytes(shown(L)), "normal.png": png_bytes(shown(N, 3))})
+    for name, title in {"lesions.png": "Positive", "normal.png": "Indeterminate"}.items():
+        page.click(f"#list li button:has-text('{name}')")
+        assert page.inner_text("#detail-title").startswith(title)
+        assert "tumours can look alike" in page.inner_text("#detail-sentence")
+
+
+def test_nothing_is_worth_what_is_refused(page: Page) -> None:
+    read(page, {"photo.png": png_bytes(draw_picture(seed=0))})
+    assert page.is_hidden("#prevalence")
+    assert page.is_hidden("#worth")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert "PPV" not in page.inner_text("#report")
+    assert page.locator("#report img").count() == 1
+    assert "Colour" not in page.inner_text("#report")
+
+
+def test_a_slice_that_lies_on_its_side_is_told(page: Page) -> None:
+    turned = np.ascontiguousarray(np.rot90(shown(L)))
+    (record,) = read(page, {"turned.png": png_bytes(turned)})
+    assert record["status"] == "ok"
+    assert "turned by 90 degrees" in record["message"]
+    assert "turned by 90 degrees" in page.inner_text("#detail-notes")
+
+
+def test_a_small_picture_is_refused(page: Page) -> None:
+    small = to_display(draw_phantom(L, seed=13, size=40))
+    (record,) = read(page, {"small.png": png_bytes(small)})
+    assert (record["status"], record["reason"]) == ("refused", "too_small")
+    assert "40 × 40 pixels, and 64 × 64 are needed" in page.inner_text("#detail-sentence")
+
+
+def test_slices_without_an_answer_are_named_with_their_reason(page: Page) -> None:
+    files = series_files([N, L, L, L, N, N])
+    for name in [list(files)[at] for at in (0, 1, 4)]:
+        files[name] = files[name].replace(b"MONOCHROME2 ", b"RGB         ")
+    read(page, files)
+    notes = page.inner_text("#detail-notes")
+    assert "Slices 1–2, 5 were not read: The file cannot be read." in notes
+    page.wait_for_selector("#list .entry-more:has-text('Series, 6 slices')")
+
+
+def test_what_was_not_read_is_not_counted_as_read(page: Page) -> None:
+    read(page, {"slice.png": GOOD, "notes.txt": b"hello", "page.html": b"<p>"})
+    assert page.text_content("#announcer") == "Done: 1 slice read. 2 files were not read; the list says why."
+    assert "Neither DICOM nor" in page.inner_text("#list li:has-text('notes.txt')")
+
+
+def test_a_phone_is_brought_to_the_answer(browser: Browser, app_address: str) -> None:
+    with visiting(browser, app_address) as page:
+        page.set_viewport_size({"width": 360, "height": 740})
+        give(page, {f"{'long-' * 20}{at}.png": GOOD for at in range(3)})
+        wait(page)
+        at_top = "() => Math.abs(document.getElementById('detail').getBoundingClientRect().top) < 5"
+        eventually(lambda: page.evaluate(at_top))
+        assert page.is_hidden("#viewer-keys")
+        page.click("#list li:nth-child(2) button")
+        eventually(lambda: page.evaluate(at_top))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_report_has_lines_for_the_patient_and_names_the_series(page: Page) -> None:
+    read(page, series_files([N, L, L], StudyDate="20240229", PatientID="secret-17"))
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    blank = [one.strip() for one in page.locator("#report .blank").all_inner_texts()]
+    assert blank == ["Patient", "Accession number"]
+    report = page.inner_text("#report .identity")
+    for known in ("2024-02-29", "Thorax 5.0 B60f", "1.2.826.0.1.3680043.8.498.1"):
+        assert known in report
+    assert "secret-17" not in page.content()
+
+
+def test_a_notice_changes_its_language_too(page: Page) -> None:
+    files = {"study.zip": encode_zip({"readme.txt": b"hello", "a.png": GOOD})}
+    read(page, files)
+    assert "passed over" in page.inner_text("#notice-text")
+    page.select_option("#language", "es")
+    page.wait_for_selector("html[lang=es]")
+    assert "passed over" not in page.inner_text("#notice-text")
+
+
+def encode_zip(files: Files) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
 
 
 def test_csv_has_a_line_a_result(page: Page) -> None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import io
 import re
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from browsers import visiting
+from browsers import eventually, visiting
 from covidct.bundle import default_path
 from covidct.phantom import draw_phantom
+from covidct.picture import draw_picture
 from covidct.window import WINDOWS, to_display
 from makers import ct_dataset, dicom_bytes, png_bytes
 from relays import relaying
 from servers import BRIGHT, RUN, Process, serving
-from test_page import BAD, L, N, bomb, give, read, series_files, shown, wait
+from test_page import BAD, L, N, bomb, give, read, save, series_files, shown, wait
 from test_serving import SLOW, ask
 
 if TYPE_CHECKING:
@@ -82,13 +82,6 @@ def notice(page: Page) -> str:
     return page.inner_text("#notice-text")
 
 
-def eventually(is_so: Callable[[], bool], *, seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < ends, "it never is so"
-        time.sleep(0.05)
-
-
 def wait_for_mean(page: Page, mean: float) -> None:
     """Until the picture has that mean grey level."""
     eventually(lambda: abs(page.evaluate(SEEN, "picture")["mean"] - mean) < 0.01)
@@ -115,6 +108,59 @@ def test_a_series_is_answered_as_one(browser: Browser, shipped: Process) -> None
         assert records[-1]["kind"] == "series"
         assert page.locator("#list li").count() == 1
         assert page.locator("#strip .strip-bar").count() == 4
+
+
+def test_a_series_is_worded_in_the_language_of_the_page(browser: Browser, shipped: Process) -> None:
+    """Notes and message, those of results that are there too, after a change of language."""
+    files = series_files([N, L, L, L, L])
+    files.pop(sorted(files)[1])  # a gap
+    with visiting(browser, f"{shipped.url}/") as page:
+        english = read(page, files | {"photo.png": png_bytes(draw_picture(seed=0))})
+        page.select_option("#language", "es")
+        page.wait_for_selector("html[lang=es]")
+        spanish = save(page)
+        series, other = english[-1], spanish[-1]
+        assert series["message"].startswith("The 3 most probable of 4 slices with lung reach")
+        assert other["message"].startswith("Los 3 cortes más probables de 4 con pulmón alcanzan")
+        assert series["series"]["note_codes"] == other["series"]["note_codes"] != []
+        assert not set(series["series"]["notes"]) & set(other["series"]["notes"])
+        assert "Gaps" in english[-1]["series"]["notes"][0]
+        assert "Huecos" in page.inner_text("#detail-notes")
+        assert "Gaps" not in page.inner_text("body")
+        assert spanish[0]["message"] != english[0]["message"]
+        page.click("#list li button:has-text('photo.png')")
+        assert page.inner_text("#detail-sentence").startswith("No parece una TC")
+
+
+def test_what_the_server_says_of_a_series_is_shown(browser: Browser, tiny: Process) -> None:
+    with visiting(browser, f"{tiny.url}/") as page:
+        read(page, series_files([N, L, L], StudyDate="20240229", PatientID="secret-17", AccessionNumber="A9"))
+        assert page.inner_text("#list .entry-name") == "Thorax 5.0 B60f"
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        report = page.inner_text("#report")
+        assert "2024-02-29" in report
+        assert "Thorax 5.0 B60f" in report
+        assert "secret-17" not in page.content()
+
+
+def test_no_picture_is_asked_for_where_there_is_none(browser: Browser, tiny: Process) -> None:
+    """An object in a series that its header refuses has none: the server would answer 404, and log it."""
+    scout = dicom_bytes(
+        ct_dataset(
+            draw_phantom(N, size=64),
+            SOPInstanceUID="1.2.99",
+            StudyInstanceUID="1.2.826.0.1.3680043.8.498.9",
+            ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+        )
+    )
+    with visiting(browser, f"{tiny.url}/") as page:
+        records = read(page, series_files([N, L, L]) | {"scout.dcm": scout})
+        assert [record["status"] for record in records] == ["refused", "ok", "ok", "ok", "ok"]
+        page.click("#list li button:has-text('scout.dcm')")
+        page.wait_for_timeout(300)
+        assert page.is_hidden("#viewer")
+        assert " 404 " not in tiny.log
 
 
 def test_windows_change_the_picture_where_units_are_known(browser: Browser, tiny: Process) -> None:

@@ -18,3 +18,9 @@ export function makeSvg(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+/** Bring the answer into view where it stands below the list, as on a phone (the width is style.css's). */
+export function showDetail() {
+  // With the next frame, in which the list is drawn first: it pushes the answer down.
+  requestAnimationFrame(() => matchMedia("(min-width: 60rem)").matches || byId("detail").scrollIntoView());
+}

@@ -1,8 +1,8 @@
 // The results side by side: one button an entry, and how many there are of each kind.
 
-import { byId, make } from "./dom.js";
+import { byId, make, showDetail } from "./dom.js";
 import { count, percent, t } from "./texts.js";
-import { nameEntry } from "./wording.js";
+import { nameEntry, say } from "./wording.js";
 
 const VERDICTS = ["positive", "indeterminate", "negative", "refused", "error"];
 
@@ -42,12 +42,15 @@ function toRow(entry, review) {
     make("span", { className: "entry-probability" }, probability === null ? "" : percent(probability, 1)),
   );
   if (entry === review.entry) button.setAttribute("aria-current", "true");
-  button.addEventListener("click", () => review.select(entry));
+  button.addEventListener("click", () => {
+    review.select(entry);
+    showDetail();
+  });
   return make("li", {}, button);
 }
 
 function sayMore({ answer, slices }) {
-  if (answer?.kind === "slice") return "";
+  if (answer?.kind === "slice") return answer.status === "ok" ? "" : say(answer);
   const slicesSeen = slices.length || answer?.series.slices || 0;
   return `${t("list.series")}, ${count("list.slices", slicesSeen)}`;
 }

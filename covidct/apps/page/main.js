@@ -7,7 +7,7 @@ import { startIntake } from "./intake.js";
 import { startList } from "./list.js";
 import { drawPoints, startMeaning } from "./meaning.js";
 import { keepOffline } from "./offline.js";
-import { showNotice } from "./progress.js";
+import { sayNotice, showNotice } from "./progress.js";
 import { startReport } from "./report.js";
 import { Review } from "./review.js";
 import { Run } from "./run.js";
@@ -23,7 +23,7 @@ async function main() {
   const viewer = new Viewer(review, engine);
   const run = new Run(review, engine);
   for (const start of [startList, startAnswer, startMeaning, startAbout, startReport, startSaving]) start(review);
-  startIntake((given) => run.start(given), () => showNotice(t("fault.folder")));
+  startIntake((given) => run.start(given), () => showNotice(() => t("fault.folder")));
   byId("clear").addEventListener("click", () => run.clear());
   byId("language").addEventListener("change", ({ target }) => changeLanguage(target.value, review, viewer, engine));
   sayPlace(engine);
@@ -42,6 +42,7 @@ async function changeLanguage(language, review, viewer, engine) {
   rememberLanguage(language);
   await loadTexts(language);
   sayPlace(engine);
+  sayNotice();
   if (!review.config) return;
   drawPoints(review);
   review.tell("setting");

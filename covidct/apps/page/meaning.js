@@ -32,7 +32,9 @@ function drawMeaning(review) {
   range.value = nearestStep(prevalence);
   range.setAttribute("aria-valuetext", percent(prevalence, 1));
   byId("point-sentence").textContent = sayPoint(point);
-  byId("band-sentence").textContent = t("meaning.band", { low: percent(point.band[0]), high: percent(point.band[1]) });
+  byId("band-sentence").textContent = sayBand(point, config.least_probability);
+  // What is refused or not read is worth nothing anywhere.
+  byId("worth-part").hidden = !isWorth(review);
   byId("prevalence-sentence").textContent = t("meaning.at", { p: percent(prevalence, 1) });
   byId("worth").replaceChildren(...toWorth(review, prevalence).flatMap(([name, value]) => [
     make("dt", {}, name), make("dd", {}, value),
@@ -42,8 +44,23 @@ function drawMeaning(review) {
 /** What the figures of an operating point mean, of a hundred slices of each kind. */
 export function sayPoint({ sensitivity, specificity, threshold }) {
   return t("meaning.measured", {
-    hit: Math.round(100 * sensitivity), cleared: Math.round(100 * specificity), threshold: percent(threshold),
+    hit: Math.round(100 * sensitivity), cleared: Math.round(100 * specificity), threshold: percent(threshold, 1),
   });
+}
+
+/** Where answers are indeterminate, and below what no probability lies; enough digits to tell the two apart. */
+export function sayBand({ band: [low, high] }, least) {
+  const sentence = t("meaning.band", { low: percent(low, 1), high: percent(high, 1) });
+  if (least === null || least === undefined) return sentence;
+  // Rounded down: nothing may lie below what is said.
+  const digits = percent(least, 1) === percent(low, 1) ? 2 : 1;
+  const shown = Math.floor(least * 10 ** (digits + 2)) / 10 ** (digits + 2);
+  return `${sentence} ${t("meaning.least", { least: percent(shown, digits) })}`;
+}
+
+/** Whether there is an answer whose worth can be told, or may be one yet. */
+export function isWorth({ entry }) {
+  return !entry?.answer || entry.answer.status === "ok";
 }
 
 /** [name, value] of what answers are worth at a prevalence. */
@@ -51,8 +68,10 @@ export function toWorth({ point, config, entry }, prevalence) {
   const { ppv, npv } = predictiveValues(point, prevalence);
   const show = (value) => (value === null ? t("meaning.none") : percent(value, 1));
   const answer = entry?.answer;
-  const isSlice = answer?.status === "ok" && answer.kind === "slice";
-  const shifted = isSlice ? [[t("meaning.shifted"), show(shiftProbability(answer.probability, prevalence, config.prevalence))]] : [];
+  // A series' probability is that of one of its slices, and the shift keeps their order: so it holds for both.
+  const name = answer?.kind === "series" ? "meaning.shifted_series" : "meaning.shifted";
+  const isOk = answer?.status === "ok";
+  const shifted = isOk ? [[t(name), show(shiftProbability(answer.probability, prevalence, config.prevalence))]] : [];
   return [[t("meaning.ppv"), show(ppv)], [t("meaning.npv"), show(npv)], ...shifted];
 }
 

@@ -5,6 +5,7 @@ import { byId } from "./dom.js";
 const QUIET_MS = 5000; // between two lines that are read out
 
 let heard = 0;
+let noticed = () => "";
 
 /** Show a line and a share in [0, 1], null for a bar without end. */
 export function showWork(text, share) {
@@ -27,10 +28,16 @@ export function announce(text) {
   byId("announcer").textContent = text;
 }
 
-/** Say what has gone wrong, until it is closed or the next work begins. */
-export function showNotice(text) {
-  byId("notice-text").textContent = text;
+/** Say what has gone wrong, until it is closed or the next work begins; `say()` gives the text, in any language. */
+export function showNotice(say) {
+  noticed = say;
+  sayNotice();
   byId("notice").hidden = false;
+}
+
+/** Say the notice again, as after a change of language. */
+export function sayNotice() {
+  byId("notice-text").textContent = noticed();
 }
 
 /** Take the notice away. */

@@ -1,9 +1,9 @@
 // The printable report of the entry that is looked at: filled when it is printed, shown on paper alone.
 
-import { saySentence, toNotes } from "./answer.js";
+import { sayAssumption, sayProbability, saySentence, toNotes } from "./answer.js";
 import { byId, make, makeSvg } from "./dom.js";
 import { toTable } from "./figures.js";
-import { sayPoint, toWorth } from "./meaning.js";
+import { isWorth, sayBand, sayPoint, toWorth } from "./meaning.js";
 import { toPicture } from "./picture.js";
 import { drawStrip } from "./strip.js";
 import { currentLanguage, percent, t } from "./texts.js";
@@ -27,14 +27,15 @@ function toReport(review) {
   return [
     make("h1", {}, t("report.title")),
     make("p", { className: "quiet" }, `${t("report.made", { date, model: nameModel(config) })}. ${t("disclaimer")}`),
-    make("p", {}, make("strong", {}, `${t("report.file")}: `), entry.answer.path),
+    toIdentity(entry.answer),
     make("h2", {}, t(`title.${verdict}`)),
-    make("p", { className: "probability" }, entry.answer.status === "ok" ? sayProbability(entry.answer) : ""),
+    make("p", { className: "probability" }, sayProbability(entry.answer)),
+    make("p", { className: "quiet" }, sayAssumption(review)),
     make("p", {}, saySentence(entry.answer, verdict, point)),
     make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, note))),
     ...toPictures(review),
-    make("p", {}, make("strong", {}, `${t("report.setting")}: `), `${namePoint(point)}. ${sayPoint(point)}`),
-    make("p", {}, sayWorth(review)),
+    make("p", {}, make("strong", {}, `${t("report.setting")}: `), `${namePoint(point)}. ${sayPoint(point)} ${sayBand(point, config.least_probability)}`),
+    ...(isWorth(review) ? [make("p", {}, sayWorth(review))] : []),
     make("h3", {}, t("report.figures")),
     toTable(config.figures),
     make("p", { className: "quiet" }, t("meaning.abroad")),
@@ -54,8 +55,18 @@ function isDrawn() {
   return byId("stage").dataset.drawn !== undefined;
 }
 
-function sayProbability(answer) {
-  return t(answer.kind === "series" ? "answer.probability_series" : "answer.probability", { p: percent(answer.probability, 1) });
+/** Lines for who the patient is, which the page does not know, to be filled in by hand; below what the series says. */
+function toIdentity({ path, about, seriesUid }) {
+  const blank = ["patient", "accession"].map((name) => [t(`report.${name}`), ""]);
+  const date = [t("report.study_date"), toDate(about?.studyDate)];
+  const known = [[t("report.series"), about?.description], [t("report.file"), path], ["SeriesInstanceUID", seriesUid]];
+  return make("dl", { className: "identity" }, ...[...blank, date, ...known.filter(([, value]) => value)].map(([name, value]) =>
+    make("div", { className: value ? (value === seriesUid ? "uid" : "") : "blank" }, make("dt", {}, name), make("dd", {}, value ?? ""))));
+}
+
+/** YYYYMMDD (DICOM's DA, PS3.5 6.2) as people write it; anything else as it is. */
+function toDate(date) {
+  return /^\d{8}$/.test(date ?? "") ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
 }
 
 function toPictures(review) {
@@ -64,10 +75,11 @@ function toPictures(review) {
   if (!isDrawn()) return [make("p", {}, t("report.not_drawn"))];
   const opacity = Number(byId("opacity").value) / 100;
   const total = entry.slices.length;
-  const pictures = [
-    toFigure(toPicture(byId("picture"), byId("overlay"), 0), t("report.picture", { at: at + 1, total })),
-    toFigure(toPicture(byId("picture"), byId("overlay"), opacity || 0.6), `${t("report.evidence")}. ${t("viewer.scale")}`),
-  ];
+  const pictures = [toFigure(toPicture(byId("picture"), byId("overlay"), 0), t("report.picture", { at: at + 1, total }))];
+  if (slice.status === "ok") {
+    const shown = toPicture(byId("picture"), byId("overlay"), opacity || 0.6);
+    pictures.push(toFigure(shown, `${t("report.evidence")}. ${t("viewer.scale")}`));
+  }
   const strip = makeSvg("svg", { class: "strip", preserveAspectRatio: "none" });
   if (total > 1) drawStrip(strip, entry.slices, review.point, at, (one) => review.verdict(one));
   const curve = total > 1 ? [make("figure", { className: "curve" }, strip, make("figcaption", {}, t("report.strip")))] : [];

@@ -1,6 +1,6 @@
 // One run at a time: files given -> answers into the review, with progress, stop, and what has gone wrong said.
 
-import { byId } from "./dom.js";
+import { byId, showDetail } from "./dom.js";
 import { drawPoints } from "./meaning.js";
 import { announce, hideNotice, hideWork, showNotice, showWork } from "./progress.js";
 import { count, formatNumber, percent, t } from "./texts.js";
@@ -25,15 +25,15 @@ export class Run {
       this.review.open(await this.engine.open());
       drawPoints(this.review);
     } catch (error) {
-      showNotice(error.key ? toSentence(error) : t("fault.model", { detail: error.message }));
+      showNotice(() => (error.key ? toSentence(error) : t("fault.model", { detail: error.message })));
     }
   }
 
   /** Read files { file, path, isFromFolder }. Raises nothing: what goes wrong is said. */
   async start(given) {
-    if (this.isBusy) return showNotice(t("busy.reading"));
+    if (this.isBusy) return showNotice(() => t("busy.reading"));
     hideNotice();
-    if (given.length > MOST_FILES) return showNotice(t("fault.too_many", { n: formatNumber(given.length), most: formatNumber(MOST_FILES) }));
+    if (given.length > MOST_FILES) return showNotice(() => t("fault.too_many", { n: formatNumber(given.length), most: formatNumber(MOST_FILES) }));
     this.isBusy = true;
     this.isStopping = false;
     byId("work-stop").disabled = false;
@@ -41,7 +41,7 @@ export class Run {
       await this.read(given);
     } catch (error) {
       this.review.settle();
-      showNotice(toSentence(error));
+      showNotice(() => toSentence(error));
     } finally {
       this.isBusy = false;
       hideWork();
@@ -52,14 +52,14 @@ export class Run {
     if (!this.review.config) await this.open();
     showWork(t("work.starting"), null);
     await this.engine.load((share) => showWork(t(share < 1 ? "work.loading" : "work.starting", { share: percent(share) }), share));
-    let slices = 0;
+    const slices = [];
     let isFirst = true;
     const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
       // Earlier results stay until there are new ones: where nothing can be read, nothing is lost.
       if (event.answer && isFirst) this.review.clear();
       if (event.answer) this.review.add(event.answer);
       isFirst &&= !event.answer;
-      slices += event.answer?.kind === "slice" ? 1 : 0;
+      if (event.answer?.kind === "slice") slices.push(event.answer.status);
       this.showProgress(event);
     });
     this.finish(slices, skipped, isCancelled);
@@ -76,11 +76,18 @@ export class Run {
 
   finish(slices, skipped, isCancelled) {
     this.review.settle();
-    const parts = [isCancelled ? t("work.stopped") : slices || this.review.entries.length ? count("work.done", slices) : t("work.nothing")];
-    if (skipped.length) parts.push(count("work.skipped", skipped.length));
-    announce(parts.join(" "));
-    if (skipped.length || !this.review.entries.length) showNotice(parts.join(" "));
-    if (this.review.entries.length) byId("results").focus({ preventScroll: innerWidth > 900 });
+    const isEmpty = !this.review.entries.length;
+    const unread = slices.filter((status) => status === "error").length;
+    const say = () => [
+      isCancelled ? t("work.stopped") : isEmpty ? t("work.nothing") : count("work.done", slices.length - unread),
+      ...(unread ? [count("work.unread", unread)] : []),
+      ...(skipped.length ? [count("work.skipped", skipped.length)] : []),
+    ].join(" ");
+    announce(say());
+    if (skipped.length || isEmpty) showNotice(say);
+    if (isEmpty) return;
+    byId("results").focus({ preventScroll: true });
+    showDetail();
   }
 
   async stop() {
@@ -92,7 +99,7 @@ export class Run {
 
   /** Forget all results. */
   clear() {
-    if (this.isBusy) return showNotice(t("busy.reading"));
+    if (this.isBusy) return showNotice(() => t("busy.reading"));
     this.review.clear();
     this.engine.forget();
     hideNotice();

@@ -1,5 +1,6 @@
 // The engine that asks the server this page came from (docs/serve.md). Has the same methods as local/engine.js.
 
+import { LEAST } from "./rules/aggregate.js";
 import { isCandidate } from "./rules/candidates.js";
 import { askToken, tokenHeaders } from "./token.js";
 
@@ -51,8 +52,9 @@ export class ServerEngine {
       this.job = job.id;
     }
     if (!job || !(await this.follow(job, onEvent))) return { skipped, isCancelled: true };
-    const records = await (await ask(`api/jobs/${this.job}/results`)).json();
-    records.map(toAnswer).forEach((answer, at) => onEvent({ answer, done: at + 1, total: records.length }));
+    const [abouts, records] = await Promise.all(["about", "results"].map(async (what) => (await ask(`api/jobs/${this.job}/${what}`)).json()));
+    const answers = records.map((record, n) => toAnswer(record, n, abouts[n], records));
+    answers.forEach((answer, at) => onEvent({ answer, done: at + 1, total: records.length }));
     return { skipped, isCancelled: false };
   }
 
@@ -178,15 +180,24 @@ function toSentence({ message, path }) {
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
-function toAnswer(record, n) {
+/** Why a series is refused, as a code of the page's texts: for what its slices show, or by its headers. */
+function toCode({ kind, status, reason, series_uid: uid, series }, records) {
+  if (kind !== "series" || status === "ok") return null;
+  const isOfSlices = records.some((one) => one.kind === "slice" && one.slice_index !== null && one.series_uid === uid);
+  if (!isOfSlices) return `series_${reason}`;
+  return series.answered ? "series_too_few" : "series_none";
+}
+
+function toAnswer(record, n, { picture: hasPicture, turned: seemsTurned, series: about }, records) {
   const isSlice = record.kind === "slice";
-  const hasPicture = isSlice && record.status !== "error";
+  const notes = record.series?.note_codes;
   // DICOM and NIfTI have Hounsfield units; pictures are no instances, and in no series.
   const isPart = (record.instance_uid ?? record.slice_index ?? null) !== null;
   return {
-    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: isSlice && record.status === "ok" ? null : toSentence(record),
-    code: null, values: {}, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
-    instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: record.series ?? null,
-    hasHu: hasPicture && isPart, hasPicture,
+    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: toSentence(record),
+    code: toCode(record, records), values: { least: LEAST }, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
+    instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: notes ? { ...record.series, notes } : null,
+    hasHu: hasPicture && isPart, hasPicture, seemsTurned, name: about?.series_description || null,
+    about: about && { seriesUid: about.series_uid, studyUid: about.study_uid, studyDate: about.study_date, description: about.series_description },
   };
 }

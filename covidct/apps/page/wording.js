@@ -1,20 +1,27 @@
 // Answers in words: decisions, reasons, notes. Knows the page's texts and which of them says what.
 
+import { rankOf } from "./rules/aggregate.js";
 import { count, currentLanguage, formatNumber, hasText, percent, t } from "./texts.js";
 
-/** One sentence on why there is no answer, or null; the server's own, which is in English, where that is read. */
+/** What a result's `message` says, or null. A server's own, which knows more but is in English, where that is read. */
 export function say(answer) {
-  if (answer.message && (currentLanguage() === "en" || answer.status === "ok")) return answer.message;
-  if (answer.status === "ok") return null;
+  if (answer.status === "ok") return sayOk(answer);
+  if (answer.message && answer.kind === "slice" && currentLanguage() === "en") return answer.message;
   const sentence = [`error.${answer.code}`, `reason.${answer.reason}`].find(hasText) ?? "reason.unreadable";
   return t(sentence, answer.values);
 }
 
-/** A note of a series as a sentence; the server's are sentences already. */
-export function sayNote(note) {
-  if (typeof note === "string") return note;
-  const { code, values } = note;
-  return hasText(`note.${code}`) ? t(`note.${code}`, values) : count(`note.${code}`, values.n, values);
+function sayOk({ kind, seemsTurned, probability, series }) {
+  if (kind === "slice") return seemsTurned ? t("answer.turned") : null;
+  const values = { rank: formatNumber(rankOf(series.answered)), answered: formatNumber(series.answered) };
+  return t("answer.message_series", { ...values, p: formatNumber(probability, 2, 2) });
+}
+
+/** A note { code, values } of a series as a sentence. */
+export function sayNote({ code, values }) {
+  const numbers = Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? formatNumber(value, 4) : value]);
+  const shown = Object.fromEntries(numbers);
+  return hasText(`note.${code}`) ? t(`note.${code}`, shown) : count(`note.${code}`, values.n, shown);
 }
 
 /** What answers: the model with its version, and which of its graphs. */
@@ -31,6 +38,24 @@ export function namePoint({ name }) {
 export function nameEntry({ answer, slices }) {
   const path = answer?.path ?? slices[0]?.path ?? "";
   return answer?.name || path.split("/").at(-1) || path;
+}
+
+/** Where an entry comes from, and what it is called where that is something else. */
+export function nameWhole(entry) {
+  const path = entry.answer?.path ?? entry.slices[0]?.path ?? "";
+  const name = nameEntry(entry);
+  return path.endsWith(name) ? path : `${name} · ${path}`;
+}
+
+/** Places in a series, from 0, as people count them: 1–3, 7. */
+export function sayPlaces(places) {
+  const runs = [];
+  for (const place of places) {
+    const last = runs.at(-1);
+    if (last && place === last[1] + 1) last[1] = place;
+    else runs.push([place, place]);
+  }
+  return runs.map((run) => [...new Set(run)].map((place) => formatNumber(place + 1)).join("–")).join(", ");
 }
 
 /** Decision and probability in a few words. */

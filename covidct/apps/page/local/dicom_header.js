@@ -12,7 +12,7 @@ const OTHER_UNITS = ["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"]; // RescaleType,
 
 const TAGS = {
   ImageType: "x00080008", SOPClassUID: "x00080016", SOPInstanceUID: "x00080018", Modality: "x00080060",
-  StudyDescription: "x00081030", SeriesDescription: "x0008103e", BodyPartExamined: "x00180015",
+  StudyDate: "x00080020", StudyDescription: "x00081030", SeriesDescription: "x0008103e", BodyPartExamined: "x00180015",
   SpacingBetweenSlices: "x00180088", SeriesNumber: "x00200011", AcquisitionNumber: "x00200012", ConvolutionKernel: "x00181210", SliceThickness: "x00180050",
   SeriesInstanceUID: "x0020000e", StudyInstanceUID: "x0020000d", InstanceNumber: "x00200013",
   ImagePositionPatient: "x00200032", ImageOrientationPatient: "x00200037",
@@ -54,6 +54,7 @@ export function parsePlace(dataset) {
     seriesUid: text(dataset, "SeriesInstanceUID") || null,
     instanceUid: text(dataset, "SOPInstanceUID") || null,
     studyUid: text(dataset, "StudyInstanceUID") || null,
+    studyDate: text(dataset, "StudyDate") || null,
     modality: text(dataset, "Modality") || null,
     frames: numbers(dataset, "NumberOfFrames")[0] ?? 1,
     orientation: several(dataset, "ImageOrientationPatient", 6),

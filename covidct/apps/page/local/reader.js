@@ -6,6 +6,7 @@ import { readSlice } from "./slice.js";
 import { UPRIGHT, turn, turnBack, turnBoxBack } from "./turning.js";
 import { toProbability } from "../rules/decide.js";
 import { checkSlice, checkView } from "../rules/gate.js";
+import { isTurned } from "../rules/standing.js";
 
 /** Answer for the slice in `item` { path, read() } or { path, error }. Throws only what is our own fault. */
 export async function answerItem(item, graph, config) {
@@ -26,6 +27,7 @@ export function withoutAnswer(path) {
   return {
     kind: "slice", path, status: "error", reason: null, code: null, values: {}, logit: null, probability: null,
     evidence: null, seriesUid: null, instanceUid: null, sliceIndex: null, series: null, hasHu: false, hasPicture: false,
+    seemsTurned: false, name: null, about: null,
   };
 }
 
@@ -36,7 +38,10 @@ async function judge(slice, by, graph, config) {
   if (![logit, ...(gate ?? []), lung ?? 0].every(Number.isFinite)) throw new Error("the graph gives no finite logit");
   const late = config.gate && gate && lung !== null ? checkView(gate, lung, config.gate) : null;
   if (late) return toRefusal(late);
-  return { status: "ok", logit, probability: toProbability(logit, config), evidence: toStored(evidence, by) };
+  const { width, height } = turned(slice, by);
+  // Told by evidence that lies on the lungs alone, which is the same that bounds probabilities from below.
+  const seemsTurned = config.least_probability !== null && isTurned(evidence, [height, width]);
+  return { status: "ok", logit, probability: toProbability(logit, config), evidence: toStored(evidence, by), seemsTurned };
 }
 
 /** The slice as chests are usually shown, which is what the graph knows. */

@@ -57,7 +57,12 @@ export function answerRefused(series) {
 }
 
 function toSeriesAnswer({ path, uid, place }) {
-  return { ...withoutAnswer(path), kind: "series", seriesUid: uid, name: place.description || null };
+  return { ...withoutAnswer(path), kind: "series", seriesUid: uid, name: place.description || null, about: toAbout(uid, place) };
+}
+
+/** What the series says of itself; nothing of the patient. */
+function toAbout(seriesUid, { studyUid, studyDate, description }) {
+  return { seriesUid, studyUid, studyDate, description: description || null };
 }
 
 /** Where a DICOM instance lies and what it belongs to; null for other files and damage, which reading it tells. */

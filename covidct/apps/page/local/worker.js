@@ -70,7 +70,8 @@ async function answerStack(series, point, progress, emit, run) {
   const slices = [];
   for (const [sliceIndex, item] of series.stack.entries()) {
     if (run.isCancelled) return;
-    slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid }, progress, emit));
+    // How the slices of a series lie is known, and they are turned by it.
+    slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid, seemsTurned: false }, progress, emit));
   }
   push(answerSeries(series, slices, point), null, progress, emit);
 }

@@ -4,7 +4,7 @@
 
 import { percentile } from "./numbers.js";
 
-const SMALLEST = 32; // pixels: below, no lung structure is left to see
+const SMALLEST = 64; // pixels of the shorter side: below, a lobule has no two of them
 const FLATTEST = 4; // grey levels between the 1st and the 99th percentile
 
 /** Verdict on a slice { pixels (H * W) uint8, width, height } before any model has seen it. */
