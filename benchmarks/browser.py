@@ -3,8 +3,9 @@
     python benchmarks/browser.py [--slices 30]
 
 Needs Playwright, Chromium and what scripts/vendor fetches. One thread, as on a host that sends no isolating
-headers, and as many as the browser takes with them. Prints how long the model takes to start, and the median
-time from one answer to the next: decoding, model and gate.
+headers, and as many as the browser takes with them; and the same graph on the same files in Python, on one
+thread. Prints how long the model takes to start, the median time from one answer to the next (decoding, model
+and gate), and how many times Python's that is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import argparse
 import base64
 import sys
 import tempfile
+import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -21,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from browsers import Handler, launching, serving
 from covidct.apps.web_app import write_web_app
 from covidct.phantom import Phantom, draw_phantom
+from covidct.pipeline import Classifier
 from covidct.window import to_display
 from makers import ct_dataset, dicom_bytes, png_bytes
 
@@ -66,15 +70,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slices", type=int, default=30)
     options = parser.parse_args()
-    print(f"{'':28}{'start, s':>10}{'a slice, ms':>14}")
+    print(f"{'512 x 512':28}{'start, s':>10}{'a slice, ms':>14}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "app"
         write_web_app(folder)
         for kind in ("png", "dcm"):
+            files = make_files(kind, options.slices)
+            python = measure_python(files, Path(scratch))
+            show(f"{kind}, Python, 1 thread", python, python)
             for handler in (Handler, Isolating):
-                found = measure(folder, make_files(kind, options.slices), handler)
-                what = f"{kind}, 512 x 512, {found['cores']} thread(s)"
-                print(f"{what:28}{found['start'] / 1000:>10.2f}{found['slice']:>14.0f}")
+                found = measure(folder, files, handler)
+                show(f"{kind}, page, {found['cores']} thread(s)", found, python)
+
+
+def show(what: str, found: dict[str, Any], python: dict[str, Any]) -> None:
+    """Print a row."""
+    ratio = found["slice"] / python["slice"]
+    print(f"{what:28}{found['start'] / 1000:>10.2f}{found['slice']:>14.0f}{ratio:>8.1f}", flush=True)
+
+
+def measure_python(files: dict[str, str], scratch: Path) -> dict[str, Any]:
+    """What Python takes for the files with the float graph, one after the other, in ms."""
+    begun = time.perf_counter()
+    classifier = Classifier.load(precision="float", threads=1)
+    start = time.perf_counter() - begun
+    times = []
+    for name, data in files.items():
+        (scratch / name).write_bytes(base64.b64decode(data))
+        begun = time.perf_counter()
+        classifier.predict(scratch / name)
+        times.append(time.perf_counter() - begun)
+    return {"start": 1000 * start, "slice": 1000 * median(times), "cores": 1}
 
 
 def measure(folder: Path, files: dict[str, str], handler: type[Handler]) -> dict[str, Any]:

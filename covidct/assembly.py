@@ -190,11 +190,16 @@ def _note_mixture(slices: Sequence[Described]) -> list[Note]:
     )
     notes = []
     for keyword, get in asked:
-        values = Counter(str(get(item)) for item in slices)
+        values = Counter(_tell(get(item)) for item in slices)
         if len(values) > 1:
             found = ", ".join(sorted(values)[:3])
             notes.append(Note("varies", f"{keyword} varies: {found}.", {"keyword": keyword, "found": found}))
     return notes
+
+
+def _tell(value: object) -> str:
+    """A value of a header, in no language."""
+    return "\N{EN DASH}" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _count(items: Sequence[Described], code: str, one: str, many: str) -> list[Note]:

@@ -114,7 +114,7 @@ function noteMixture(slices) {
     StudyInstanceUID: (place) => place.studyUid,
   };
   return Object.entries(asked).flatMap(([keyword, get]) => {
-    const values = [...new Set(slices.map(({ place }) => String(get(place))))].sort();
+    const values = [...new Set(slices.map(({ place }) => String(get(place) || "–")))].sort();
     return values.length > 1 ? [{ code: "varies", values: { keyword, found: values.slice(0, 3).join(", ") } }] : [];
   });
 }
