@@ -225,9 +225,9 @@ class Result:
     `model` and `precision` are those of the `ModelGraph` that answered, or would have. `reason` is a word
     (`Reason`), `message` the sentence for people; `at_prevalence` is None where no prevalence was asked for.
     `slice_index` is a slice's place in its series, counted from the feet; `series` stands in results for a
-    series alone. `evidence` is (h, w) float32 over the part `box` of the slice, and `shape` (rows, columns) of
-    a slice that was read; they are kept for pictures. `seems_turned` is said in `message`. All four are left
-    out of JSON and CSV.
+    series alone. `evidence` is (h, w) float32 over the part `box` of the slice, and `shape` (rows, columns)
+    of a slice that was read; they are kept for pictures. `seems_turned` is said in `message`. All four are
+    left out of JSON and CSV.
     """
 
     path: str

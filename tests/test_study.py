@@ -201,7 +201,9 @@ def test_a_mixture_is_told(tmp_path: Path) -> None:
     datasets = stack(SLICES)
     for dataset in datasets[:2]:
         dataset.ConvolutionKernel = "B70f"
-    assert tell(only(read_study([save(tmp_path, datasets)]))) == ("ConvolutionKernel varies: B70f, \N{EN DASH}.",)
+    assert tell(only(read_study([save(tmp_path, datasets)]))) == (
+        "ConvolutionKernel varies: B70f, \N{EN DASH}.",
+    )
 
 
 def each(**tags: Any) -> Callable[[], list[Dataset]]:
