@@ -118,7 +118,7 @@ def test_answered(classifier: Classifier, name: str) -> None:
 def test_refused_or_answered(classifier: Classifier, name: str) -> None:
     result = classifier.predict(EITHER[name]())
     assert is_sound(result)
-    assert result.status is Status.OK or result.reason in FOREIGN
+    assert result.status is Status.OK or result.reason in FOREIGN | {Reason.TOO_SMALL}
 
 
 @pytest.mark.parametrize(

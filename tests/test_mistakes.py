@@ -235,7 +235,7 @@ def test_enormous_slices_are_kept_small() -> None:
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """32 slices."""
-    return write_phantoms(tmp_path_factory.mktemp("slices"), patients=4, size=40)
+    return write_phantoms(tmp_path_factory.mktemp("slices"), patients=4, size=64)
 
 
 def test_an_evaluation_looks_again_at_the_worst(tiny_bundle: Path, manifest: Path, tmp_path: Path) -> None:
