@@ -59,10 +59,19 @@ class Config:
         return f"{self.name}-{self.version}"
 
     @property
+    def keeps_to_lungs(self) -> bool:
+        """Whether evidence lies on the lungs alone, as a `lung_net`'s does."""
+        return self._recipe.get("network") == "lung_net"
+
+    @property
     def speaks_for_disease_only(self) -> bool:
-        """Whether evidence is never negative and lies on the lungs alone, as a `lung_net`'s does."""
+        """Whether evidence is never negative, as a `lung_net`'s without context is."""
+        return self.keeps_to_lungs and not self._recipe.get("context")
+
+    @property
+    def _recipe(self) -> Mapping[str, Any]:
         recipe = self.training.get("recipe")
-        return isinstance(recipe, Mapping) and recipe.get("network") == "lung_net"
+        return recipe if isinstance(recipe, Mapping) else {}
 
 
 @dataclass(frozen=True)

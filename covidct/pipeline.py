@@ -258,7 +258,7 @@ class Classifier:
         return f"{item.source.path}: {'; '.join(parts)}" if parts else None
 
     def _seems_turned(self, item: Slice, prediction: Prediction) -> bool:
-        if not self.bundle.config.speaks_for_disease_only:
+        if not self.bundle.config.keeps_to_lungs:
             return False
         height, width = turn(item.pixels, item.turn).shape
         return is_turned(prediction.evidence, prediction.box, shape=(height, width))

@@ -24,7 +24,8 @@ def is_turned(evidence: Evidence, box: Box, *, shape: tuple[int, int]) -> bool:
     """
     left, top, right, bottom = box
     height, width = (bottom - top) * shape[0], (right - left) * shape[1]
-    lung = evidence > FAINTEST * max(float(np.percentile(evidence, 90)), 1e-3)
+    strength = np.abs(evidence)  # what speaks against disease lies on lungs as well
+    lung = strength > FAINTEST * max(float(np.percentile(strength, 90)), 1e-3)
     if width >= height or not lung.any():
         return False
     return _find_dip(lung.sum(axis=0)) - _find_dip(lung.sum(axis=1)) > LEAST_DIP

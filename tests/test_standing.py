@@ -25,6 +25,7 @@ def lungs() -> np.ndarray:
 
 def test_lungs_above_one_another_are_turned() -> None:
     assert is_turned(lungs().T, TALL, shape=(300, 300))
+    assert is_turned(-lungs().T, TALL, shape=(300, 300))  # speaking against disease
 
 
 def test_lungs_side_by_side_are_not() -> None:

@@ -64,6 +64,7 @@ def to_model_table(bundle: Bundle) -> dict[str, Any]:
         "temperature": config.temperature,
         "shift": config.shift,
         "gate": asdict(config.gate) if config.gate else None,
+        "keeps_to_lungs": config.keeps_to_lungs,
     }
 
 

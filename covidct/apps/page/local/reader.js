@@ -39,8 +39,7 @@ async function judge(slice, by, graph, config) {
   const late = config.gate && gate && lung !== null ? checkView(gate, lung, config.gate) : null;
   if (late) return toRefusal(late);
   const { width, height } = turned(slice, by);
-  // Told by evidence that lies on the lungs alone, which is the same that bounds probabilities from below.
-  const seemsTurned = config.least_probability !== null && isTurned(evidence, [height, width]);
+  const seemsTurned = config.keeps_to_lungs && isTurned(evidence, [height, width]);
   return { status: "ok", logit, probability: toProbability(logit, config), evidence: toStored(evidence, by), seemsTurned };
 }
 

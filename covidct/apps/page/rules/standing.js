@@ -9,10 +9,11 @@ const LEAST_DIP = -0.3; // how much fuller the middle column may be than the mid
 export function isTurned({ map, width, height, box }, [rows, columns]) {
   const [left, top, right, bottom] = box;
   if ((right - left) * columns >= (bottom - top) * rows) return false;
-  const faintest = FAINTEST * Math.max(percentile(Float32Array.from(map).sort(), 90), 1e-3);
+  const strength = Float32Array.from(map, Math.abs); // what speaks against disease lies on lungs as well
+  const faintest = FAINTEST * Math.max(percentile(Float32Array.from(strength).sort(), 90), 1e-3);
   const across = new Array(width).fill(0);
   const down = new Array(height).fill(0);
-  map.forEach((value, at) => {
+  strength.forEach((value, at) => {
     if (value <= faintest) return;
     across[at % width] += 1;
     down[Math.floor(at / width)] += 1;
