@@ -118,7 +118,7 @@ def test_the_card_alone_says_what_was_not_measured(bundle: Path) -> None:
     assert "| north | 12 | 6 |" in card
     assert "| PNG | 24 | 12 |" in card
     assert "Not known for these slices: age, sex." in card
-    assert "CLAIM (2024 update): 29 of 44 items answered" in card
+    assert "CLAIM (2024 update): 20 of 44 items answered, 2 not applicable" in card
     assert "| 33: test on data from elsewhere | not measured for this card |" in card
     assert "\n\n\n" not in card
     assert rewrite_card(bundle) == card
@@ -142,7 +142,7 @@ def test_the_card_takes_in_what_was_measured_since(bundle: Path, tmp_path: Path)
     assert "| covid-ct | 118 | 0.52 (0.40–0.60) |" in card
     assert "| all renders | real slices | 900 | 0.031 (0.020–0.040) | 0.021 (0.010–0.030) |" in card
     assert "another note" in card
-    assert "CLAIM (2024 update): 32 of 44 items answered" in card
+    assert "CLAIM (2024 update): 24 of 44 items answered, 2 not applicable" in card
     assert "with care" not in card
     assert "| normal, as drawn | no lesion | 6 |" in card
     assert "\n\n\n" not in card

@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from covidct.errors import BundleError
-from covidct.train.checklist import ABROAD, EXAMINED, sum_up
+from covidct.train.checklist import sum_up
 from covidct.train.evaluate import Report
 from covidct.train.figures import parse_figures, parse_sections
+from covidct.train.item import ABROAD, EXAMINED, FAILURES
 from covidct.train.making import describe_audit, describe_data, describe_licences, describe_making
 from covidct.train.standings import INTERVALS, Standings, to_markdown
 from covidct.train.tables import to_markdown as to_report
 from covidct.train.tables import to_markdown_points, to_markdown_table
 
+TITLE = """\
+A light deep-learning classifier of axial chest-CT slices: COVID-19 pneumonia (positive) or not. How it was
+made, and its retrospective evaluation.
+"""
 INTENDED = """\
 ## Intended use
 
@@ -93,7 +98,7 @@ def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
     notes = training.get("notes", "") if later.notes is None else later.notes
     parts = [
         f"# {config['name']} {config['version']}\n",
-        "A light classifier of axial chest-CT slices: COVID-19 pneumonia (positive) or not.\n",
+        TITLE,
         _headline(reports["float"]),
         *([_headline_abroad(later.standings, training)] if later.standings else []),
         INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
@@ -116,7 +121,11 @@ def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
 
 def _unmeasured(later: Later) -> frozenset[str]:
     """What the card cannot answer, as nobody measured it."""
-    measured = {ABROAD: later.standings is not None, EXAMINED: bool(later.examination)}
+    measured = {
+        ABROAD: later.standings is not None,
+        EXAMINED: bool(later.examination),
+        FAILURES: bool(later.failures),
+    }
     return frozenset(name for name, done in measured.items() if not done)
 
 
