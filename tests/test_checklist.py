@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from covidct.train.checklist import CHECKLISTS, CLAIM, TRIPOD, UNMEASURED, sum_up, to_markdown
+from covidct.train.checklist import CHECKLISTS, UNMEASURED, sum_up, to_markdown
+from covidct.train.claim import CLAIM
 from covidct.train.item import ABROAD, EXAMINED, FAILURES, Item, State
+from covidct.train.tripod import TRIPOD
 
 ROOT = Path(__file__).resolve().parents[1]
 # TRIPOD+AI, table 2: the items that have letters, and their last one. All others stand alone.
