@@ -350,6 +350,7 @@ def test_a_slice_that_lies_on_its_side_is_told(page: Page) -> None:
     (record,) = read(page, {"turned.png": png_bytes(turned)})
     assert record["status"] == "ok"
     assert "turned by 90 degrees" in record["message"]
+    assert ("not reliable enough" in record["message"]) is (record["decision"] == "indeterminate")
     assert "turned by 90 degrees" in page.inner_text("#detail-notes")
 
 

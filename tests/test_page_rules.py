@@ -259,7 +259,8 @@ def to_records(page: Page, answers: list[dict[str, Any]], prevalence: float | No
         "prevalence": prevalence,
     }
     body = """
-      const words = { say: (one) => (one.status === 'ok' ? null : 'a sentence'), sayNote: () => 'a, "note"' };
+      const say = (one, at) => (one.status === 'ok' ? at && `undecided at ${at.name}` : 'a sentence');
+      const words = { say, sayNote: () => 'a, "note"' };
       const records = given.answers.map((one) => m.toRecord(one, [], given, words));
       return [records, m.toCsv(records)]
     """
@@ -278,6 +279,14 @@ def test_records_keep_to_the_schema(rules: Page, prevalence: float | None) -> No
         None,
         None,
         "indeterminate",
+    ]
+    undecided = f"undecided at {CONFIG.operating_points[0].name}"
+    assert [record["message"] for record in records] == [
+        None,
+        undecided,
+        "a sentence",
+        "a sentence",
+        undecided,
     ]
 
 

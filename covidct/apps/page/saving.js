@@ -2,11 +2,11 @@
 
 import { byId, make } from "./dom.js";
 import { toCsv, toRecord } from "./rules/record.js";
-import { say, sayNote } from "./wording.js";
+import { sayMessage, sayNote } from "./wording.js";
 
 /** Save by the buttons. */
 export function startSaving(review) {
-  const records = () => review.answers.map(([answer, slices]) => toRecord(answer, slices, review, { say, sayNote }));
+  const records = () => review.answers.map(([answer, slices]) => toRecord(answer, slices, review, { say: sayMessage, sayNote }));
   byId("save-json").addEventListener("click", () => save("covidct.json", "application/json", `${JSON.stringify(records(), null, 1)}\n`));
   byId("save-csv").addEventListener("click", () => save("covidct.csv", "text/csv", toCsv(records())));
 }

@@ -11,6 +11,13 @@ export function say(answer) {
   return t(sentence, answer.values);
 }
 
+/** What a record's `message` says: beside the rest, why a slice is undecided between the limits of a point, if one is given. */
+export function sayMessage(answer, point) {
+  if (!point || answer.kind !== "slice") return say(answer);
+  const [low, high] = point.band.map((limit) => percent(limit, 1));
+  return [t("answer.indeterminate", { low, high }), say(answer)].filter(Boolean).join(" ");
+}
+
 function sayOk({ kind, seemsTurned, probability, series }) {
   if (kind === "slice") return seemsTurned ? t("answer.turned") : null;
   const values = { rank: formatNumber(rankOf(series.answered)), answered: formatNumber(series.answered) };

@@ -10,7 +10,7 @@ const SERIES_COLUMNS = ["slices", "answered", "evidence_share", "telling", "note
 
 /**
  * The record of an answer. `review` is { config, point, prevalence }, `slices` those of a series' answer, and
- * `say(answer)` and `sayNote(note)` give sentences.
+ * `say(answer, point)`, the point where it leaves a slice undecided, and `sayNote(note)` give sentences.
  */
 export function toRecord(answer, slices, { config, point, prevalence }, { say, sayNote }) {
   const isOk = answer.status === "ok";
@@ -26,7 +26,7 @@ export function toRecord(answer, slices, { config, point, prevalence }, { say, s
     operating_point: isOk ? toPoint(point) : null,
     ...toWorth(answer, point, prevalence, config),
     reason: isOk ? (decision === "indeterminate" ? "near_threshold" : null) : answer.reason,
-    message: say(answer),
+    message: say(answer, decision === "indeterminate" ? point : null),
     model: config.model,
     precision: config.precision,
     series_uid: answer.seriesUid,
