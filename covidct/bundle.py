@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ class Config:
     `window` is (centre, width) in HU of the grey levels that the graph expects. The probability is
     sigmoid((logit - shift) / temperature), and holds where a share `prevalence` of the slices shows
     COVID-19. `operating_points` come with the default first. `training` is what the run recorded of its
-    data and versions. `gate` is None for graphs without one.
+    data and versions. `gate` is None for graphs without one, `site` where the calibration is that of
+    training, and else what `covidct calibrate` recorded.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Config:
     operating_points: tuple[OperatingPoint, ...]
     training: Mapping[str, Any]
     gate: GateLimits | None = None
+    site: Mapping[str, Any] | None = None
 
     @property
     def model(self) -> str:
@@ -131,6 +133,7 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
             operating_points=tuple(parse_point(point) for point in table["operating_points"]),
             training=table["training"],
             gate=_parse_gate(table.get("gate")),
+            site=_parse_site(table.get("site")),
         )
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(f"{where}: is no configuration of a bundle: {error!r}") from error
@@ -150,6 +153,13 @@ def _parse_gate(table: Mapping[str, Any] | None) -> GateLimits | None:
     if len(classes) < 2 or not math.isfinite(limits.least_chest) or not 0 <= limits.least_lung <= 1:
         raise ValueError("the gate needs two classes, a finite least_chest, and least_lung in [0, 1]")
     return limits
+
+
+def _parse_site(table: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The record of a site's calibration. Raises KeyError and TypeError for what is none."""
+    if table is not None and not all(isinstance(table[name], str) for name in ("name", "day")):
+        raise TypeError("a site's calibration needs a name and a day")
+    return table
 
 
 def parse_point(table: Mapping[str, Any]) -> OperatingPoint:
@@ -178,9 +188,9 @@ def _find_fault(config: Config) -> str:
     return ""
 
 
-def write_sums(folder: Path) -> None:
-    """Write `SHA256SUMS` over the required files of `folder`, in the format of sha256sum."""
-    lines = [f"{_digest((folder / name).read_bytes())}  {name}\n" for name in sorted(REQUIRED)]
+def write_sums(folder: Path, names: Iterable[str] = REQUIRED) -> None:
+    """Write `SHA256SUMS` over files of `folder`, in the format of sha256sum."""
+    lines = [f"{_digest((folder / name).read_bytes())}  {name}\n" for name in sorted(names)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 

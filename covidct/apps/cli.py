@@ -16,10 +16,10 @@ from covidct.apps.cli_data import audit, augment, split
 from covidct.apps.cli_measure import evaluate, examine, gate
 from covidct.apps.cli_predict import info, predict
 from covidct.apps.cli_serve import node, serve, web_app
-from covidct.apps.cli_train import benchmark, card, train
+from covidct.apps.cli_train import benchmark, calibrate, card, train
 
 COMMANDS = (
-    *(audit, augment, benchmark, card, evaluate, examine, gate),
+    *(audit, augment, benchmark, calibrate, card, evaluate, examine, gate),
     *(info, node, predict, serve, split, train, web_app),
 )
 

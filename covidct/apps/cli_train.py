@@ -1,4 +1,4 @@
-"""`covidct train`, `benchmark` and `card`: models made, compared and described.
+"""`covidct train`, `benchmark`, `calibrate` and `card`: models made, compared, fitted and described.
 
 Knows options and exit codes. Everything heavy is imported by the command that needs it.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from covidct.apps.cli_options import DATA, FILE, FOLDER, OUT, needs_extra, plain_errors
+from covidct.apps.cli_options import DATA, FILE, FOLDER, OUT, PLACE, needs_extra, plain_errors
 from covidct.report import DISCLAIMER
 
 
@@ -177,6 +177,53 @@ def benchmark(
                 accept=accept.strip(),
             )
         click.echo(write_standings(out))
+        click.echo(DISCLAIMER, err=True)
+
+
+@click.command()
+@click.argument("bundle", type=FOLDER)
+@click.option(
+    "--data",
+    required=True,
+    type=DATA,
+    envvar="COVIDCT_MANIFEST",
+    metavar="MANIFEST.csv|FOLDER",
+    help="The hospital's labelled slices.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=PLACE,
+    metavar="DIR",
+    help="The new bundle; a folder that is not there, or empty.",
+)
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+@click.option(
+    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: 3.0.0+NAME."
+)
+@click.option(
+    "--accept",
+    default="",
+    metavar="REASON",
+    help="Write it even where it is no better, for this reason; it goes into the model card.",
+)
+def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], site: str, accept: str) -> None:
+    """Fit a BUNDLE's probabilities and thresholds to a hospital.
+
+    Trains nothing: graphs, gate and evidence map stay byte for byte. Temperature, shift, operating points and
+    the limits of the prediction sets come from the hospital's own labelled slices, at least ten patients with
+    COVID-19 and ten without. The table shows the bundle before and after, patients dealt into ten folds, each
+    measured with a calibration made from the others. Where the Brier score does not fall nothing is written
+    without --accept. Slices in split `test` are left alone, to measure on later.
+    """
+    with plain_errors(), needs_extra("audit"):
+        from covidct.apps.calibrating import run_calibrate
+
+        for line in run_calibrate(bundle, data, out, sources=sources, name=site, accept=accept.strip()):
+            click.echo(line)
+        click.echo(f"The bundle is {out}.", err=True)
         click.echo(DISCLAIMER, err=True)
 
 

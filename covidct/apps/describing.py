@@ -23,7 +23,13 @@ def to_short_card(bundle: Bundle) -> str:
         f"  probability  sigmoid((logit {-config.shift:+.3f}) / {config.temperature:.3f}), "
         f"where {config.prevalence:.0%} of the slices show COVID-19",
     ]
-    lines += [_to_line(point) for point in config.operating_points]
+    site = config.site
+    lines += [_to_line(point, "in the folds" if site else "on tune") for point in config.operating_points]
+    if site:
+        lines.append(
+            f"  calibrated   for {site['name']}, {site['day']}: shares above are from its folds, "
+            "figures below from before"
+        )
     return "\n".join([*lines, *(f"  figures      {headline}" for headline in to_headlines(bundle))])
 
 
@@ -32,10 +38,10 @@ def to_headlines(bundle: Bundle) -> list[str]:
     return [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")]
 
 
-def _to_line(point: OperatingPoint) -> str:
+def _to_line(point: OperatingPoint, where: str) -> str:
     return (
         f"  {point.name:<12} positive above {point.band[1]:.3f}, indeterminate from {point.band[0]:.3f} on; "
-        f"on tune {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} of others kept plausible; "
+        f"{where} {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} of others kept plausible; "
         f"at threshold {point.threshold:.3f} sensitivity {point.sensitivity:.3f}, "
         f"specificity {point.specificity:.3f}"
     )

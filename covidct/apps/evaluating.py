@@ -55,10 +55,7 @@ def choose_rows(
     Raises ManifestError for a source or split that has no slice.
     """
     manifest = read_manifest(data)
-    known = sorted({row.source for row in manifest.rows})
-    if strange := sorted(set(sources) - set(known)):
-        raise ManifestError(f"{data}: has no source {', '.join(strange)}; it has {', '.join(known)}")
-    everything = replace(plan, sources=tuple(sources or known))
+    everything = replace(plan, sources=choose_sources(manifest, sources))
     placed = place_rows(select_rows(manifest, everything), plan)
     rows = [row for row in placed if split in ("all", row.split)]
     if not rows:
@@ -68,6 +65,14 @@ def choose_rows(
         # Before the figures are seen: a use that was interrupted is a use.
         record_use(manifest, _to_use(classifier))
     return manifest, rows
+
+
+def choose_sources(manifest: Manifest, sources: Sequence[str]) -> tuple[str, ...]:
+    """The sources asked for, or all there are. Raises ManifestError for one that is not there."""
+    known = sorted({row.source for row in manifest.rows})
+    if strange := sorted(set(sources) - set(known)):
+        raise ManifestError(f"{manifest.path}: has no source {', '.join(strange)}; it has {', '.join(known)}")
+    return tuple(sources or known)
 
 
 def _to_use(classifier: Classifier) -> Use:

@@ -17,6 +17,7 @@ from covidct.train.evaluate import Report
 from covidct.train.figures import parse_figures, parse_sections
 from covidct.train.item import ABROAD, EXAMINED, FAILURES
 from covidct.train.making import describe_audit, describe_data, describe_licences, describe_making
+from covidct.train.site_card import add_site, to_original
 from covidct.train.standings import INTERVALS, Standings, to_markdown
 from covidct.train.tables import to_markdown as to_report
 from covidct.train.tables import to_markdown_points, to_markdown_table
@@ -91,6 +92,12 @@ class Later:
 
 def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
     """The card as Markdown. `config` is what `config.json` holds. Raises BundleError without its figures."""
+    card = _to_card(to_original(config), later)
+    return add_site(card, config) if config.get("site") else card
+
+
+def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
+    """The card of the calibration that training made."""
     later, training = later or Later(), config["training"]
     if "figures" not in training:
         raise BundleError(f"bundle {config['name']}: does not record its figures; train it again")

@@ -38,11 +38,16 @@ def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float
     return np.array([session.run(pixels[None]).logit[0] for pixels in slices], np.float64)
 
 
-def answer_rows(classifier: Classifier, rows: Sequence[Row], plan: DataPlan) -> Answers:
-    """What people would get for each row; slices without an answer are kept apart, not scored."""
+def predict_rows(classifier: Classifier, rows: Sequence[Row]) -> list[Result]:
+    """What people would get for each row."""
     results = classifier.predict_many(row.path for row in rows)
     with click.progressbar(results, length=len(rows), label="predicting".ljust(24), file=sys.stderr) as bar:
-        answers = list(bar)
+        return list(bar)
+
+
+def answer_rows(classifier: Classifier, rows: Sequence[Row], plan: DataPlan) -> Answers:
+    """What people would get for each row; slices without an answer are kept apart, not scored."""
+    answers = predict_rows(classifier, rows)
     patients = to_groups(rows, block=INTERVAL_BLOCK)
     scored = tuple(
         _to_scored(row, result, patient, plan)
