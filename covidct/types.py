@@ -146,7 +146,8 @@ class OperatingPoint:
     All in [0, 1], pairs are (low, high) or (positive, negative). COVID-19 is plausible from the lower end of
     `band` on, everything else up to its upper end; the threshold lies within. `alpha` is the share of each
     class whose sets may miss the truth, `coverage` the share of each on the `tune` split whose sets hold it,
-    and `sensitivity` and `specificity` are those of the threshold alone, there.
+    and `sensitivity` and `specificity` are those of the threshold alone, there; of a bundle that was
+    calibrated for a site all three are those of its folds.
     """
 
     name: str

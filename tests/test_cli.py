@@ -31,7 +31,9 @@ from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 HU = phantom_hu()
 SHOWN = to_display(HU)
-COMMANDS = ["predict", "info", "audit", "split", "augment", "train", "evaluate", "examine", "serve"]
+COMMANDS = [
+    *("predict", "info", "audit", "split", "augment", "train", "evaluate", "examine", "calibrate", "serve")
+]
 RUN = "from covidct.apps.cli import main; main(prog_name='covidct')"
 HEAVY = ("onnxruntime", "torch", "onnx", "PIL", "pydicom", "gdcm", "sklearn", "scipy", "matplotlib")
 
