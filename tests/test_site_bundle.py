@@ -27,7 +27,7 @@ def calibrate(folder: Path, out: Path) -> Path:
 
 
 def test_a_card_made_again_keeps_what_was_and_what_is(bundle: Path, tmp_path: Path) -> None:
-    """Figures are of the original calibration, and so is the rule beside them; the site's stand at the end."""
+    """Figures are of the original calibration, and so is the rule beside them; the site's come last."""
     original = rewrite_card(bundle)
     out = calibrate(bundle, tmp_path / "ward")
     written = (out / CARD).read_text(encoding="utf-8")
