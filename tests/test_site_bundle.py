@@ -7,6 +7,7 @@ import pytest
 
 from covidct.apps.calibrating import to_calibration
 from covidct.apps.carding import rewrite_card
+from covidct.apps.facts import to_facts
 from covidct.bundle import CARD, CONFIG, SUMS, load_bundle, write_sums
 from covidct.errors import BundleError
 from covidct.train.site import compare, fit_site, with_figures
@@ -39,6 +40,17 @@ def test_a_card_made_again_keeps_what_was_and_what_is(bundle: Path, tmp_path: Pa
     assert "/ 2.000), fitted on `calibrate`" in head
     assert "- On 2026-01-31, with 90 slices with COVID-19 of 30 patients and 90 without of" in section
     assert "Left out: 2 without a label." in section
+
+
+def test_figures_of_the_calibration_that_was_are_not_shown_beside_answers(
+    bundle: Path, tmp_path: Path
+) -> None:
+    before, after = (
+        to_facts(load_bundle(path), "float") for path in (bundle, calibrate(bundle, tmp_path / "ward"))
+    )
+    assert set(before["figures"][0]["metrics"]) == {"auc", "sensitivity", "specificity"}
+    assert set(after["figures"][0]["metrics"]) == {"auc"}
+    assert after["model"] == "tiny-1.2.3+ward"
 
 
 def test_files_that_a_bundle_has_besides_come_with_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Knows a verified bundle and what training records in it. Knows nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from covidct.report import DISCLAIMER
 from covidct.types import Precision
 
 METRICS = ("auc", "sensitivity", "specificity")
+RANKING = ("auc",)  # what no calibration changes
 ESTIMATE = ("value", "low", "high", "n", "reason")
 
 
@@ -23,8 +24,9 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
 
     `precision` names the graph that answers; `figures` are its own, overall and by source, each estimate with
     its 95 % interval, the number of slices it was measured on, and the reason where value or interval are
-    None; empty where the bundle records none. `prevalence` is the one that probabilities hold at, `least` the
-    least of them that the graph can give, None where nothing bounds it.
+    None; empty where the bundle records none, and of a bundle calibrated for a site the AUC alone, as all
+    else was measured with the calibration that was. `prevalence` is the one that probabilities hold at,
+    `least` the least of them that the graph can give, None where nothing bounds it.
     """
     config = bundle.config
     return {
@@ -37,21 +39,24 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
         "least_probability": least,
         "operating_points": [asdict(point) for point in config.operating_points],
         "headlines": to_headlines(bundle),
-        "figures": _to_figures(config.training, precision),
+        "figures": _to_figures(config.training, precision, RANKING if config.site else METRICS),
         "disclaimer": DISCLAIMER,
     }
 
 
-def _to_figures(training: Mapping[str, Any], precision: Precision) -> list[dict[str, Any]]:
+def _to_figures(
+    training: Mapping[str, Any], precision: Precision, names: Sequence[str]
+) -> list[dict[str, Any]]:
     report = training.get("figures", {}).get(precision, {})
-    return [_to_section(section, report["protocol"]["split"]) for section in report.get("sections", ())]
+    sections = report.get("sections", ())
+    return [_to_section(section, report["protocol"]["split"], names) for section in sections]
 
 
-def _to_section(section: Mapping[str, Any], split: str) -> dict[str, Any]:
+def _to_section(section: Mapping[str, Any], split: str, names: Sequence[str]) -> dict[str, Any]:
     evaluation = section["evaluation"]
     measured = {
         name: {part: evaluation["metrics"][name][part] for part in ESTIMATE}
-        for name in METRICS
+        for name in names
         if name in evaluation["metrics"]
     }
     return {
