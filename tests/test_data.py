@@ -133,15 +133,16 @@ def test_views_do_not_depend_on_the_order_of_access(slices: Slices) -> None:
 
 
 def test_views(slices: Slices) -> None:
-    views = AugmentedSlices(slices, Augmentation(), size=32, seed=5)
+    views = AugmentedSlices(slices, Augmentation(), size=32, seed=5, apart=slices.sources[:1])
     assert len(views) == 2
     for index, label in enumerate((1.0, 0.0)):
-        view, target, lesions, drawn, source = views[0, 0, index]
+        view, target, lesions, drawn, source, apart = views[0, 0, index]
         assert (view.shape, view.dtype) == ((32, 32), torch.uint8)
         assert (target.item(), target.dtype) == (label, torch.float32)
         assert not lesions.any()
         assert not drawn
         assert name_sources(slices)[source] == slices.sources[index]
+        assert apart == (slices.sources[index] == slices.sources[0])
 
 
 def test_lesions_move_with_their_slice(slices: Slices) -> None:
