@@ -2,8 +2,8 @@
 
 Its evidence counts inside the lungs only: nothing outside them can be held for or against it. It has two
 parts. Disease is never negative, cell by cell, and taught by drawn lesions: the logit grows with how much of
-the lungs looks diseased. Contexts speak for or against, from what the lungs look like at large. In training
-one counts in full for each slice, and takes up what tells the labels of its sources apart and is no lesion;
+the lungs looks diseased. Contexts speak for or against, from what the lungs look like at large, and are laid
+out evenly over them. In training one counts in full for each slice, and takes up what tells the labels of its sources apart and is no lesion;
 of each, a share is left in the answer. What travels badly gets a context of its own, and a small share.
 Source: Clark, Yatskar & Zettlemoyer, "Don't Take the Easy Way Out" (EMNLP 2019), where what takes up a data
 set's bias is left out of the answer.
@@ -111,10 +111,11 @@ class LungNet(EvidenceNet):
         evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), fine)
         taught = evidence.mean((2, 3)) + self.bias
         if self.context is not None:
-            contexts = spread(_enlarge(self.context(top)).float(), fine)
-            kept = contexts.new_tensor(self.shares)[:, None, None]
-            evidence = evidence + (kept * contexts).sum(1, keepdim=True)
-            taught = taught + contexts.mean((2, 3))
+            contexts = spread(_enlarge(self.context(top)).float(), fine).mean((2, 3))
+            kept = (contexts.new_tensor(self.shares) * contexts).sum(1)
+            # Of the lungs at large, so laid out evenly: where lesions are, disease says.
+            evidence = evidence + spread(kept[:, None, None, None].expand_as(cells), fine)
+            taught = taught + contexts
         evidence = evidence.squeeze(1)
         logit = evidence.mean((1, 2)) + self.bias
         return Look(logit, taught, evidence, box, cells.squeeze(1), lungs, gate, lung)
