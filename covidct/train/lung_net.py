@@ -3,10 +3,10 @@
 Its evidence counts inside the lungs only: nothing outside them can be held for or against it. It has two
 parts. Disease is never negative, cell by cell, and taught by drawn lesions: the logit grows with how much of
 the lungs looks diseased. Contexts speak for or against, from what the lungs look like at large, and are laid
-out evenly over them. In training one counts in full for each slice, and takes up what tells the labels of its sources apart and is no lesion;
-of each, a share is left in the answer. What travels badly gets a context of its own, and a small share.
-Source: Clark, Yatskar & Zettlemoyer, "Don't Take the Easy Way Out" (EMNLP 2019), where what takes up a data
-set's bias is left out of the answer.
+out evenly over them. In training one counts in full for each slice, and takes up what tells the labels of its
+sources apart and is no lesion; of each, a share is left in the answer. What travels badly gets a context of
+its own, and a small share. Source: Clark, Yatskar & Zettlemoyer, "Don't Take the Easy Way Out" (EMNLP 2019),
+where what takes up a data set's bias is left out of the answer.
 """
 
 from __future__ import annotations
