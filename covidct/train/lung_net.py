@@ -108,26 +108,26 @@ class LungNet(EvidenceNet):
         lungs = to_cells(shares, box, side=cells.shape[3])
         # Squared: what is half lung is mostly its edge, where evidence would spill over.
         fine = to_shares(shares, box, side=FINE * cells.shape[3]).square()
-        evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), fine)
+        weights = (fine / fine.mean((1, 2), keepdim=True))[:, None]
+        evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), weights)
         taught = evidence.mean((2, 3)) + self.bias
         if self.context is not None:
-            contexts = spread(_enlarge(self.context(top)).float(), fine).mean((2, 3))
+            contexts = spread(_enlarge(self.context(top)).float(), weights).mean((2, 3))
             kept = (contexts.new_tensor(self.shares) * contexts).sum(1)
             # Of the lungs at large, so laid out evenly: where lesions are, disease says.
-            evidence = evidence + spread(kept[:, None, None, None].expand_as(cells), fine)
+            evidence = evidence + kept[:, None, None, None] * weights
             taught = taught + contexts
         evidence = evidence.squeeze(1)
         logit = evidence.mean((1, 2)) + self.bias
         return Look(logit, taught, evidence, box, cells.squeeze(1), lungs, gate, lung)
 
 
-def spread(cells: Tensor, fine: Tensor) -> Tensor:
-    """What cells (N, K, h, w) say, by shares of lung (N, H, W): (N, K, H, W).
+def spread(cells: Tensor, weights: Tensor) -> Tensor:
+    """What cells (N, K, h, w) say, by weights (N, 1, H, W) of mean 1 that lie on the lungs: (N, K, H, W).
 
     Its mean is that over the lungs.
     """
-    smooth = functional.interpolate(cells, scale_factor=float(FINE), mode="bilinear")
-    return smooth * (fine / fine.mean((1, 2), keepdim=True))[:, None]
+    return functional.interpolate(cells, scale_factor=float(FINE), mode="bilinear") * weights
 
 
 def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
