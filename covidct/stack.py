@@ -109,7 +109,7 @@ def _note_gaps(gaps: Sequence[tuple[float, float]], usual: float) -> Note:
         f"Gaps: about {lacking} slice{'' if lacking == 1 else 's'} missing at {places} mm{more}, "
         f"where {usual:.4g} mm is usual."
     )
-    signs = ", ".join(f"{low:.1f}\N{EN DASH}{high:.1f}" for low, high in gaps[:3])
+    signs = ", ".join(f"{low:.1f} \N{RIGHTWARDS ARROW} {high:.1f}" for low, high in gaps[:3])
     shown = f"{signs} \N{HORIZONTAL ELLIPSIS}" if more else signs
     return Note("gaps", text, {"n": lacking, "places": shown, "usual": _round(usual)})
 

@@ -169,6 +169,10 @@ def test_a_series_is_scrolled_from_feet_to_head(page: Page) -> None:
     assert page.inner_text("#slice-line").startswith("Slice 1 of 9")
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#slice-line").startswith("Slice 2 of 9")
+    page.keyboard.press("ArrowUp")
+    assert page.inner_text("#slice-line").startswith("Slice 3 of 9")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#slice-line").startswith("Slice 2 of 9")
     page.keyboard.press("End")
     page.wait_for_selector("#stage[data-drawn='8']")
     strip = page.locator("#strip")
@@ -357,6 +361,78 @@ def test_a_slice_that_lies_on_its_side_is_told(page: Page) -> None:
     assert "turned by 90 degrees" in record["message"]
     assert ("not reliable enough" in record["message"]) is (record["decision"] == "indeterminate")
     assert "turned by 90 degrees" in page.inner_text("#detail-notes")
+    page.wait_for_selector("#list .entry-more:has-text('turned by 90 degrees')")
+
+
+def test_results_are_to_be_replaced_knowingly(page: Page) -> None:
+    assert page.is_hidden("#intake-replaces")
+    read(page, {"slice.png": GOOD})
+    assert "take the place of these results" in page.inner_text("#intake")
+    page.click("#clear")
+    assert page.is_hidden("#intake-replaces")
+    assert page.is_visible("#intake-hint")
+
+
+@pytest.mark.parametrize(
+    ("path", "slices", "place"),
+    [
+        ("a.png", ["a.png"], "a.png"),
+        ("volume.nii", ["volume.nii", "volume.nii"], "volume.nii"),
+        ("b.dcm", ["b.dcm", "a.dcm"], "b.dcm …"),
+        ("study/1/b.dcm", ["study/1/b.dcm", "study/1/a.dcm"], "study/1"),
+        ("study/1/b/c.dcm", ["study/1/b/c.dcm", "study/2/b/c.dcm"], "study"),
+        ("study/b.dcm", ["study/b.dcm", "study/2/a.dcm"], "study"),
+        ("study.zip", ["study.zip/b.dcm", "a/b.dcm"], "study.zip"),
+    ],
+)
+def test_a_series_lies_where_all_of_its_slices_do(
+    page: Page, path: str, slices: list[str], place: str
+) -> None:
+    found = page.evaluate(
+        """async ([path, slices]) => {
+            const { placeOf } = await import("./wording.js");
+            return placeOf({ answer: { path }, slices: slices.map((one) => ({ path: one })) });
+        }""",
+        [path, slices],
+    )
+    assert found == place
+
+
+def test_a_file_to_save_has_a_name_of_its_own(page: Page) -> None:
+    read(page, {"Miller_John.png": GOOD})
+    for button, ending in (("#save-json", "json"), ("#save-csv", "csv")):
+        with page.expect_download() as download:
+            page.click(button)
+        assert re.fullmatch(
+            rf"covidct-\d{{4}}-\d\d-\d\dT\d{{6}}\.{ending}", download.value.suggested_filename
+        )
+
+
+def test_a_picture_that_is_not_there_yet_is_told(page: Page) -> None:
+    read(page, series_files([N, L, L, L]))
+    page.wait_for_selector("#stage[data-drawn]")
+    assert page.is_hidden("#stage-text")
+    page.evaluate(
+        "document.querySelector('#stage').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home' }))"
+    )
+    assert page.text_content("#stage-text") == "Drawing …"
+
+
+def test_the_limits_of_indecision_and_the_answer_differ_in_print(page: Page, classifier: Classifier) -> None:
+    """As where 16.4 % is negative and the band begins at 16.4 %."""
+    point = classifier.bundle.config.operating_points[0]
+    sentence = page.evaluate(
+        """async (point) => {
+            const { sayBand } = await import("./meaning.js");
+            const config = { least_probability: null };
+            const say = (probability) => sayBand({ entry: { answer: { probability } }, point, config });
+            return [say(0.1638), say(0.5)];
+        }""",
+        {"band": [0.1641, point.band[1]]},
+    )
+    assert "16.41" in sentence[0]
+    assert "16.4" in sentence[1]
+    assert "16.41" not in sentence[1]
 
 
 def test_a_small_picture_is_refused(page: Page) -> None:
@@ -372,7 +448,7 @@ def test_slices_without_an_answer_are_named_with_their_reason(page: Page) -> Non
         files[name] = files[name].replace(b"MONOCHROME2 ", b"RGB         ")
     read(page, files)
     notes = page.inner_text("#detail-notes")
-    assert "Slices 1–2, 5 were not read: The file cannot be read." in notes
+    assert "Slices 1–2, 5 were not read. The file cannot be read." in notes
     page.wait_for_selector("#list .entry-more:has-text('Series, 6 slices')")
 
 
@@ -663,15 +739,23 @@ def test_a_series_that_is_broken_off_leaves_its_slices(page: Page) -> None:
 def test_a_report_prints_on_one_sheet(page: Page, language: str, word: str) -> None:
     page.select_option("#language", language)
     page.wait_for_selector(f"html[lang={language}]")
-    read(page, series_files([N, L, L, L]))
+    files = series_files([N, L, L, L, L, L, N, N], SliceThickness=3)
+    # Gaps, a slice that cannot be read, distances that vary: as many notes as a study may have.
+    for name in list(files)[5:6]:
+        del files[name]
+    first = next(iter(files))
+    files[first] = files[first].replace(b"MONOCHROME2 ", b"RGB         ")
+    read(page, files)
     page.wait_for_selector("#stage[data-drawn]")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
+    assert page.locator("#report ul li").count() >= 5
     assert word in page.inner_text("#report h2")
     assert "PPV" in page.inner_text("#report") or "VPP" in page.inner_text("#report")
     assert page.locator("#report img").count() == 2
     assert page.is_hidden("main")
-    assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+    for paper in ({"prefer_css_page_size": True}, {"format": "A4"}, {"format": "Letter"}):
+        assert page.pdf(**paper).count(b"/Type /Page\n") == 1
 
 
 def test_a_report_shows_no_picture_of_another_slice(page: Page) -> None:

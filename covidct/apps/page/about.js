@@ -1,8 +1,8 @@
 // What is known of the model, in a dialog.
 
 import { byId, make } from "./dom.js";
-import { toTable } from "./figures.js";
-import { t } from "./texts.js";
+import { toAbroad, toTable } from "./figures.js";
+import { pair, t } from "./texts.js";
 import { nameModel } from "./wording.js";
 
 /** Open the dialog by its button. */
@@ -18,11 +18,11 @@ function toAbout(config) {
   const isLocal = document.querySelector("meta[name=covidct-engine]").content === "local";
   const licences = make("a", { href: "vendored/LICENCES.txt" }, t("about.licences"));
   return [
-    make("p", {}, `${t("about.name")}: ${nameModel(config)}. ${t("disclaimer")}`),
+    make("p", {}, `${pair(t("about.name"), nameModel(config))}. ${t("disclaimer")}`),
     make("p", {}, t("about.intro")),
-    // The card's own lines, which are in English.
-    ...config.headlines.map((line) => make("p", { lang: "en" }, line.replaceAll("`", ""))),
+    make("p", {}, t("about.setting")),
     make("div", { className: "scrolls", tabIndex: 0 }, toTable(config.figures)),
+    ...toAbroad(config),
     make("p", {}, t("about.limits")),
     ...(isLocal ? [make("p", { className: "quiet" }, licences)] : []),
   ];

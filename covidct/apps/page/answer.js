@@ -14,6 +14,8 @@ function drawAnswer(review) {
   const { entry } = review;
   byId("results").hidden = !entry;
   byId("intake").classList.toggle("small", Boolean(entry));
+  byId("intake-hint").hidden = Boolean(entry);
+  byId("intake-replaces").hidden = !entry;
   if (!entry) return;
   const answer = entry.answer;
   const verdict = review.verdict(answer);
@@ -56,11 +58,11 @@ export function toNotes({ answer, slices }) {
   if (answer?.kind === "slice" && answer.status === "ok") return [say(answer)].filter(Boolean);
   if (answer?.kind !== "series") return [];
   return [
+    ...(answer.status === "ok" ? [say(answer)] : []),
     ...saySeries(answer),
     ...saySilent(slices),
     // (Slices that were not read are named above.)
     ...answer.series.notes.filter(({ code }) => !slices.length || code !== "slices_not_read").map(sayNote),
-    ...(answer.status === "ok" ? [t("about.limits")] : []),
   ];
 }
 

@@ -14,6 +14,11 @@ export function toTable(figures) {
   return make("table", {}, make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...rows));
 }
 
+/** What the card says of sources left out of training, if it does: its own line, which is in English. */
+export function toAbroad({ headlines }) {
+  return headlines.slice(1).map((line) => make("p", { lang: "en" }, line));
+}
+
 function sayMetric(metric) {
   if (metric?.value == null) return "–";
   const show = (value) => formatNumber(value, 2, 2);

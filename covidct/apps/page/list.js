@@ -1,8 +1,8 @@
 // The results side by side: one button an entry, and how many there are of each kind.
 
 import { byId, make, showDetail } from "./dom.js";
-import { count, percent, t } from "./texts.js";
-import { nameEntry, say } from "./wording.js";
+import { count, pair, percent, t } from "./texts.js";
+import { nameEntry, placeOf, say } from "./wording.js";
 
 const VERDICTS = ["positive", "indeterminate", "negative", "refused", "error"];
 
@@ -32,10 +32,9 @@ function drawList(review) {
 function toRow(entry, review) {
   const verdict = review.verdict(entry.answer);
   const probability = entry.answer?.probability ?? null;
-  const path = entry.answer?.path ?? entry.slices[0].path;
   const button = make(
     "button",
-    { type: "button", className: `entry ${verdict ?? "reading"}`, title: path },
+    { type: "button", className: `entry ${verdict ?? "reading"}`, title: placeOf(entry) },
     make("span", { className: "entry-name" }, nameEntry(entry)),
     make("span", { className: "entry-verdict" }, verdict ? t(`decision.${verdict}`) : t("list.reading")),
     make("span", { className: "entry-more" }, sayMore(entry)),
@@ -50,7 +49,7 @@ function toRow(entry, review) {
 }
 
 function sayMore({ answer, slices }) {
-  if (answer?.kind === "slice") return answer.status === "ok" ? "" : say(answer);
+  if (answer?.kind === "slice") return answer.status !== "ok" ? say(answer) : answer.seemsTurned ? t("list.turned") : "";
   const slicesSeen = slices.length || answer?.series.slices || 0;
   return `${t("list.series")}, ${count("list.slices", slicesSeen)}`;
 }
@@ -58,5 +57,5 @@ function sayMore({ answer, slices }) {
 function summarise(review) {
   const verdicts = review.entries.map(({ answer }) => review.verdict(answer));
   const parts = VERDICTS.map((verdict) => [verdict, verdicts.filter((one) => one === verdict).length]);
-  return parts.filter(([, number]) => number).map(([verdict, number]) => `${t(`decision.${verdict}`)}: ${number}`).join(" · ");
+  return parts.filter(([, number]) => number).map(([verdict, number]) => pair(t(`decision.${verdict}`), number)).join(" · ");
 }

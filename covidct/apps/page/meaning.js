@@ -32,7 +32,7 @@ function drawMeaning(review) {
   range.value = nearestStep(prevalence);
   range.setAttribute("aria-valuetext", percent(prevalence, 1));
   byId("point-sentence").textContent = sayPoint(point);
-  byId("band-sentence").textContent = sayBand(point, config.least_probability);
+  byId("band-sentence").textContent = sayBand(review);
   // What is refused or not read is worth nothing anywhere.
   byId("worth-part").hidden = !isWorth(review);
   byId("prevalence-sentence").textContent = t("meaning.at", { p: percent(prevalence, 1) });
@@ -48,9 +48,11 @@ export function sayPoint({ sensitivity, specificity, threshold }) {
   });
 }
 
-/** Where answers are indeterminate, and below what no probability lies; enough digits to tell the two apart. */
-export function sayBand({ band: [low, high] }, least) {
-  const sentence = t("meaning.band", { low: percent(low, 1), high: percent(high, 1) });
+/** Where answers are indeterminate, and below what no probability lies; enough digits to tell them and the answer apart. */
+export function sayBand({ entry, point: { band: [low, high] }, config: { least_probability: least } }) {
+  const given = entry?.answer?.probability ?? null;
+  const isNear = given !== null && [low, high].some((limit) => percent(limit, 1) === percent(given, 1));
+  const sentence = t("meaning.band", { low: percent(low, isNear ? 2 : 1), high: percent(high, isNear ? 2 : 1) });
   if (least === null || least === undefined) return sentence;
   // Rounded down: nothing may lie below what is said.
   const digits = percent(least, 1) === percent(low, 1) ? 2 : 1;

@@ -2,12 +2,12 @@
 
 import { sayAssumption, sayProbability, saySentence, toNotes } from "./answer.js";
 import { byId, make, makeSvg } from "./dom.js";
-import { toTable } from "./figures.js";
+import { toAbroad, toTable } from "./figures.js";
 import { isWorth, sayBand, sayPoint, toWorth } from "./meaning.js";
 import { toPicture } from "./picture.js";
 import { drawStrip } from "./strip.js";
-import { currentLanguage, percent, t } from "./texts.js";
-import { nameModel, namePoint } from "./wording.js";
+import { currentLanguage, pair, percent, t } from "./texts.js";
+import { nameModel, namePoint, placeOf } from "./wording.js";
 
 /** Fill the report before printing, by the button or by the browser's own command. */
 export function startReport(review) {
@@ -27,18 +27,19 @@ function toReport(review) {
   return [
     make("h1", {}, t("report.title")),
     make("p", { className: "quiet" }, `${t("report.made", { date, model: nameModel(config) })}. ${t("disclaimer")}`),
-    toIdentity(entry.answer),
+    toIdentity(entry),
     make("h2", {}, t(`title.${verdict}`)),
     make("p", { className: "probability" }, sayProbability(entry.answer)),
     make("p", { className: "quiet" }, sayAssumption(review)),
     make("p", {}, saySentence(entry.answer, verdict, point)),
     make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, note))),
     ...toPictures(review),
-    make("p", {}, make("strong", {}, `${t("report.setting")}: `), `${namePoint(point)}. ${sayPoint(point)} ${sayBand(point, config.least_probability)}`),
+    make("p", {}, make("strong", {}, pair(t("report.setting"), namePoint(point))), `. ${sayPoint(point)} ${sayBand(review)}`),
     ...(isWorth(review) ? [make("p", {}, sayWorth(review))] : []),
     make("h3", {}, t("report.figures")),
     toTable(config.figures),
-    make("p", { className: "quiet" }, t("meaning.abroad")),
+    make("p", { className: "quiet" }, `${t("about.setting")} ${t("meaning.abroad")}`),
+    ...toAbroad(config),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
   ];
 }
@@ -46,8 +47,8 @@ function toReport(review) {
 /** What answers are worth at the prevalence that was asked for, or that of the calibration. */
 function sayWorth(review) {
   const prevalence = review.prevalence ?? review.config.prevalence;
-  const values = toWorth(review, prevalence).map(([name, value]) => `${name}: ${value}`);
-  return `${t("meaning.at", { p: percent(prevalence, 1) })} ${values.join("; ")}.`;
+  const values = toWorth(review, prevalence).map(([name, value]) => pair(name, value));
+  return `${t("meaning.at", { p: percent(prevalence, 1) })} ${values.join(" · ")}.`;
 }
 
 /** Whether the picture on screen is that of the slice that is looked at. */
@@ -56,10 +57,11 @@ function isDrawn() {
 }
 
 /** Lines for who the patient is, which the page does not know, to be filled in by hand; below what the series says. */
-function toIdentity({ path, about, seriesUid }) {
+function toIdentity(entry) {
+  const { about, seriesUid } = entry.answer;
   const blank = ["patient", "accession"].map((name) => [t(`report.${name}`), ""]);
   const date = [t("report.study_date"), toDate(about?.studyDate)];
-  const known = [[t("report.series"), about?.description], [t("report.file"), path], ["SeriesInstanceUID", seriesUid]];
+  const known = [[t("report.series"), about?.description], [t("report.file"), placeOf(entry)], ["SeriesInstanceUID", seriesUid]];
   return make("dl", { className: "identity" }, ...[...blank, date, ...known.filter(([, value]) => value)].map(([name, value]) =>
     make("div", { className: value ? (value === seriesUid ? "uid" : "") : "blank" }, make("dt", {}, name), make("dd", {}, value ?? ""))));
 }
@@ -82,7 +84,7 @@ function toPictures(review) {
   }
   const strip = makeSvg("svg", { class: "strip", preserveAspectRatio: "none" });
   if (total > 1) drawStrip(strip, entry.slices, review.point, at, (one) => review.verdict(one));
-  const curve = total > 1 ? [make("figure", { className: "curve" }, strip, make("figcaption", {}, t("report.strip")))] : [];
+  const curve = total > 1 ? [make("figure", { className: "curve" }, strip, make("figcaption", {}, t("viewer.legend")))] : [];
   return [make("div", { className: "pictures" }, ...pictures), ...curve];
 }
 

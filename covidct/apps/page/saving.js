@@ -7,8 +7,15 @@ import { sayMessage, sayNote } from "./wording.js";
 /** Save by the buttons. */
 export function startSaving(review) {
   const records = () => review.answers.map(([answer, slices]) => toRecord(answer, slices, review, { say: sayMessage, sayNote }));
-  byId("save-json").addEventListener("click", () => save("covidct.json", "application/json", `${JSON.stringify(records(), null, 1)}\n`));
-  byId("save-csv").addEventListener("click", () => save("covidct.csv", "text/csv", toCsv(records())));
+  byId("save-json").addEventListener("click", () => save(toName("json"), "application/json", `${JSON.stringify(records(), null, 1)}\n`));
+  byId("save-csv").addEventListener("click", () => save(toName("csv"), "text/csv", toCsv(records())));
+}
+
+/** A name of its own for each file: names of patients' files stay out of it. */
+function toName(ending) {
+  const now = new Date();
+  const local = new Date(now - now.getTimezoneOffset() * 60_000).toISOString();
+  return `covidct-${local.slice(0, 19).replaceAll(":", "")}.${ending}`;
 }
 
 function save(name, type, text) {

@@ -5,6 +5,7 @@ import { isCandidate } from "./rules/candidates.js";
 import { askToken, tokenHeaders } from "./token.js";
 
 const POLL_MS = 400;
+const KNOWN = { 404: "fault.forgotten", 413: "fault.too_much" };
 const FINISHED = ["done", "failed", "cancelled"];
 
 /** What a person is told: a key of the page's texts, and what fills it. */
@@ -164,6 +165,7 @@ async function ask(address) {
 
 function toFault(status, text, retryAfter) {
   if (status === 503) return new EngineFault("fault.busy", { seconds: retryAfter ?? "10" });
+  if (status in KNOWN) return new EngineFault(KNOWN[status]);
   let detail = `HTTP ${status}`;
   try {
     detail = JSON.parse(text).detail ?? detail;

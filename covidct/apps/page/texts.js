@@ -35,6 +35,9 @@ export function t(key, values = {}) {
   return text.replaceAll(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** Name and value, with the colon as the language sets it. */
+export const pair = (name, value) => t("pair", { name, value });
+
 /** Whether there is a text under the key. */
 export const hasText = (key) => key in current;
 

@@ -4,10 +4,10 @@ import { byId } from "./dom.js";
 import { drawEvidence, drawSlice } from "./picture.js";
 import { announce } from "./progress.js";
 import { drawStrip, toPlace } from "./strip.js";
-import { formatNumber, percent, t } from "./texts.js";
+import { formatNumber, pair, percent, t } from "./texts.js";
 import { say, sayVerdict } from "./wording.js";
 
-const KEYS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
+const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }; // as a slider's
 
 /** Shows the slice of a review, with pictures from an engine. */
 export class Viewer {
@@ -55,7 +55,7 @@ export class Viewer {
     const opacity = Number(byId("opacity").value) / 100;
     byId("overlay").style.opacity = opacity;
     byId("opacity").setAttribute("aria-valuetext", percent(opacity));
-    byId("stage").setAttribute("aria-label", `${this.describe()}. ${t("viewer.evidence")}: ${percent(opacity)}.`);
+    byId("stage").setAttribute("aria-label", `${this.describe()}. ${pair(t("viewer.evidence"), percent(opacity))}.`);
   }
 
   async draw(slice) {
@@ -65,6 +65,7 @@ export class Viewer {
     this.wanted = { slice, window };
     // Words and picture must not speak of two slices: until it is drawn there is none, on screen or on paper.
     delete byId("stage").dataset.drawn;
+    byId("stage-text").textContent = t("viewer.drawing");
     if (isBusy) return;
     while (this.wanted !== this.drawn) await this.drawWanted(this.wanted);
     this.wanted = null;
@@ -76,7 +77,7 @@ export class Viewer {
     this.drawn = wanted;
     if (wanted !== this.wanted) return;
     if (!parts) {
-      byId("slice-line").textContent = t("viewer.none");
+      byId("stage-text").textContent = t("viewer.none");
       this.drawn = this.wanted = null;
       byId("stage").dispatchEvent(new Event("drawn"));
       return;
@@ -91,7 +92,7 @@ export class Viewer {
     const { slice, entry, at } = this.review;
     if (!slice) return "";
     const verdict = this.review.verdict(slice);
-    const what = slice.status === "ok" ? sayVerdict(verdict, slice.probability) : `${t(`decision.${verdict}`)}: ${say(slice)}`;
+    const what = slice.status === "ok" ? sayVerdict(verdict, slice.probability) : pair(t(`decision.${verdict}`), say(slice));
     const total = entry.slices.length;
     return total < 2 ? what : t("viewer.position", { at: formatNumber(at + 1), total: formatNumber(total), what });
   }

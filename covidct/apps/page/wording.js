@@ -41,17 +41,29 @@ export function namePoint({ name }) {
   return hasText(`point.${name}`) ? t(`point.${name}`) : name;
 }
 
-/** What an entry is called in the list: a series by its description, a slice by the end of its path. */
-export function nameEntry({ answer, slices }) {
+/** Where an entry lies: a slice's path; the folder that holds all of a series, or the first of its files, and so on. */
+export function placeOf({ answer, slices }) {
   const path = answer?.path ?? slices[0]?.path ?? "";
-  return answer?.name || path.split("/").at(-1) || path;
+  const paths = new Set(slices.map((slice) => slice.path));
+  if (paths.size < 2) return path;
+  const folders = [...paths].map((one) => one.split("/").slice(0, -1));
+  const isShared = (part, at) => folders.every((folder) => folder[at] === part);
+  const end = folders[0].findIndex((part, at) => !isShared(part, at));
+  const shared = end < 0 ? folders[0] : folders[0].slice(0, end);
+  return shared.join("/") || (paths.has(path) ? `${path} …` : path);
+}
+
+/** What an entry is called in the list: a series by its description, a slice by the end of its path. */
+export function nameEntry(entry) {
+  const place = placeOf(entry);
+  return entry.answer?.name || place.split("/").at(-1) || place;
 }
 
 /** Where an entry comes from, and what it is called where that is something else. */
 export function nameWhole(entry) {
-  const path = entry.answer?.path ?? entry.slices[0]?.path ?? "";
+  const place = placeOf(entry);
   const name = nameEntry(entry);
-  return path.endsWith(name) ? path : `${name} · ${path}`;
+  return place.endsWith(name) ? place : `${name} · ${place}`;
 }
 
 /** Places in a series, from 0, as people count them: 1–3, 7. */
@@ -79,6 +91,6 @@ export function saySeries({ series }) {
     t("answer.series", {
       answered: formatNumber(series.answered), slices: formatNumber(series.slices), share: percent(series.evidence_share),
     }),
-    `${t("answer.telling")} ${places}.`,
+    t("answer.telling", { places }),
   ];
 }

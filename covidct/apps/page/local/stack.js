@@ -59,7 +59,7 @@ function irregularGaps(positions, usual) {
   const notes = [];
   if (gaps.length) {
     const n = gaps.reduce((sum, [low, high]) => sum + Math.round((high - low) / usual) - 1, 0);
-    const places = gaps.slice(0, 3).map((ends) => ends.map((end) => end.toFixed(1)).join("–")).join(", ");
+    const places = gaps.slice(0, 3).map((ends) => ends.map((end) => end.toFixed(1)).join(" → ")).join(", ");
     notes.push({ code: "gaps", values: { n, places: gaps.length > 3 ? `${places} …` : places, usual: round(usual) } });
   }
   const rest = steps.map(([low, high]) => high - low).filter((step) => step <= GAP * usual);
