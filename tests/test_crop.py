@@ -9,12 +9,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from covidct.train.crop import (
+    DOUBT,
     LUNG_GREY,
     MARGIN,
+    REACH,
     TISSUE_GREY,
     LungCrop,
     crop,
     has_lungs,
+    mask,
     to_box,
     to_levels,
 )
@@ -110,6 +113,40 @@ def test_any_window_gives_the_same_greys(offset: int, gain: float) -> None:
     views, boxes, _ = module(torch.from_numpy(np.stack([shown, plain])))
     assert torch.allclose(boxes[0], boxes[1], atol=1e-3)
     assert (views[0] - views[1]).abs().mean() < 0.1
+
+
+WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(left=st.integers(4, 20), top=st.integers(4, 20), side=st.integers(8, 20), seed=st.integers(0, 99))
+def test_a_mask_keeps_the_lungs_and_hides_the_rest(left: int, top: int, side: int, seed: int) -> None:
+    slices = torch.rand((1, 1, CELLS, CELLS), generator=torch.Generator().manual_seed(seed))
+    inside = lungs(left, top, left + side, top + side)
+    seen = mask(slices, inside, WHOLE)
+    near = functional.max_pool2d(inside[:, None], 2 * REACH + 1, stride=1, padding=REACH) > 0
+    torch.testing.assert_close(seen[near], slices[near])
+    assert (seen[~near] == TISSUE_GREY).all()
+
+
+@pytest.mark.parametrize("share", [0.0, DOUBT])
+def test_a_mask_hides_all_where_there_is_no_lung(share: float) -> None:
+    slices = torch.rand((2, 1, 64, 64))
+    seen = mask(slices, torch.full((2, CELLS, CELLS), share), WHOLE.expand(2, 4))
+    assert torch.equal(seen, torch.full_like(slices, TISSUE_GREY))
+
+
+def test_a_masked_network_sees_no_difference_outside_the_lungs() -> None:
+    pixels = np.full((192, 192), 140, np.uint8)
+    pixels[50:140, 30:66] = pixels[50:140, 126:162] = 20
+    written = pixels.copy()
+    written[55:135, 92:100] = 255  # as letters or a tube would be
+    found = torch.from_numpy((pixels[2::4, 2::4] == 20).astype(np.float32))[None]
+    for masked in (False, True):
+        module = LungCrop(64, masked=masked)
+        module.finder = Knows(found)  # type: ignore[assignment]
+        near, far = (module(torch.from_numpy(one[None, :, :]))[0] for one in (pixels, written))
+        assert torch.allclose(near, far, atol=0.05) is masked
 
 
 def test_training_leaves_the_finder_alone() -> None:

@@ -101,11 +101,13 @@ BAD_TYPES: list[tuple[str, Any, str]] = [
     ("augment.scale", [0.5], "a list of 2 numbers"),
     ("augment.scale", [0.5, "a"], "a list of 2 numbers"),
     ("augment.rotation", {}, "a number"),
+    ("masked", 1, "true or false"),
 ]
 
 BAD_VALUES: list[tuple[str, Any, str]] = [
     ("network", "resnet", "network 'resnet' is none of mobilenet_v2"),
     ("precision", "float16", "precision 'float16' is none of float32, bfloat16"),
+    ("masked", True, "masked needs lungs to be found"),
     ("size", 100, "size 100 must be a multiple of 32"),
     ("size", 0, "size = 0 must lie in 32 to"),
     ("batch", 1, "batch = 1 must lie in 2 to"),

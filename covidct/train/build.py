@@ -16,6 +16,8 @@ def build_network(recipe: Recipe) -> Network:
         case "six_layers":
             return SixLayerNet(recipe.size, dropout=recipe.dropout)
         case "lung_net":
-            return LungNet(recipe.size, dropout=recipe.dropout, contexts=recipe.contexts)
+            return LungNet(
+                recipe.size, dropout=recipe.dropout, contexts=recipe.contexts, masked=recipe.masked
+            )
         case _:
             return EvidenceNet(recipe.size, dropout=recipe.dropout)

@@ -22,6 +22,8 @@ LEAST = 0.02  # share of the slice below which nothing counts as lung
 LUNG_SHARE, TISSUE_SHARE = 0.15, 0.60
 LUNG_GREY, TISSUE_GREY = 0.15, 0.75  # where they are put, of the whole scale
 LEVELS = 128  # of the scale on which percentiles are counted
+REACH = 3  # cells by which the lungs are widened before the rest is masked
+DOUBT = 0.1  # share of lung up to which a cell is none
 CONTRAST = 0.08  # of the scale: lung and tissue are taken to be at least so far apart
 DETAIL = 1.25  # how much larger than the network's input the slice is kept before it is cropped
 
@@ -40,11 +42,14 @@ class Crop(NamedTuple):
 
 
 class LungCrop(nn.Module):
-    """Any uint8 slice -> the network's input and the box that it shows; stands in for `Standardise`."""
+    """Any uint8 slice -> the network's input and the box that it shows; stands in for `Standardise`.
 
-    def __init__(self, size: int):
+    `masked` hides all but the lungs, and so the whole of a slice that shows none.
+    """
+
+    def __init__(self, size: int, *, masked: bool = False):
         super().__init__()
-        self.size = size
+        self.size, self.masked = size, masked
         self.finder = LungFinder().eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
@@ -66,9 +71,24 @@ class LungCrop(nn.Module):
         low, high = to_levels(small, lungs, box)
         x = crop(_resize(slices, round(self.size * DETAIL)), box, size=self.size) / 255.0
         scale = (TISSUE_GREY - LUNG_GREY) / (high - low)
-        x = LUNG_GREY + (x - low[:, None, None, None]) * scale[:, None, None, None]
-        x = (x.clamp(0, 1) - GREY_MEAN) / GREY_STD
+        x = (LUNG_GREY + (x - low[:, None, None, None]) * scale[:, None, None, None]).clamp(0, 1)
+        if self.masked:
+            x = mask(x, lungs, box)
+        x = (x - GREY_MEAN) / GREY_STD
         return Crop(x.expand(-1, 3, -1, -1), box, lungs, features)
+
+
+def mask(slices: Tensor, lungs: Tensor, box: Tensor) -> Tensor:
+    """Slices (N, 1, size, size) in [0, 1] of a box (N, 4), soft tissue's grey for all that is not near lungs.
+
+    `lungs` (N, h, w) are shares of the whole slice, widened here, so that the pleura and solid lesions under
+    it stay in sight.
+    """
+    wide = functional.max_pool2d(lungs[:, None], 2 * REACH + 1, stride=1, padding=REACH)
+    near = crop(wide, box, size=slices.shape[3])
+    # What the finder all but excludes is hidden in full: a trace of it might still be read.
+    near = ((near - DOUBT) / (0.5 - DOUBT)).clamp(0, 1)
+    return TISSUE_GREY + (slices - TISSUE_GREY) * near
 
 
 def to_box(lungs: Tensor) -> Tensor:

@@ -53,15 +53,18 @@ class Look(NamedTuple):
 class LungNet(EvidenceNet):
     """`forward` gives `logit` (N,), `map` (N, h, w) and `box` (N, 4), the part of the slice it covers.
 
-    `map.mean((1, 2)) + bias == logit`. `contexts` are the shares that count of each context. The finder
+    `map.mean((1, 2)) + bias == logit`. `contexts` are the shares that count of each context; `masked` as in
+    `LungCrop`. The finder
     inside has fresh weights until `use` hands it trained ones; training does not change it. Once `guard` has
     handed it a gate, `gate` (N, K) and `lung` (N,) come too.
     """
 
-    def __init__(self, size: int, *, dropout: float = 0.2, contexts: Sequence[float] = ()):
+    def __init__(
+        self, size: int, *, dropout: float = 0.2, contexts: Sequence[float] = (), masked: bool = False
+    ):
         super().__init__(size, dropout=dropout)
         self.outputs: tuple[str, ...] = ("logit", "map", "box")
-        self.crop = LungCrop(size)
+        self.crop = LungCrop(size, masked=masked)
         self.gate: GateHead | None = None
         self.detail = nn.Conv2d(MIDDLE, 1, 1)
         self.gain = nn.Parameter(torch.tensor(math.log(GAIN)))

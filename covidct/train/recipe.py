@@ -100,7 +100,8 @@ class Recipe:
     `weak` is what the label of a slice counts whose lesions were not drawn. `offsets` is the rate at which
     every source learns what to add to its logits, in training alone; 0: nothing. Labels of one source
     then need not mean the same amount of disease as those of another: what is learnt is to tell slices of one
-    source apart, and no longer which source is which.
+    source apart, and no longer which source is which. `masked` hides from a "lung_net" what lies outside the
+    lungs.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Recipe:
     context: float = 0.0
     apart: tuple[str, ...] = ()
     apart_context: float = 0.0
+    masked: bool = False
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
     gate: Gating = field(default_factory=Gating)
@@ -261,6 +263,9 @@ def _check(recipe: Recipe, where: str) -> None:
         ),
         "apart says which sources have a context of their own: set context too": bool(
             recipe.apart and not recipe.context
+        ),
+        'masked needs lungs to be found: set network = "lung_net"': (
+            recipe.masked and recipe.network != "lung_net"
         ),
         "[augment] scale must be two numbers above 0, the smaller first": not 0 < small <= large,
         "[data] tune and calibrate must leave something to train on": data.tune + data.calibrate >= 1,
