@@ -127,6 +127,12 @@ class Classifier:
         """
         if isinstance(given, str | Path | np.ndarray):
             raise TypeError("predict_many takes a list of slices; for one slice there is predict")
+        yield from self._predict_all(given, heatmaps, is_placed=False)
+
+    def _predict_all(
+        self, given: Iterable[Given], heatmaps: Path | Overlays | None, *, is_placed: bool
+    ) -> Iterator[Result]:
+        """`predict_many`; `is_placed` where it is known how the slices lie, and they are turned by it."""
         overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
         with ThreadPoolExecutor(count_cores()) as readers:
             for batch in self._read_ahead(readers, iter(given)):
@@ -137,7 +143,8 @@ class Classifier:
                     elif isinstance(verdict := predictions[at], GateResult):
                         yield self._refuse(item, verdict)
                     else:
-                        yield self._to_result(item, verdict, overlays)
+                        turned = not is_placed and self._seems_turned(item, verdict)
+                        yield self._to_result(item, verdict, overlays, turned=turned)
 
     def predict_series(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> SeriesAnswer:
         """The answer for a series of `study.read_study`: its slices, and what they say together."""
@@ -145,16 +152,13 @@ class Classifier:
 
     def predict_slices(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> Iterator[Result]:
         """Results for the slices of a series from feet to head, read and answered batch by batch."""
-        results = self.predict_many(series.instances, heatmaps=heatmaps)
+        results = self._predict_all(series.instances, heatmaps, is_placed=True)
         for at, (instance, result) in enumerate(zip(series.instances, results, strict=True)):
             yield replace(
                 result,
                 slice_index=at,
                 series_uid=series.acquisition.series_uid,
                 instance_uid=instance.sop_instance_uid,
-                # How the slices of a series lie is known, and they are turned by it.
-                message=_without_turn(result),
-                seems_turned=False,
             )
 
     def conclude(self, series: Series, slices: Iterable[Result]) -> SeriesAnswer:
@@ -217,11 +221,12 @@ class Classifier:
             box=tuple(outputs.box[number].tolist()),
         )
 
-    def _to_result(self, item: Slice, prediction: Prediction, overlays: Overlays | None) -> Result:
+    def _to_result(
+        self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: bool
+    ) -> Result:
         evidence = turn_back(prediction.evidence, item.turn)
         box = turn_box_back(prediction.box, item.turn)
         heatmap = overlays.write(item, evidence, box=box) if overlays is not None else None
-        turned = self._seems_turned(item, prediction)
         return Result(
             path=item.source.path,
             status=Status.OK,
@@ -291,14 +296,6 @@ class Classifier:
             instance_uid=item.source.instance_uid if item is not None else None,
             shape=(item.pixels.shape[0], item.pixels.shape[1]) if item is not None else None,
         )
-
-
-def _without_turn(result: Result) -> str | None:
-    """The message of a result, but for how its slice seems to lie."""
-    if result.message is None or not result.seems_turned:
-        return result.message
-    rest = result.message.removesuffix(TURNED).removesuffix("; ")
-    return None if rest == f"{result.path}: " else rest
 
 
 def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:
