@@ -79,8 +79,8 @@ def conclude(
         prediction_set=to_prediction_set(decision, labels),
         operating_point=point,
         reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
-        message=f"{series.path}: the {rank} most probable of {len(answered)} slices with lung reach "
-        f"{probability:.2f}; {MEASURED}",
+        message=f"{series.path}: {rank} of {len(answered)} slices with lung reach {probability:.2f} or more, "
+        f"which the series takes over; {MEASURED}",
         series_uid=series.acquisition.series_uid,
         series=summary,
     )

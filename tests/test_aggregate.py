@@ -97,7 +97,9 @@ def test_an_answer_in_full() -> None:
     assert (result.probability, result.prediction_set, result.path) == (0.7, ("covid",), "s")
     assert (result.series_uid, result.instance_uid, result.slice_index) == ("1.2", None, None)
     assert result.message is not None
-    assert result.message == f"s: the 3 most probable of 4 slices with lung reach 0.70; {MEASURED}"
+    assert result.message == (
+        f"s: 3 of 4 slices with lung reach 0.70 or more, which the series takes over; {MEASURED}"
+    )
     assert (summary.slices, summary.answered, summary.evidence_share) == (6, 4, 0.75)
     assert summary.telling == (4, 3, 2, 1)
     assert summary.notes == (Note("gaps", "a gap"),)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
+from covidct.apps.describing import to_abroad
 from covidct.apps.facts import to_facts
 from covidct.apps.schemas import to_schemas
-from covidct.bundle import load_bundle
+from covidct.bundle import CARD, load_bundle
 
 
 def test_the_shipped_models_figures_come_with_their_intervals() -> None:
@@ -20,6 +23,32 @@ def test_the_shipped_models_figures_come_with_their_intervals() -> None:
         assert estimate["low"] < estimate["value"] < estimate["high"]
         assert 0 < estimate["n"] <= overall["slices"]
     assert any("abroad" in line for line in facts["headlines"])
+    assert [one["source"] for one in facts["abroad"]] == ["covid-ct", "sarscov2-ct"]
+    for one in facts["abroad"]:
+        assert 0.5 < one["auc"]["low"] < one["auc"]["value"] < one["auc"]["high"] < 1
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (
+            "**AUC abroad, on sources (95 % interval): a.b 0.704 (0.638–0.768).**",
+            [("a.b", 0.704, 0.638, 0.768)],
+        ),
+        (
+            "**AUC abroad, x (95 % interval): a (recipe levels) 0.70; b c 1.000 (0.9–1.0).**",
+            [("a (recipe levels)", 0.7, None, None), ("b c", 1.0, 0.9, 1.0)],
+        ),
+        ("**AUC on `tune`, at home (95 % interval): overall 0.92.**", []),
+        ("No source left out of training had both labels, so there is no AUC abroad.", []),
+    ],
+)
+def test_figures_abroad_are_read_from_the_card(
+    tiny_bundle: Path, line: str, found: list[tuple[str, float, float | None, float | None]]
+) -> None:
+    bundle = load_bundle(tiny_bundle)
+    bundle = replace(bundle, files={**bundle.files, CARD: f"# A card\n\n{line}\n".encode()})
+    assert [(one["source"], *one["auc"].values()) for one in to_abroad(bundle)] == found
 
 
 def test_facts_are_of_the_schema(tiny_bundle: Path) -> None:

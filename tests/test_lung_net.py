@@ -215,3 +215,29 @@ def test_evidence_ends_where_the_lungs_end() -> None:
     fine = to_shares(shares, whole, side=16)[0, 0]
     torch.testing.assert_close(fine, torch.tensor([0.0] * 2 + [1.0] * 8 + [0.0] * 6))
     assert (to_shares(0 * shares, whole, side=16) == 1).all()
+
+
+def test_where_no_lung_is_seen_a_masked_network_says_nothing() -> None:
+    torch.manual_seed(1)
+    network = LungNet(64, contexts=(1.0,), masked=True).eval()
+    assert network.context is not None
+    torch.nn.init.constant_(network.context.weight, 1e6)
+    slices = torch.from_numpy(np.stack([SLICES[0][:80, :80], np.full((80, 80), 90, np.uint8)]))
+    for shares, is_seen in ((torch.full((2, 96, 96), 0.001), False), (torch.full((2, 96, 96), 0.9), True)):
+        network.crop.finder = Found(shares)  # type: ignore[assignment]
+        with torch.inference_mode():
+            seen = network.look(slices)
+        assert seen.evidence.any() == is_seen
+        assert torch.equal(seen.logit, network.bias.expand(2)) is not is_seen
+
+
+class Found(torch.nn.Module):
+    """A finder that was told the shares of lung (N, h, w)."""
+
+    def __init__(self, shares: torch.Tensor):
+        super().__init__()
+        self.shares = shares
+
+    def look(self, slices: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """(N, H, W) uint8 -> logits (N, h, w)."""
+        return torch.logit(self.shares), []

@@ -143,7 +143,8 @@ def test_the_browser_answers_as_python_does(page: Page, classifier: Classifier, 
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     expected = list(classifier.predict_many([tmp_path / name for name in files]))
-    records = read(page, files)
+    by_name = {record["path"]: record for record in read(page, files)}
+    records = [by_name[name] for name in files]
     apart = [
         abs(record["probability"] - result.probability)
         for record, result in zip(records, expected, strict=True)
@@ -216,7 +217,9 @@ def test_a_series_answers_as_python_does(page: Page, classifier: Classifier, tmp
     assert record["decision"] == result.decision
     assert record["series"]["telling"] == list(result.series.telling)
     assert record["series"]["answered"] == result.series.answered
-    assert record["message"] == f"{(result.message or '').removeprefix(f'{result.path}: ').capitalize()}."
+    # (The page writes probabilities as percentages.)
+    said = (result.message or "").removeprefix(f"{result.path}: ")
+    assert re.sub(r"[\d.]+%", "P", record["message"]) == re.sub(r"0\.\d+", "P", f"{said}.")
     codes = [{"code": note.code, "values": dict(note.values)} for note in result.series.notes]
     assert record["series"]["note_codes"] == codes
     assert {"gaps", "lung_at_both_ends"} <= {note["code"] for note in codes}
@@ -398,6 +401,24 @@ def test_a_series_lies_where_all_of_its_slices_do(
     assert found == place
 
 
+def test_a_folder_is_read_in_the_order_of_its_names(page: Page, tmp_path: Path) -> None:
+    """As the command line reads it: browsers give the files of a folder in any order."""
+    for at in (10, 2, 1):
+        (tmp_path / f"{at}.png").write_bytes(GOOD)
+    page.set_input_files("#pick-folder", tmp_path)
+    wait(page)
+    assert [Path(record["path"]).name for record in save(page)] == ["1.png", "2.png", "10.png"]
+
+
+def test_nothing_to_read_is_told_though_there_are_results(page: Page, tmp_path: Path) -> None:
+    read(page, {"slice.png": GOOD})
+    (tmp_path / "readme.html").write_text("hello")
+    page.set_input_files("#pick-folder", tmp_path)
+    page.wait_for_selector("#notice:not([hidden])")
+    assert "nothing to read" in page.inner_text("#notice-text")
+    assert page.locator("#list li").count() == 1
+
+
 def test_a_file_to_save_has_a_name_of_its_own(page: Page) -> None:
     read(page, {"Miller_John.png": GOOD})
     for button, ending in (("#save-json", "json"), ("#save-csv", "csv")):
@@ -448,7 +469,7 @@ def test_slices_without_an_answer_are_named_with_their_reason(page: Page) -> Non
         files[name] = files[name].replace(b"MONOCHROME2 ", b"RGB         ")
     read(page, files)
     notes = page.inner_text("#detail-notes")
-    assert "Slices 1–2, 5 were not read. The file cannot be read." in notes
+    assert "Slices 1–2, 5 were not read. A colour picture (RGB), as screenshots and 3D views are" in notes
     page.wait_for_selector("#list .entry-more:has-text('Series, 6 slices')")
 
 
@@ -732,6 +753,7 @@ def test_a_series_that_is_broken_off_leaves_its_slices(page: Page) -> None:
     page.click("#work-stop")
     page.wait_for_selector("#work", state="hidden")
     assert "being read" not in page.inner_text("#list")
+    assert "has no answer of its own" in page.inner_text("#notice-text")
     assert all(record["kind"] == "slice" for record in save(page))
 
 

@@ -120,7 +120,7 @@ def test_a_series_is_worded_in_the_language_of_the_page(browser: Browser, shippe
         page.wait_for_selector("html[lang=es]")
         spanish = save(page)
         series, other = english[-1], spanish[-1]
-        assert series["message"].startswith("The 3 most probable of 4 slices with lung reach")
+        assert series["message"].startswith("3 of 4 slices with lung reach")
         assert other["message"].startswith("Los 3 cortes más probables de 4 con pulmón alcanzan")
         assert series["series"]["note_codes"] == other["series"]["note_codes"] != []
         assert not set(series["series"]["notes"]) & set(other["series"]["notes"])

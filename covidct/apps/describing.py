@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 from covidct.bundle import GRAPHS, REFERENCE, Bundle
 from covidct.errors import BundleError
 from covidct.reference import check_reference
 from covidct.session import Session
 from covidct.types import OperatingPoint
+
+ABROAD = re.compile(
+    r"(?P<source>[^;]+?) (?P<value>\d\.\d+)(?: \((?P<low>\d\.\d+)–(?P<high>\d\.\d+)\))?(?:; |\.)"
+)
 
 
 def to_short_card(bundle: Bundle) -> str:
@@ -36,6 +42,22 @@ def to_short_card(bundle: Bundle) -> str:
 def to_headlines(bundle: Bundle) -> list[str]:
     """The card's headlines: the one from at home and the one from abroad."""
     return [line.strip("*") for line in bundle.card.splitlines() if line.startswith("**AUC")]
+
+
+def to_abroad(bundle: Bundle) -> list[dict[str, Any]]:
+    """`source` and `auc` (value, low, high) of each source left out, as the card's headline has it.
+
+    Empty where the card has none; low and high are None where it gives no interval.
+    """
+    lines = [line for line in to_headlines(bundle) if line.startswith("AUC abroad")]
+    found = [match for line in lines for match in ABROAD.finditer(line.split("): ", 1)[1])]
+    return [
+        {
+            "source": match["source"],
+            "auc": {part: float(match[part]) if match[part] else None for part in ("value", "low", "high")},
+        }
+        for match in found
+    ]
 
 
 def _to_line(point: OperatingPoint, where: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from covidct.apps.describing import to_headlines
+from covidct.apps.describing import to_abroad, to_headlines
 from covidct.bundle import Bundle
 from covidct.report import DISCLAIMER
 from covidct.types import Precision
@@ -39,6 +39,7 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
         "least_probability": least,
         "operating_points": [asdict(point) for point in config.operating_points],
         "headlines": to_headlines(bundle),
+        "abroad": to_abroad(bundle),
         "figures": _to_figures(config.training, precision, RANKING if config.site else METRICS),
         "disclaimer": DISCLAIMER,
     }

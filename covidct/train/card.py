@@ -191,7 +191,7 @@ def _point(point: Mapping[str, Any]) -> str:
         f"are made to hold the truth for {1 - alpha[0]:.0%} of slices with COVID-19 and {1 - alpha[1]:.0%} "
         f"of others; on `tune` they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
         f"{point['threshold']:.3f}: sensitivity {point['sensitivity']:.3f}, specificity "
-        f"{point['specificity']:.3f} on all of `tune`."
+        f"{point['specificity']:.3f} on what of `tune` is answered."
     )
 
 

@@ -112,6 +112,9 @@ class LungNet(EvidenceNet):
         # Squared: what is half lung is mostly its edge, where evidence would spill over.
         fine = to_shares(shares, box, side=FINE * cells.shape[3]).square()
         weights = (fine / fine.mean((1, 2), keepdim=True))[:, None]
+        if self.crop.masked:
+            # Nothing was to be seen, so there is nothing to say.
+            weights = weights * has_lungs(shares)[:, None, None, None]
         evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), weights)
         taught = evidence.mean((2, 3)) + self.bias
         if self.context is not None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 import covidct
@@ -25,11 +24,12 @@ from covidct.audit.run import audit
 from covidct.audit.verdict import Audit, Level
 from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
 from covidct.errors import AuditError, RecipeError
+from covidct.gate import check_view
 from covidct.manifest import Manifest, Row, select_rows, to_label, write_manifest
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
 from covidct.reference import to_reference
-from covidct.session import Session
+from covidct.session import Outputs, Session
 from covidct.split import assign_splits, count_splits, to_groups
 from covidct.train.build import Network
 from covidct.train.calibrate import PREVALENCE, Slices, calibrate
@@ -47,12 +47,11 @@ from covidct.train.pretrained import Pretrained
 from covidct.train.rates import find_rate
 from covidct.train.reading import read_pixels
 from covidct.train.recipe import Recipe
-from covidct.train.score import INTERVAL_BLOCK, score_logits
+from covidct.train.score import INTERVAL_BLOCK, run_rows, score_logits
 from covidct.train.subgroups import measure_subgroups
-from covidct.types import Precision
+from covidct.types import GateLimits, Precision
 from covidct.window import LUNG_CENTRE, LUNG_WIDTH
 
-Logits = NDArray[np.float64]
 CALIBRATION_SLICES = 200
 PARITY_SLICES = 100
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
@@ -157,8 +156,8 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     folder, final = job.out / "bundle.partial", job.out / "bundle"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    parity, logits = _export(network, rows, job.recipe, folder)
-    config = _calibrate(job, rows, folder, logits) | {"training": _record(job, rows, parity, audited)}
+    parity = _export(network, rows, job.recipe, folder)
+    config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity, audited)}
     _write_json(folder / CONFIG, config)
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
     # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
@@ -193,10 +192,8 @@ def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[s
     }
 
 
-def _export(
-    network: Network, rows: Sequence[Row], recipe: Recipe, folder: Path
-) -> tuple[dict[str, float], Logits]:
-    """Write both graphs; returns how far they are apart, and float's logits of `tune`. Raises ParityError."""
+def _export(network: Network, rows: Sequence[Row], recipe: Recipe, folder: Path) -> dict[str, float]:
+    """Write both graphs; returns how far they are apart, on all of `tune`. Raises ParityError."""
     float_path, int8_path = folder / GRAPHS["float"], folder / GRAPHS["int8"]
     export_float(network, float_path)
     rng = np.random.default_rng(recipe.seed)
@@ -212,17 +209,21 @@ def _export(
     aucs = {name: float(roc_auc_score(labels, given)) for name, given in logits.items()}
     positives = sum(labels)
     check_int8(aucs["float"], aucs["int8"], pairs=positives * (len(labels) - positives))
-    parity = {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
-    return parity, logits["float"]
+    return {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
 
 
-def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits) -> dict[str, Any]:
+def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     """The configuration's numbers, from the float graph, which is the one that runs by default."""
-    plan, spared = job.recipe.data, _only(rows, "calibrate")
-    logits = score_logits(_session(folder, "float"), list(read_pixels(spared, label="calibrate")))
-    scale, points = calibrate(
-        _describe(spared, logits, plan), _describe(_only(rows, "tune"), tune_logits, plan)
+    plan, session = job.recipe.data, _session(folder, "float")
+    parts = [_only(rows, split) for split in ("calibrate", "tune")]
+    seen = [run_rows(session, part) for part in parts]
+    limits = to_limits([outputs for part in seen for outputs in part])
+    # What is refused gets no probability, so it has no say in what a probability is.
+    spared, tune = (
+        _describe(part, outputs, plan).choose(np.array([is_answered(one, limits) for one in outputs], bool))
+        for part, outputs in zip(parts, seen, strict=True)
     )
+    scale, points = calibrate(spared, tune)
     return {
         "format": FORMAT,
         "name": f"covidct-{job.recipe.name}",
@@ -232,22 +233,29 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path, tune_logits: Logits)
         **asdict(scale),
         "prevalence": PREVALENCE,
         "operating_points": [asdict(point) for point in points],
-        "gate": to_gate(_session(folder, "float"), [*_only(rows, "tune"), *_only(rows, "calibrate")]),
+        "gate": None if limits is None else asdict(limits),
     }
 
 
-def to_gate(session: Session, rows: Sequence[Row]) -> dict[str, Any] | None:
-    """The configuration of a graph's gate, its limits chosen on real slices; None where it has no gate."""
-    seen = [session.run(pixels[None]) for pixels in read_pixels(rows, label="gate limits")]
+def to_limits(seen: Sequence[Outputs]) -> GateLimits | None:
+    """The limits of a graph's gate, chosen on real slices, one each; None where it has no gate."""
     if any(outputs.gate is None for outputs in seen):
         return None
     logits = np.concatenate([outputs.gate for outputs in seen if outputs.gate is not None])
     lungs = np.concatenate([outputs.lung for outputs in seen if outputs.lung is not None])
-    return asdict(choose_limits(logits, lungs))
+    return choose_limits(logits, lungs)
 
 
-def _describe(rows: Sequence[Row], logits: Logits, plan: DataPlan) -> Slices:
-    """Rows with their logits (N,), as they are calibrated on."""
+def is_answered(outputs: Outputs, limits: GateLimits | None) -> bool:
+    """Whether a graph's gate lets a slice pass, of which these are the outputs."""
+    if limits is None or outputs.gate is None or outputs.lung is None:
+        return True
+    return check_view(outputs.gate[0], float(outputs.lung[0]), limits).accepted
+
+
+def _describe(rows: Sequence[Row], seen: Sequence[Outputs], plan: DataPlan) -> Slices:
+    """Rows with their logits, as they are calibrated on."""
+    logits = np.array([outputs.logit[0] for outputs in seen], np.float64)
     labels = np.array([to_label(row, plan) for row in rows], np.int64)
     patients = to_groups(rows, block=INTERVAL_BLOCK)
     return Slices(logits, labels, [row.source for row in rows], patients)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from covidct.manifest import Row, to_label
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
-from covidct.session import Session
+from covidct.session import Outputs, Session
 from covidct.split import to_groups
+from covidct.train.reading import read_pixels
 from covidct.train.scored import Scored
 from covidct.types import Pixels, Result, Status
 
@@ -31,6 +32,11 @@ class Answers:
 
     scored: tuple[Scored, ...]
     unanswered: tuple[Result, ...]
+
+
+def run_rows(session: Session, rows: Sequence[Row]) -> list[Outputs]:
+    """What a graph says of each row's slice, of any size, one run each, refused or not."""
+    return [session.run(pixels[None]) for pixels in read_pixels(rows, label="calibrating")]
 
 
 def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float64]:

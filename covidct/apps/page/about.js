@@ -20,7 +20,6 @@ function toAbout(config) {
   return [
     make("p", {}, `${pair(t("about.name"), nameModel(config))}. ${t("disclaimer")}`),
     make("p", {}, t("about.intro")),
-    make("p", {}, t("about.setting")),
     make("div", { className: "scrolls", tabIndex: 0 }, toTable(config.figures)),
     ...toAbroad(config),
     make("p", {}, t("about.limits")),

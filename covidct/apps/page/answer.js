@@ -66,11 +66,16 @@ export function toNotes({ answer, slices }) {
   ];
 }
 
+/** Why a slice has no answer: of what is refused in a few words, as numbers differ from slice to slice. */
+function sayWhy(slice) {
+  return slice.status === "error" ? say(slice) : t(`reason.${slice.reason}`);
+}
+
 /** Which slices of a series got no answer, and why: one sentence a reason. */
 function saySilent(slices) {
   const places = slices.map((slice, at) => ({ ...slice, at })).filter(({ status }) => status !== "ok");
-  return [...Map.groupBy(places, ({ reason }) => reason)].map(([reason, group]) =>
+  return [...Map.groupBy(places, sayWhy)].map(([why, group]) =>
     count(group[0].status === "error" ? "answer.not_read" : "answer.refused", group.length, {
-      places: sayPlaces(group.map(({ at }) => at)), why: t(`reason.${reason}`),
+      places: sayPlaces(group.map(({ at }) => at)), why,
     }));
 }

@@ -5,18 +5,20 @@ import { formatNumber, t } from "./texts.js";
 
 /** A table of figures by source; `figures` are { name, slices, positives, metrics }. */
 export function toTable(figures) {
-  const head = ["source", "slices", "positives", "auc", "sensitivity", "specificity"];
+  const metrics = ["auc", "sensitivity", "specificity"];
+  const head = ["source", ...metrics, "slices", "positives"]; // what matters most is seen on a phone, too
   const cells = head.map((name) => make("th", { scope: "col" }, t(`about.${name}`)));
   const rows = figures.map((one) => make("tr", {},
     make("th", { scope: "row" }, one.name === "overall" ? t("about.overall") : one.name),
-    ...[formatNumber(one.slices), formatNumber(one.positives), ...["auc", "sensitivity", "specificity"].map((name) => sayMetric(one.metrics[name]))]
+    ...[...metrics.map((name) => sayMetric(one.metrics[name])), formatNumber(one.slices), formatNumber(one.positives)]
       .map((text) => make("td", {}, text))));
   return make("table", {}, make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...rows));
 }
 
-/** What the card says of sources left out of training, if it does: its own line, which is in English. */
-export function toAbroad({ headlines }) {
-  return headlines.slice(1).map((line) => make("p", { lang: "en" }, line));
+/** A line on sources left out of training, if any were. */
+export function toAbroad({ abroad }) {
+  const aucs = abroad.map(({ source, auc }) => `${source} ${sayMetric(auc)}`).join(" · ");
+  return aucs ? [make("p", {}, t("about.abroad", { aucs }))] : [];
 }
 
 function sayMetric(metric) {

@@ -6,7 +6,7 @@ import { byId } from "./dom.js";
 export function startIntake(onGiven, onFault) {
   for (const id of ["pick-files", "pick-folder"]) {
     byId(id).addEventListener("change", ({ target }) => {
-      onGiven(Array.from(target.files, toGiven));
+      onGiven(Array.from(target.files, toGiven).sort(byPath)); // browsers give folders in any order
       target.value = ""; // the same files may be chosen again
     });
   }
@@ -27,6 +27,9 @@ export function startIntake(onGiven, onFault) {
   });
 }
 
+const byName = (one, other) => one.name.localeCompare(other.name, "en", { numeric: true });
+const byPath = (one, other) => one.path.localeCompare(other.path, "en", { numeric: true });
+
 function toGiven(file) {
   const path = file.webkitRelativePath || file.name;
   return { file, path, given: path.split("/")[0], isFromFolder: Boolean(file.webkitRelativePath) };
@@ -35,7 +38,7 @@ function toGiven(file) {
 async function listDropped({ items, files }) {
   // Entries must be asked for before anything is awaited: the browser then forgets what was dropped.
   const entries = Array.from(items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.length) return Array.from(files, toGiven);
+  if (!entries.length) return Array.from(files, toGiven).sort(byPath);
   const found = await Promise.all(entries.map((entry) => walk(entry, entry.name, false)));
   return found.flat();
 }
@@ -47,7 +50,7 @@ async function walk(entry, given, isFromFolder) {
     return [{ file, path: entry.fullPath.replace(/^\//, ""), given, isFromFolder }];
   }
   const children = await listFolder(entry);
-  children.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
+  children.sort(byName);
   const found = [];
   for (const child of children) found.push(...(await walk(child, given, true)));
   return found;

@@ -11,7 +11,7 @@ import { nameModel, namePoint, placeOf } from "./wording.js";
 
 /** Fill the report before printing, by the button or by the browser's own command. */
 export function startReport(review) {
-  const fill = () => byId("report").replaceChildren(...(review.entry?.answer ? toReport(review) : []));
+  const fill = () => byId("report").replaceChildren(...(review.entry?.answer ? toReport(review) : [make("p", {}, t("report.none"))]));
   addEventListener("beforeprint", fill);
   byId("print").addEventListener("click", async () => {
     if (review.slice?.hasPicture && !isDrawn()) await new Promise((go) => byId("stage").addEventListener("drawn", go, { once: true }));
@@ -38,7 +38,7 @@ function toReport(review) {
     ...(isWorth(review) ? [make("p", {}, sayWorth(review))] : []),
     make("h3", {}, t("report.figures")),
     toTable(config.figures),
-    make("p", { className: "quiet" }, `${t("about.setting")} ${t("meaning.abroad")}`),
+    make("p", { className: "quiet" }, t("meaning.abroad")),
     ...toAbroad(config),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
   ];
@@ -61,9 +61,9 @@ function toIdentity(entry) {
   const { about, seriesUid } = entry.answer;
   const blank = ["patient", "accession"].map((name) => [t(`report.${name}`), ""]);
   const date = [t("report.study_date"), toDate(about?.studyDate)];
-  const known = [[t("report.series"), about?.description], [t("report.file"), placeOf(entry)], ["SeriesInstanceUID", seriesUid]];
-  return make("dl", { className: "identity" }, ...[...blank, date, ...known.filter(([, value]) => value)].map(([name, value]) =>
-    make("div", { className: value ? (value === seriesUid ? "uid" : "") : "blank" }, make("dt", {}, name), make("dd", {}, value ?? ""))));
+  const known = [[t("report.series"), about?.description, ""], [t("report.file"), placeOf(entry), "file"], ["SeriesInstanceUID", seriesUid, "uid"]];
+  return make("dl", { className: "identity" }, ...[...blank, date, ...known.filter(([, value]) => value)].map(([name, value, kind = ""]) =>
+    make("div", { className: value ? kind : "blank" }, make("dt", {}, name), make("dd", {}, value ?? ""))));
 }
 
 /** YYYYMMDD (DICOM's DA, PS3.5 6.2) as people write it; anything else as it is. */

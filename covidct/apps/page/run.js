@@ -62,7 +62,7 @@ export class Run {
       if (event.answer?.kind === "slice") slices.push(event.answer.status);
       this.showProgress(event);
     });
-    this.finish(slices, skipped, isCancelled);
+    this.finish(slices, skipped, isCancelled, isFirst);
   }
 
   showProgress(event) {
@@ -74,9 +74,9 @@ export class Run {
     else showWork(t("work.reading", values), event.done / event.total);
   }
 
-  finish(slices, skipped, isCancelled) {
+  finish(slices, skipped, isCancelled, isEmpty) {
     this.review.settle();
-    const isEmpty = !this.review.entries.length;
+    hideNotice(); // that files are being read already
     const unread = slices.filter((status) => status === "error").length;
     const say = () => [
       isCancelled ? t("work.stopped") : isEmpty ? t("work.nothing") : count("work.done", slices.length - unread),
@@ -84,7 +84,7 @@ export class Run {
       ...(skipped.length ? [count("work.skipped", skipped.length)] : []),
     ].join(" ");
     announce(say());
-    if (skipped.length || isEmpty) showNotice(say);
+    if (skipped.length || isEmpty || isCancelled) showNotice(say);
     if (isEmpty) return;
     byId("results").focus({ preventScroll: true });
     showDetail();

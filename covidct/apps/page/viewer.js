@@ -46,6 +46,7 @@ export class Viewer {
     // What there is to say of a slice on its own stands above.
     byId("slice-line").textContent = total < 2 ? "" : this.describe();
     byId("window-field").hidden = !slice.hasHu;
+    byId("viewer-keys").textContent = t(total < 2 ? "viewer.keys_one" : "viewer.keys");
     for (const id of ["opacity-field", "scale"]) byId(id).hidden = slice.status !== "ok";
     if (total < 2) return;
     drawStrip(byId("strip"), entry.slices, this.review.point, this.review.at, (one) => this.review.verdict(one));

@@ -21,14 +21,19 @@ export function sayMessage(answer, point) {
 function sayOk({ kind, seemsTurned, probability, series }) {
   if (kind === "slice") return seemsTurned ? t("answer.turned") : null;
   const values = { rank: formatNumber(rankOf(series.answered)), answered: formatNumber(series.answered) };
-  return t("answer.message_series", { ...values, p: formatNumber(probability, 2, 2) });
+  return t("answer.message_series", { ...values, p: percent(probability, 1) });
 }
 
 /** A note { code, values } of a series as a sentence. */
 export function sayNote({ code, values }) {
-  const numbers = Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? formatNumber(value, 4) : value]);
+  const numbers = Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? formatNumber(value, 4) : name === "places" ? sayWhere(value) : value]);
   const shown = Object.fromEntries(numbers);
   return hasText(`note.${code}`) ? t(`note.${code}`, shown) : count(`note.${code}`, values.n, shown);
+}
+
+/** Places of gaps in mm, "10.0 → 25.0, …", as the language writes numbers. */
+function sayWhere(places) {
+  return places.replaceAll(/-?\d+\.\d/g, (number) => formatNumber(Number(number), 1, 1));
 }
 
 /** What answers: the model with its version, and which of its graphs. */
