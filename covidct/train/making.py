@@ -78,8 +78,8 @@ def describe_making(training: Mapping[str, Any]) -> str:
             f"seed {recipe['seed']}, {sum(phase['epochs'] for phase in recipe['phases'])} epochs at most, "
             f"{_chosen(recipe)}. {MAPS[recipe['network']]}",
             f"- Pretrained backbone (ImageNet-1k): {origin}.",
-            f"- Parity: float graph within {parity['float_logit']:.1e} of torch's logit; AUC on "
-            f"all of `tune`, refused ones too, {parity['float_auc']:.4f} float, {parity['int8_auc']:.4f} int8.",
+            f"- Parity: float graph within {parity['float_logit']:.1e} of torch's logit; AUC on all "
+            f"of `tune`, refused ones too, {parity['float_auc']:.4f} float, {parity['int8_auc']:.4f} int8.",
             f"- Versions: {versions}.",
             "",
         ]
