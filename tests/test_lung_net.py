@@ -223,7 +223,7 @@ def test_where_no_lung_is_seen_a_masked_network_says_nothing() -> None:
     assert network.context is not None
     torch.nn.init.constant_(network.context.weight, 1e6)
     slices = torch.from_numpy(np.stack([SLICES[0][:80, :80], np.full((80, 80), 90, np.uint8)]))
-    for shares, is_seen in ((torch.full((2, 96, 96), 0.001), False), (torch.full((2, 96, 96), 0.9), True)):
+    for shares, is_seen in ((torch.full((2, 48, 48), 0.001), False), (torch.full((2, 48, 48), 0.9), True)):
         network.crop.finder = Found(shares)  # type: ignore[assignment]
         with torch.inference_mode():
             seen = network.look(slices)
