@@ -54,9 +54,8 @@ class LungNet(EvidenceNet):
     """`forward` gives `logit` (N,), `map` (N, h, w) and `box` (N, 4), the part of the slice it covers.
 
     `map.mean((1, 2)) + bias == logit`. `contexts` are the shares that count of each context; `masked` as in
-    `LungCrop`. The finder
-    inside has fresh weights until `use` hands it trained ones; training does not change it. Once `guard` has
-    handed it a gate, `gate` (N, K) and `lung` (N,) come too.
+    `LungCrop`. The finder inside has fresh weights until `use` hands it trained ones; training does not
+    change it. Once `guard` has handed it a gate, `gate` (N, K) and `lung` (N,) come too.
     """
 
     def __init__(
