@@ -40,6 +40,11 @@ class EntryBlob:
     archive: zipfile.ZipFile = field(repr=False)
     entry: zipfile.ZipInfo = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes unpacked, as the archive declares them."""
+        return self.entry.file_size
+
     def open(self) -> BinaryIO:
         """The file as a stream. Raises ReadError."""
         return BytesIO(self.read())

@@ -88,8 +88,12 @@ def name_series(series: Series) -> str:
 
 
 def _key(item: Described) -> tuple[object, ...]:
-    """An order that does not depend on the names of files, as far as the objects go."""
-    return (*item.order, item.instance.sop_instance_uid or "", item.instance.frame or 0, item.position)
+    """An order that does not depend on the names of files, as far as the objects go.
+
+    Of copies the largest comes first, and is the one that counts: one that was cut off is smaller.
+    """
+    uid, frame = item.instance.sop_instance_uid or "", item.instance.frame or 0
+    return (*item.order, uid, frame, item.position, -item.size)
 
 
 def _drop_copies(instances: Sequence[Described]) -> tuple[list[Described], list[Described]]:

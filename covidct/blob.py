@@ -21,6 +21,10 @@ class Blob(Protocol):
     def name(self) -> str:
         """What errors and results call it."""
 
+    @property
+    def size(self) -> int:
+        """Its bytes, counted without reading them; 0 for what could not be opened. Raises OSError."""
+
     def open(self) -> BinaryIO:
         """A new stream at the first byte. Raises ReadError or OSError."""
 
@@ -34,6 +38,11 @@ class FileBlob:
 
     path: Path
     name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk. Raises OSError."""
+        return self.path.stat().st_size
 
     def open(self) -> BinaryIO:
         """The file, opened for reading. Raises OSError."""
@@ -51,6 +60,11 @@ class MemoryBlob:
     name: str
     data: bytes = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return len(self.data)
+
     def open(self) -> BinaryIO:
         """The bytes as a stream."""
         return BytesIO(self.data)
@@ -66,6 +80,11 @@ class FailedBlob:
 
     name: str
     message: str
+
+    @property
+    def size(self) -> int:
+        """None were read."""
+        return 0
 
     def open(self) -> BinaryIO:
         """Raises ReadError."""

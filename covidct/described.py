@@ -16,7 +16,7 @@ class Described:
 
     `position` and `orientation` are those of its plane, `given` is what the caller named: the folder, the
     archive or the file. `declared_spacing_mm` is SpacingBetweenSlices. `order` are AcquisitionNumber and
-    InstanceNumber.
+    InstanceNumber; `size` is in bytes, of the file it lies in.
     """
 
     instance: Instance
@@ -27,3 +27,4 @@ class Described:
     image_type: tuple[str, ...] = ()
     declared_spacing_mm: float | None = None
     order: tuple[int, int] = (0, 0)
+    size: int = 0

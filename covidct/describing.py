@@ -115,6 +115,7 @@ def _describe(dataset: Dataset, blob: Blob, given: str) -> Described:
         image_type=tuple(part.strip().upper() for part in _text(dataset, "ImageType").split("\\")),
         declared_spacing_mm=_number(dataset, "SpacingBetweenSlices"),
         order=(_whole(dataset, "AcquisitionNumber") or 0, _whole(dataset, "InstanceNumber") or 0),
+        size=blob.size,
     )
 
 

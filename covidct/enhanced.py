@@ -42,6 +42,11 @@ class FrameBlob:
     index: int
     frames: int
 
+    @property
+    def size(self) -> int:
+        """Bytes of the volume: a copy that was cut off is smaller."""
+        return self.volume.size
+
     def open(self) -> BinaryIO:
         """The object as a stream. Raises ReadError."""
         return BytesIO(self.read())

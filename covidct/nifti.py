@@ -55,6 +55,11 @@ class VolumeSlice:
     volume: Volume
     index: int
 
+    @property
+    def size(self) -> int:
+        """Bytes of its pixels."""
+        return 2 * self.volume.values[:, :, self.index].size
+
     def open(self) -> BinaryIO:
         """The slice as the stream of a DICOM object."""
         return BytesIO(self.read())

@@ -237,6 +237,14 @@ def test_notes_have_the_codes_and_values_of_python(page: Page) -> None:
     assert {"twice", "regular_gaps_declared", "uneven"} <= {note["code"] for note in expected}
 
 
+@pytest.mark.parametrize("cut", ["00-cut.dcm", "99-cut.dcm"])
+def test_a_copy_that_was_cut_off_gives_way_to_the_whole_one(page: Page, cut: str) -> None:
+    files = series_files([N, L, L, N])
+    records = read(page, files | {cut: files["00.dcm"][:-1000]})
+    assert [Path(one["path"]).name for one in records if one["status"] == "error"] == [cut]
+    assert records[-1]["series"]["answered"] == 4
+
+
 def test_a_real_series_answers_as_in_python(page: Page, classifier: Classifier, shared_data: Path) -> None:
     """Every so many slices of a scan in RLE, as its makers published it."""
     whole = read_study([shared_data / "dicom" / "lung-pet-ct-dx"]).series[0]

@@ -167,6 +167,16 @@ def test_exact_copies_are_told_and_stand_alone(tmp_path: Path) -> None:
     assert len(study.loose) == 2
 
 
+@pytest.mark.parametrize(("whole", "cut"), [("a", "b"), ("b", "a")])
+def test_a_copy_that_was_cut_off_gives_way_to_the_whole_one(tmp_path: Path, whole: str, cut: str) -> None:
+    save(tmp_path / whole, stack(SLICES))
+    for path in save(tmp_path / cut, stack(SLICES)[:2]).iterdir():
+        path.write_bytes(path.read_bytes()[:-1000])
+    study = read_study([tmp_path / "a", tmp_path / "b"])
+    assert {Path(item.path).parent.name for item in study.series[0].instances} == {whole}
+    assert {Path(item.path).parent.name for item in study.loose} == {cut}
+
+
 def test_slices_in_one_place_are_told(tmp_path: Path) -> None:
     again = stack(SLICES[2:3], origin=(-100, -100, -290), SOPInstanceUID="1.2.3.4")
     for order in ([*stack(SLICES), *again], [*again, *stack(SLICES)]):

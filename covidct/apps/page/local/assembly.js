@@ -1,5 +1,6 @@
 // The instances of one SeriesInstanceUID -> a series from feet to head, or why it is none, as covidct/assembly.py
-// has it. An instance is an item with its `place` (see dicom_header.js). Knows nothing of files or pixels.
+// has it. An instance is an item with its `place` (see dicom_header.js) and `size` in bytes. Knows nothing of files
+// or pixels.
 
 import { SAME_MM, areParallel, findFaults, findNormal, findPosition, findSpacing, isAxial } from "./stack.js";
 import { findTurn } from "./turning.js";
@@ -39,12 +40,16 @@ export function assemble(uid, instances) {
   return { ...series, stack, reason: null, spacing: findSpacing(positions), loose: [...aside, ...displaced] };
 }
 
-/** An order that does not depend on the names of files, as far as the objects go. */
+/**
+ * An order that does not depend on the names of files, as far as the objects go. Of copies the largest comes first,
+ * and is the one that counts: one that was cut off is smaller.
+ */
 function byKey(one, other) {
   const [a, b] = [one.place, other.place];
   return a.order[0] - b.order[0] || a.order[1] - b.order[1]
     || compare(a.instanceUid ?? "", b.instanceUid ?? "")
-    || comparePositions(a.position ?? [], b.position ?? []);
+    || comparePositions(a.position ?? [], b.position ?? [])
+    || other.size - one.size;
 }
 
 const compare = (one, other) => (one < other ? -1 : Number(one > other));

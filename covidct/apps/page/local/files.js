@@ -7,7 +7,7 @@ import { checkBytes } from "./limits.js";
 import { hasKnownEnding, hasMagic, isCandidate, isClutter, readStart } from "../rules/candidates.js";
 
 /**
- * List what is to be read: { items, skipped }. Each item is { path, read() -> bytes } or { path, error }.
+ * List what is to be read: { items, skipped }. Each item is { path, size, read() -> bytes } or { path, error }.
  * `given` are { file, path, isFromFolder }; what was not named itself is taken only where it may be a slice.
  */
 export async function listItems(given) {
@@ -24,6 +24,7 @@ function toItem({ file, path, given }) {
   return {
     path,
     given: given ?? path,
+    size: file.size,
     read: async () => {
       checkBytes(file.size);
       try {

@@ -8,7 +8,7 @@ import { ReadError } from "./errors.js";
 import { withoutAnswer } from "./reader.js";
 import { LEAST, noteSlices, refusalOf, summarise, toSeriesProbability } from "../rules/aggregate.js";
 
-/** { series, refused, loose } of items { path, given, read() }; `onLooked(done)` after each. Stops with `run`. */
+/** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
 export async function readStudy(items, onLooked, run) {
   const described = [];
   for (const item of items) {
