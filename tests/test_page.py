@@ -500,6 +500,17 @@ def test_a_phone_is_brought_to_the_answer(browser: Browser, app_address: str) ->
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.parametrize("language", ["en", "es", "fr"])
+def test_nothing_is_wider_than_the_smallest_phone(browser: Browser, app_address: str, language: str) -> None:
+    with visiting(browser, app_address) as page:
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.select_option("#language", language)
+        page.wait_for_selector(f"html[lang={language}]")
+        read(page, series_files([N, L, L]) | {f"{'long-' * 20}.dcm": b"no DICOM"})
+        wide = "[...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > 320)"
+        assert page.evaluate(f"{wide}.map((one) => one.id || one.className)") == []
+
+
 def test_a_report_has_lines_for_the_patient_and_names_the_series(page: Page) -> None:
     read(page, series_files([N, L, L], StudyDate="20240229", PatientID="secret-17"))
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -534,6 +545,8 @@ def test_csv_has_a_line_a_result(page: Page) -> None:
     with page.expect_download() as download:
         page.click("#save-csv")
     lines = download.value.path().read_text(encoding="utf-8").splitlines()
+    # The mark by which spreadsheets know that it is UTF-8.
+    assert lines[0].startswith("\ufeffschema_version,")
     assert [line.split(",")[2] for line in lines[1:3]] == ["a.png", "b.txt"]
 
 

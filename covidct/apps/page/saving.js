@@ -4,11 +4,14 @@ import { byId, make } from "./dom.js";
 import { toCsv, toRecord } from "./rules/record.js";
 import { sayMessage, sayNote } from "./wording.js";
 
+// Says that a CSV is UTF-8: spreadsheets take it for another encoding without.
+const MARK = "\ufeff";
+
 /** Save by the buttons. */
 export function startSaving(review) {
   const records = () => review.answers.map(([answer, slices]) => toRecord(answer, slices, review, { say: sayMessage, sayNote }));
   byId("save-json").addEventListener("click", () => save(toName("json"), "application/json", `${JSON.stringify(records(), null, 1)}\n`));
-  byId("save-csv").addEventListener("click", () => save(toName("csv"), "text/csv", toCsv(records())));
+  byId("save-csv").addEventListener("click", () => save(toName("csv"), "text/csv", `${MARK}${toCsv(records())}`));
 }
 
 /** A name of its own for each file: names of patients' files stay out of it. */
