@@ -7,11 +7,15 @@ of a chest in computed tomography, or shows hardly any lung. Knows limits; knows
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covidct.types import GateLimits, GateResult, Pixels, Reason
+
+if TYPE_CHECKING:
+    from covidct.session import Outputs
 
 # Pixels of the shorter side. A secondary lobule, the size of the patterns that are looked for, is 10 to
 # 25 mm: two to four pixels where 64 hold a chest of 350 mm. The smallest slice of the public sets has 79.
@@ -39,6 +43,13 @@ def check_slice(pixels: Pixels) -> GateResult:
     if high - low < FLATTEST:
         return GateResult(False, Reason.BLANK, "one grey level only; check the window or the export")
     return GateResult(True)
+
+
+def check_outputs(outputs: Outputs, number: int, limits: GateLimits | None) -> GateResult:
+    """Verdict on one slice of those that a graph answered for; all pass where there is no gate."""
+    if limits is None or outputs.gate is None or outputs.lung is None:
+        return GateResult(True)
+    return check_view(outputs.gate[number], float(outputs.lung[number]), limits)
 
 
 def check_view(logits: NDArray[np.float32], lung: float, limits: GateLimits) -> GateResult:

@@ -20,7 +20,7 @@ from covidct.cores import count_cores
 from covidct.decide import decide
 from covidct.errors import BundleError, ForeignDicom, ReadError
 from covidct.explain import Overlays
-from covidct.gate import check_slice, check_view
+from covidct.gate import check_outputs, check_slice
 from covidct.given import Given, name_given, read_given
 from covidct.least import find_least
 from covidct.prevalence import check_prevalence, to_prevalence
@@ -201,16 +201,9 @@ class Classifier:
         for places in alike.values():
             outputs = self._session.run(np.stack([turn(item.pixels, item.turn) for _, item in places]))
             for number, (at, _) in enumerate(places):
-                verdict = self._check(outputs, number)
+                verdict = check_outputs(outputs, number, self.bundle.config.gate)
                 predictions[at] = self._decide(outputs, number) if verdict.accepted else verdict
         return predictions
-
-    def _check(self, outputs: Outputs, number: int) -> GateResult:
-        """What the graph's gate says of a slice; all passes where there is none."""
-        limits = self.bundle.config.gate
-        if limits is None or outputs.gate is None or outputs.lung is None:
-            return GateResult(True)
-        return check_view(outputs.gate[number], float(outputs.lung[number]), limits)
 
     def _decide(self, outputs: Outputs, number: int) -> Prediction:
         return decide(

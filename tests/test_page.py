@@ -507,7 +507,8 @@ def test_nothing_is_wider_than_the_smallest_phone(browser: Browser, app_address:
         page.select_option("#language", language)
         page.wait_for_selector(f"html[lang={language}]")
         read(page, series_files([N, L, L]) | {f"{'long-' * 20}.dcm": b"no DICOM"})
-        wide = "[...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > 320)"
+        right = "one.getBoundingClientRect().right"
+        wide = f"[...document.querySelectorAll('main *')].filter((one) => {right} > 320)"
         assert page.evaluate(f"{wide}.map((one) => one.id || one.className)") == []
 
 

@@ -24,7 +24,7 @@ from covidct.audit.run import audit
 from covidct.audit.verdict import Audit, Level
 from covidct.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
 from covidct.errors import AuditError, RecipeError
-from covidct.gate import check_view
+from covidct.gate import check_outputs
 from covidct.manifest import Manifest, Row, select_rows, to_label, write_manifest
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
@@ -220,7 +220,9 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     limits = to_limits([outputs for part in seen for outputs in part])
     # What is refused gets no probability, so it has no say in what a probability is.
     spared, tune = (
-        _describe(part, outputs, plan).choose(np.array([is_answered(one, limits) for one in outputs], bool))
+        _describe(part, outputs, plan).choose(
+            np.array([check_outputs(one, 0, limits).accepted for one in outputs], bool)
+        )
         for part, outputs in zip(parts, seen, strict=True)
     )
     scale, points = calibrate(spared, tune)
@@ -244,13 +246,6 @@ def to_limits(seen: Sequence[Outputs]) -> GateLimits | None:
     logits = np.concatenate([outputs.gate for outputs in seen if outputs.gate is not None])
     lungs = np.concatenate([outputs.lung for outputs in seen if outputs.lung is not None])
     return choose_limits(logits, lungs)
-
-
-def is_answered(outputs: Outputs, limits: GateLimits | None) -> bool:
-    """Whether a graph's gate lets a slice pass, of which these are the outputs."""
-    if limits is None or outputs.gate is None or outputs.lung is None:
-        return True
-    return check_view(outputs.gate[0], float(outputs.lung[0]), limits).accepted
 
 
 def _describe(rows: Sequence[Row], seen: Sequence[Outputs], plan: DataPlan) -> Slices:

@@ -156,7 +156,8 @@ def check_enough(slices: Slices, *, where: str) -> None:
         raise ManifestError(
             f"{where}: {ill} patients with COVID-19 and {well} without can be calibrated on, {PATIENTS} of "
             "each are needed: from fewer than nine no prediction set can rule anything out nine times in "
-            "ten, and every tenth is set apart to measure on. Label slices of more patients"
+            "ten, and every tenth is set apart to measure on. Label slices of more patients; rows without "
+            "patient_id count ten neighbours as one patient, so fill that column in where it is known"
         )
 
 
