@@ -9,26 +9,26 @@ from pathlib import Path
 
 import click
 
-from covidct.apps.cli_options import FILE, FOLDER, GRAPH, OUT, PREVALENCE, needs_extra, plain_errors
+from covidct.apps.cli_options import (
+    FOLDER,
+    GRAPH,
+    OUT,
+    PREVALENCE,
+    SOURCES,
+    SPLIT,
+    manifest_option,
+    needs_extra,
+    plain_errors,
+)
 from covidct.report import DISCLAIMER
 from covidct.types import Precision
 
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@click.option(
-    "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help="The slices."
-)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
-    default="tune",
-    show_default=True,
-    help="Which slices; rows without a split get the one training gave them, or external.",
-)
-@click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
-)
+@manifest_option("The slices.")
+@SPLIT
+@SOURCES
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
 @click.option(
     "--prevalence",
@@ -77,14 +77,7 @@ def evaluate(
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@click.option(
-    "--data",
-    required=True,
-    type=FILE,
-    envvar="COVIDCT_MANIFEST",
-    metavar="MANIFEST.csv",
-    help="The pictures.",
-)
+@manifest_option("The pictures.")
 @click.option("--json", "document", type=OUT, metavar="FILE", help="Write every figure as JSON too.")
 @GRAPH
 def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) -> None:
@@ -102,19 +95,9 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@click.option(
-    "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help="The slices."
-)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
-    default="tune",
-    show_default=True,
-    help="Which labelled slices; rows without a split get the one training gave them, or external.",
-)
-@click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
-)
+@manifest_option("The slices.")
+@SPLIT
+@SOURCES
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
 @GRAPH
 def examine(

@@ -40,6 +40,47 @@ THREADS = click.option(
     "--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used."
 )
 
+# Options of commands that read a data set.
+SPLIT = click.option(
+    "--split",
+    type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
+    default="tune",
+    show_default=True,
+    help="Which labelled slices; rows without a split get the one training gave them, or external.",
+)
+SOURCES = click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+PRETRAINED = click.option(
+    "--pretrained",
+    type=FILE,
+    envvar="COVIDCT_PRETRAINED",
+    metavar="FILE",
+    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+)
+WORKERS = click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+)
+
+
+def manifest_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The manifest that a command measures on; `what` is in it."""
+    return click.option(
+        "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help=what
+    )
+
+
+def data_option(what: str, *, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The manifest, or folder with one sub-folder a class, that a command learns from; `what` is in it."""
+    return click.option(
+        "--data",
+        required=required,
+        type=DATA,
+        envvar="COVIDCT_MANIFEST",
+        metavar="MANIFEST.csv|FOLDER",
+        help=what,
+    )
+
 
 class _Prevalence(click.FloatRange):
     """Between 0 and 1, both left out; a range alone lets `nan` pass."""

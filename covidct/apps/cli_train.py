@@ -9,20 +9,24 @@ from pathlib import Path
 
 import click
 
-from covidct.apps.cli_options import DATA, FILE, FOLDER, OUT, PLACE, needs_extra, plain_errors
+from covidct.apps.cli_options import (
+    FILE,
+    FOLDER,
+    OUT,
+    PLACE,
+    PRETRAINED,
+    SOURCES,
+    WORKERS,
+    data_option,
+    needs_extra,
+    plain_errors,
+)
 from covidct.report import DISCLAIMER
 
 
 @click.command()
 @click.argument("recipe", type=FILE)
-@click.option(
-    "--data",
-    required=True,
-    type=DATA,
-    envvar="COVIDCT_MANIFEST",
-    metavar="MANIFEST.csv|FOLDER",
-    help="The slices.",
-)
+@data_option("The slices.")
 @click.option(
     "--out",
     required=True,
@@ -30,18 +34,10 @@ from covidct.report import DISCLAIMER
     metavar="DIR",
     help="Where the run is kept; an interrupted one goes on.",
 )
-@click.option(
-    "--pretrained",
-    type=FILE,
-    envvar="COVIDCT_PRETRAINED",
-    metavar="FILE",
-    help="ImageNet weights (safetensors); by default downloaded from their maker.",
-)
+@PRETRAINED
 @click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model.")
 @click.option("--notes", type=FILE, metavar="FILE", help="Markdown to put into the model card.")
-@click.option(
-    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
-)
+@WORKERS
 @click.option(
     "--find-rate", is_flag=True, help="Only search the learning rate of each phase; writes DIR/rates*.png."
 )
@@ -103,16 +99,8 @@ def train(
     required=True,
     help="The protocol: train on all sources but one, test on that one.",
 )
-@click.option(
-    "--data", type=DATA, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv|FOLDER", help="The slices."
-)
-@click.option(
-    "--pretrained",
-    type=FILE,
-    envvar="COVIDCT_PRETRAINED",
-    metavar="FILE",
-    help="ImageNet weights (safetensors); by default downloaded from their maker.",
-)
+@data_option("The slices.", required=False)
+@PRETRAINED
 @click.option(
     "--out", required=True, type=FOLDER, metavar="DIR", help="Where all is kept; a broken-off run goes on."
 )
@@ -132,9 +120,7 @@ def train(
 @click.option(
     "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
 )
-@click.option(
-    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
-)
+@WORKERS
 @click.option(
     "--accept", default="", metavar="REASON", help="Go on where an audit fails, for this reason; it is kept."
 )
@@ -182,14 +168,7 @@ def benchmark(
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@click.option(
-    "--data",
-    required=True,
-    type=DATA,
-    envvar="COVIDCT_MANIFEST",
-    metavar="MANIFEST.csv|FOLDER",
-    help="The hospital's labelled slices.",
-)
+@data_option("The hospital's labelled slices.")
 @click.option(
     "--out",
     required=True,
@@ -197,11 +176,9 @@ def benchmark(
     metavar="DIR",
     help="The new bundle; a folder that is not there, or empty.",
 )
+@SOURCES
 @click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
-)
-@click.option(
-    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: 3.0.0+NAME."
+    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: 3.1.0+NAME."
 )
 @click.option(
     "--accept",
