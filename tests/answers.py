@@ -10,6 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from covidct.blob import MemoryBlob
+from covidct.explain import FULL
 from covidct.series import Acquisition, Instance, Series, SeriesAnswer
 from covidct.types import (
     Decision,
@@ -85,7 +86,7 @@ def _answer_slice(series: Series, at: int, probability: float) -> Result:
         probability=probability,
         operating_point=POINT,
         slice_index=at,
-        evidence=np.full((4, 4), 8 * probability, np.float32),
+        evidence=np.full((4, 4), FULL * probability, np.float32),
     )
 
 

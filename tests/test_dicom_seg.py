@@ -61,11 +61,11 @@ def with_evidence(evidence: Evidence, box: Box = (0, 0, 1, 1), *, at: int = 2) -
 
 
 def stronger(answer: SeriesAnswer) -> SeriesAnswer:
-    """The same with four times the evidence: the tiny model is faint."""
+    """The same with ten times the evidence: the tiny model is faint."""
     slices = []
     for result in answer.slices:
         assert result.evidence is not None
-        slices.append(replace(result, evidence=4 * result.evidence))
+        slices.append(replace(result, evidence=10 * result.evidence))
     return replace(answer, slices=tuple(slices))
 
 

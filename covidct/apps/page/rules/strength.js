@@ -1,10 +1,10 @@
 // The evidence map as strength and colour, as covidct/explain.py has it.
-// The scale is fixed, so that two pictures can be compared: full colour means that a slice made of such cells alone
+// The scale is fixed, so that two pictures can be compared: full colour means that lungs made of such cells alone
 // would be positive beyond doubt. Only evidence for COVID-19 has a colour.
 
 import { clip, rint } from "./numbers.js";
 
-const FULL = 8; // evidence (logit per cell) at which the colour is full
+const FULL = 20; // evidence (logit per cell) at which the colour is full
 // Dark red to yellow: readable on grey, and for readers who cannot tell red from green.
 const COLOURS = [[96, 0, 32], [214, 40, 40], [247, 127, 0], [252, 211, 77]];
 
