@@ -209,8 +209,10 @@ def _tell(value: object) -> str:
 def _count(items: Sequence[Described], code: str, one: str, many: str) -> list[Note]:
     if not items:
         return []
-    what = f"1 instance {one}" if len(items) == 1 else f"{len(items)} instances {many}"
-    return [Note(code, f"{what}: answered for alone, not counted here.", {"n": len(items)})]
+    what = f"{len(items)} instances {many}: listed on their own"
+    if len(items) == 1:
+        what = f"1 instance {one}: listed on its own"
+    return [Note(code, f"{what}, not counted here.", {"n": len(items)})]
 
 
 def _instances(items: Iterable[Described]) -> tuple[Instance, ...]:

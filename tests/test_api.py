@@ -351,6 +351,25 @@ def test_counters_count_what_was_answered(caller: TestClient) -> None:
     assert "covidct_held_bytes 0.0" in answer.text
 
 
+def test_a_job_that_is_cancelled_keeps_its_results(caller: TestClient) -> None:
+    job = start(caller, LESIONS)
+    finished(caller, job)
+    told = caller.post(f"/api/jobs/{job['id']}/cancel")
+    assert (told.status_code, told.json()["id"]) == (200, job["id"])
+    assert len(caller.get(f"/api/jobs/{job['id']}/results").json()) == 1
+    assert caller.post("/api/jobs/none/cancel").status_code == 404
+
+
+def test_a_job_that_waits_is_cancelled(caller: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch)
+    job = start(caller, LESIONS, LESIONS)
+    assert held.begun.wait(20)
+    caller.post(f"/api/jobs/{job['id']}/cancel")
+    held.go_on.set()
+    assert finished(caller, job)["state"] == "cancelled"
+    assert caller.get(f"/api/jobs/{job['id']}/results").json() == []
+
+
 def test_an_archive_with_a_series_is_answered_as_one(caller: TestClient) -> None:
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -710,6 +710,19 @@ def test_five_hundred_files_and_a_stop(page: Page) -> None:
     assert len(read(page, {"again.png": small})) == 1
 
 
+def test_an_older_browser_tells_the_doubts_of_a_series(browser: Browser, app_address: str) -> None:
+    """One without what browsers of 2023 and before lack."""
+    with visiting(browser, app_address) as page:
+        page.add_init_script("delete Map.groupBy; delete Object.groupBy")
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        files = series_files([N, L, L, N])
+        first = next(iter(files))
+        files[first] = files[first].replace(b"MONOCHROME2 ", b"RGB         ")
+        read(page, files)
+        assert "was not read. A colour picture (RGB)" in page.inner_text("#detail-notes")
+
+
 def test_a_file_that_is_far_too_large_is_not_read(page: Page, tmp_path: Path) -> None:
     with (tmp_path / "huge.dcm").open("wb") as file:
         file.truncate(300 * 1024 * 1024)

@@ -218,8 +218,43 @@ def test_a_lost_server_is_told_and_nothing_is_lost(browser: Browser, tiny_bundle
         server.process.wait()
         give(page, {"other.png": SLICE})
         assert "connection to the server was lost" in notice(page)
+        assert page.inner_text("#notice-text").endswith("The results below are the earlier ones.")
         assert page.is_enabled("#pick-files")
         assert page.locator("#list li").count() == 1
+
+
+def test_a_stop_keeps_what_was_read(browser: Browser, tiny_bundle: Path) -> None:
+    with serving(tiny_bundle, code=SLOW) as server, visiting(browser, f"{server.url}/") as page:
+        read(page, {"earlier.png": SLICE})
+        give(page, {f"{at:03}.png": SLICE for at in range(200)})
+        page.wait_for_selector("#earlier:not([hidden])")
+        page.wait_for_selector("#stage[data-drawn='0']")  # the earlier picture is there while others are read
+        eventually(lambda: page.evaluate("document.getElementById('work-bar').value > 0"))
+        page.click("#work-stop")
+        assert "What was read until then is below" in notice(page)
+        assert page.is_hidden("#earlier")
+        names = page.locator("#list .entry-name").all_inner_texts()
+        assert names[0] == "000.png"
+        assert 1 <= len(names) < 200
+        page.wait_for_selector("#stage[data-drawn='0']")
+        assert number_of(server, "covidct_jobs") == 1
+
+
+def test_a_stop_before_anything_was_read_leaves_the_earlier_results(
+    browser: Browser, tiny: Process, large: Path
+) -> None:
+    with relaying(tiny.port) as relay, visiting(browser, relay.url, faultless=False) as page:
+        read(page, {"earlier.png": SLICE})
+        relay.most = LARGE // 4
+        page.set_input_files("#pick-files", [large])
+        assert relay.stuck.wait(30)
+        page.click("#work-stop")
+        assert notice(page) == "Stopped before anything was read. The results below are the earlier ones."
+        assert page.locator("#list .entry-name").all_inner_texts() == ["earlier.png"]
+        relay.cut()
+        relay.mend()
+        page.click("#clear")
+        eventually(lambda: number_of(tiny, "covidct_held_bytes") == 0)
 
 
 def test_a_server_that_dies_in_mid_upload_is_told(browser: Browser, tiny_bundle: Path, large: Path) -> None:

@@ -91,6 +91,12 @@ class Api:
         self.jobs.forget(job)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
+    async def cancel_job(self, request: Request) -> Response:
+        """POST /api/jobs/ID/cancel: no more of it is read; the results that are there stay."""
+        job = self._find(request)
+        job.task.cancel()
+        return JSONResponse(_to_status(job))
+
     async def show_results(self, request: Request) -> Response:
         """GET /api/jobs/ID/results: those that are there so far."""
         job = self._find(request)

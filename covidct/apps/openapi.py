@@ -83,6 +83,12 @@ def _to_jobs() -> Json:
             "get": _ask("showJob", "How far a job is", {200: shown}, (404,)),
             "delete": _ask("dropJob", "Cancel and forget a job", {204: gone}, (403, 404)),
         },
+        "/api/jobs/{id}/cancel": {
+            "parameters": job,
+            "post": _ask(
+                "cancelJob", "Read no more of a job, but keep what is there", {200: shown}, (403, 404)
+            ),
+        },
         "/api/jobs/{id}/results": {
             "parameters": job,
             "get": _ask("showResults", "The results of a job, as far as it is", {200: _results()}, (404,)),

@@ -97,6 +97,7 @@ def _to_routes(api: Api) -> list[BaseRoute]:
         Route("/api/predict", api.predict, methods=["POST"]),
         Route("/api/jobs", api.start_job, methods=["POST"]),
         Route(job, api.show_or_drop_job, methods=["GET", "DELETE"]),
+        Route(f"{job}/cancel", api.cancel_job, methods=["POST"]),
         Route(f"{job}/results", api.show_results),
         Route(f"{job}/about", api.show_about),
         Route(f"{job}/evidence/{{number:int}}", api.show_evidence),

@@ -2,6 +2,7 @@
 
 import { byId, make } from "./dom.js";
 import { count, percent, t } from "./texts.js";
+import { groupBy } from "./rules/groups.js";
 import { shiftProbability } from "./rules/prevalence.js";
 import { nameModel, nameWhole, say, sayNote, sayPlaces, saySeries } from "./wording.js";
 
@@ -74,7 +75,7 @@ function sayWhy(slice) {
 /** Which slices of a series got no answer, and why: one sentence a reason. */
 function saySilent(slices) {
   const places = slices.map((slice, at) => ({ ...slice, at })).filter(({ status }) => status !== "ok");
-  return [...Map.groupBy(places, sayWhy)].map(([why, group]) =>
+  return [...groupBy(places, sayWhy)].map(([why, group]) =>
     count(group[0].status === "error" ? "answer.not_read" : "answer.refused", group.length, {
       places: sayPlaces(group.map(({ at }) => at)), why,
     }));

@@ -36,14 +36,19 @@ export class Run {
     if (given.length > MOST_FILES) return showNotice(() => t("fault.too_many", { n: formatNumber(given.length), most: formatNumber(MOST_FILES) }));
     this.isBusy = true;
     this.isStopping = false;
+    // Earlier results stay until there are new ones: where nothing can be read, nothing is lost.
+    this.hasEarlier = this.review.entries.length > 0;
+    byId("earlier").hidden = !this.hasEarlier;
     byId("work-stop").disabled = false;
     try {
       await this.read(given);
     } catch (error) {
       this.review.settle();
-      showNotice(() => toSentence(error));
+      const { hasEarlier } = this;
+      showNotice(() => [toSentence(error), ...(hasEarlier ? [t("work.earlier")] : [])].join(" "));
     } finally {
       this.isBusy = false;
+      byId("earlier").hidden = true;
       hideWork();
     }
   }
@@ -53,16 +58,21 @@ export class Run {
     showWork(t("work.starting"), null);
     await this.engine.load((share) => showWork(t(share < 1 ? "work.loading" : "work.starting", { share: percent(share) }), share));
     const slices = [];
-    let isFirst = true;
+    let isEmpty = true;
     const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
-      // Earlier results stay until there are new ones: where nothing can be read, nothing is lost.
-      if (event.answer && isFirst) this.review.clear();
-      if (event.answer) this.review.add(event.answer);
-      isFirst &&= !event.answer;
+      if (event.answer) this.take(event.answer, isEmpty);
+      isEmpty &&= !event.answer;
       if (event.answer?.kind === "slice") slices.push(event.answer.status);
       this.showProgress(event);
     });
-    this.finish(slices, skipped, isCancelled, isFirst);
+    this.finish(slices, skipped, isCancelled, isEmpty);
+  }
+
+  take(answer, isFirst) {
+    if (isFirst) this.review.clear();
+    this.hasEarlier = false;
+    byId("earlier").hidden = true;
+    this.review.add(answer);
   }
 
   showProgress(event) {
@@ -78,8 +88,10 @@ export class Run {
     this.review.settle();
     hideNotice(); // that files are being read already
     const unread = slices.filter((status) => status === "error").length;
+    const { hasEarlier } = this;
     const say = () => [
-      isCancelled ? t("work.stopped") : isEmpty ? t("work.nothing") : count("work.done", slices.length - unread),
+      isCancelled ? t(isEmpty ? "work.stopped_empty" : "work.stopped") : isEmpty ? t("work.nothing") : count("work.done", slices.length - unread),
+      ...(hasEarlier ? [t("work.earlier")] : []),
       ...(unread ? [count("work.unread", unread)] : []),
       ...(skipped.length ? [count("work.skipped", skipped.length)] : []),
     ].join(" ");

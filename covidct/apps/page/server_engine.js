@@ -21,9 +21,10 @@ class EngineFault extends Error {
 export class ServerEngine {
   constructor() {
     this.limits = null;
-    this.job = null;
+    this.job = null; // whose results are shown
+    this.next = null; // whose are to come
     this.upload = null;
-    addEventListener("pagehide", () => this.forget());
+    addEventListener("pagehide", () => [this.job, this.next].forEach(drop));
   }
 
   /** Where slices are answered: in words of the page's texts. */
@@ -48,29 +49,42 @@ export class ServerEngine {
     this.checkLimits(wanted);
     this.isCancelled = false;
     const job = await this.send(wanted, point, onEvent);
-    if (job) {
-      await this.forget(); // the one before: its pictures were there until now
-      this.job = job.id;
+    if (!job) return { skipped, isCancelled: true };
+    this.next = job.id;
+    if (this.isCancelled) await this.cancel(); // stopped when all had been sent
+    try {
+      await this.follow(job, onEvent);
+      // Of what was stopped, those that are there.
+      const [abouts, records] = await Promise.all(["about", "results"].map(async (what) => (await ask(`api/jobs/${job.id}/${what}`)).json()));
+      if (records.length) await this.replace();
+      const answers = records.map((record, n) => toAnswer(record, n, abouts[n], records));
+      answers.forEach((answer, at) => onEvent({ answer, done: at + 1, total: records.length }));
+    } finally {
+      await drop(this.next);
+      this.next = null;
     }
-    if (!job || !(await this.follow(job, onEvent))) return { skipped, isCancelled: true };
-    const [abouts, records] = await Promise.all(["about", "results"].map(async (what) => (await ask(`api/jobs/${this.job}/${what}`)).json()));
-    const answers = records.map((record, n) => toAnswer(record, n, abouts[n], records));
-    answers.forEach((answer, at) => onEvent({ answer, done: at + 1, total: records.length }));
-    return { skipped, isCancelled: false };
+    return { skipped, isCancelled: this.isCancelled };
   }
 
-  /** Stop the run; it ends with `isCancelled`. */
+  /** Stop the run; it ends with `isCancelled`, and with the results that are there. */
   async cancel() {
     this.isCancelled = true;
     this.upload?.abort();
-    await this.forget();
+    if (this.next) await send(`api/jobs/${this.next}/cancel`, "POST");
   }
 
   /** Have the server forget the files, too. */
   async forget() {
     const { job } = this;
     this.job = null;
-    if (job) await fetch(`api/jobs/${job}`, { method: "DELETE", headers: tokenHeaders(), keepalive: true }).catch(() => null);
+    await drop(job);
+  }
+
+  /** Let go of the results before, whose pictures were there until now. */
+  async replace() {
+    await this.forget();
+    this.job = this.next;
+    this.next = null;
   }
 
   /** A slice's picture { pixels, width, height } in the window of that name, where it has Hounsfield units. */
@@ -128,17 +142,15 @@ export class ServerEngine {
     });
   }
 
-  /** Look at the job until it is finished; false where it was stopped. */
+  /** Look at the job until it is finished. */
   async follow(job, onEvent) {
     let status = job;
     while (!FINISHED.includes(status.state)) {
       onEvent(status.state === "queued" ? { isWaiting: true } : { done: status.done, total: status.total });
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      if (this.isCancelled) return false;
       status = await (await ask(`api/jobs/${job.id}`)).json();
     }
     if (status.state === "failed") throw new EngineFault("fault.server", { detail: status.message });
-    return status.state === "done" && !this.isCancelled;
   }
 }
 
@@ -149,6 +161,16 @@ async function sift(given) {
     wanted: given.filter((_, at) => are[at]),
     skipped: given.filter((_, at) => !are[at]).map(({ path }) => path),
   };
+}
+
+/** Have the server forget a job, if there is one; it may be gone, or the server. */
+async function drop(job) {
+  if (job) await send(`api/jobs/${job}`, "DELETE");
+}
+
+/** Ask for what needs no answer. */
+async function send(address, method) {
+  await fetch(address, { method, headers: tokenHeaders(), keepalive: true }).catch(() => null);
 }
 
 /** The answer to a GET; asks for the token where the server does. */

@@ -10,7 +10,7 @@ const BONE = /bone|^(fc3\d|hr|ub|yd|d$)/i;
 
 /** { chosen, others }: one series of each study, and the rest. A series that names no study is one of its own. */
 export function choose(series) {
-  const studies = Map.groupBy(series, (item) => item.place.studyUid ?? item.uid);
+  const studies = groupBy(series, (item) => item.place.studyUid ?? item.uid);
   const chosen = [];
   const others = [];
   for (const candidates of studies.values()) {

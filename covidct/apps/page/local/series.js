@@ -6,6 +6,7 @@ import { choose } from "./choosing.js";
 import { isDicom, readPlace } from "./dicom.js";
 import { ReadError } from "./errors.js";
 import { withoutAnswer } from "./reader.js";
+import { groupBy } from "../rules/groups.js";
 import { LEAST, noteSlices, refusalOf, summarise, toSeriesProbability } from "../rules/aggregate.js";
 
 /** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
@@ -16,7 +17,7 @@ export async function readStudy(items, onLooked, run) {
     described.push({ ...item, id: described.length, place: item.error ? null : await lookInto(item) });
     onLooked(described.length);
   }
-  const groups = Map.groupBy(described, ({ place }) => place?.seriesUid ?? null);
+  const groups = groupBy(described, ({ place }) => place?.seriesUid ?? null);
   groups.delete(null);
   const whole = [...groups].filter(([, members]) => !isAlone(members));
   const assembled = whole.map(([uid, members]) => assemble(uid, members));
