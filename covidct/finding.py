@@ -38,7 +38,8 @@ def find_blobs(given: Iterable[Given], *, skipped: list[str]) -> Iterator[Source
             yield one
         elif isinstance(one, tuple):
             name, data = one
-            yield from _unpack(MemoryBlob(name, data), skipped)
+            # A file of a folder that was uploaded has the folder in its name.
+            yield from _unpack(MemoryBlob(name, data), skipped, given=name.partition("/")[0])
         elif (path := Path(one)).name.upper() == "DICOMDIR" and path.is_file():
             yield from _list_medium(path)
         elif path.is_dir():
@@ -73,9 +74,9 @@ def _list_medium(path: Path) -> Iterator[Source]:
         yield Source(FailedBlob(name, str(error)), name)
 
 
-def _unpack(blob: Blob, skipped: list[str]) -> Iterator[Source]:
+def _unpack(blob: Blob, skipped: list[str], *, given: str = "") -> Iterator[Source]:
     if not is_archive(peek(blob)):
-        yield Source(blob, blob.name)
+        yield Source(blob, given or blob.name)
         return
     unpacked = open_archive(blob)
     skipped += unpacked.skipped

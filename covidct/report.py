@@ -52,6 +52,7 @@ COLUMNS = (
 # What `series` becomes in CSV.
 SERIES_COLUMNS = ("slices", "answered", "evidence_share", "telling", "notes")
 CSV_COLUMNS = (*COLUMNS[:-1], *SERIES_COLUMNS)
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how what a spreadsheet would work out begins
 
 
 def to_record(result: Result) -> dict[str, Any]:
@@ -96,7 +97,10 @@ def csv_header() -> str:
 
 
 def to_csv_line(result: Result) -> str:
-    """One line of CSV, without the line's end; the operating point by name, lists joined by `|`."""
+    """One line of CSV, without the line's end; the operating point by name, lists joined by `|`.
+
+    Text that a spreadsheet would take for a formula begins with `'`.
+    """
     record = to_record(result)
     point = record["operating_point"]
     record["operating_point"] = point["name"] if point else None
@@ -189,8 +193,15 @@ def _csv_line(values: Iterable[Any]) -> str:
     buffer = io.StringIO()
     # Until Python 3.13 line ends inside a value are quoted only where they are the writer's own.
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(["" if value is None else value for value in values])
+    writer.writerow([_to_plain(value) for value in values])
     return buffer.getvalue().removesuffix("\r\n")
+
+
+def _to_plain(value: Any) -> Any:
+    """A value as a cell: names of files are no formulas, whatever they begin with (`=1+2.png`)."""
+    if isinstance(value, str) and value.startswith(FORMULAS):
+        return f"'{value}"
+    return "" if value is None else value
 
 
 def _one_line(text: str) -> str:

@@ -294,10 +294,19 @@ def test_csv_has_the_columns_of_the_command_line(rules: Page) -> None:
     records, text = to_records(rules, ANSWERS, 0.05)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert list(rows[0]) == ["schema_version", *CSV_COLUMNS]
-    assert [row["path"] for row in rows] == [record["path"] for record in records]
+    paths = [record["path"] for record in records]
+    assert [row["path"] for row in rows] == [f"'{path}" if path.startswith("=") else path for path in paths]
     assert rows[4]["notes"] == 'a, "note"'
     assert records[4]["series"]["note_codes"] == SUMMARY["notes"]
     assert rows[0]["prediction_set"] == "covid"
+
+
+def test_no_name_is_a_formula(rules: Page) -> None:
+    for name in ("=1+2.png", "+1", "-1", "@x", "a=1.png"):
+        record = {"path": name, "operating_point": None, "probability": -1, "series": None}
+        text = run(rules, "rules/record", "return m.toCsv([given.record])", {"record": record})
+        (row,) = csv.DictReader(io.StringIO(text, newline=""))
+        assert (row["path"], row["probability"]) == (name if name == "a=1.png" else f"'{name}", "-1")
 
 
 def test_an_operating_point_with_more_fields_gives_the_schemas_alone(rules: Page) -> None:

@@ -247,13 +247,25 @@ def test_json_has_no_nan() -> None:
         )
 
 
+def as_cell(text: str) -> str:
+    """As it stands in a CSV: no formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "+1", "-1+2.png", "@x", "\tx", "\r=1", "a=1.png"])
+def test_no_name_is_a_formula(name: str) -> None:
+    text = f"{csv_header()}\r\n{to_csv_line(named(name))}\r\n"
+    (row,) = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    assert row["path"] == (f"'{name}" if name != "a=1.png" else name)
+
+
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=4))
 def test_csv_reads_back(paths: list[str]) -> None:
     results = [*ALL, *map(named, paths)]
     text = "\n".join([csv_header(), *map(to_csv_line, results)]) + "\n"
     rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    assert [row["path"] for row in rows] == [result.path for result in results]
-    assert [row["message"] for row in rows] == [result.message or "" for result in results]
+    assert [row["path"] for row in rows] == [as_cell(result.path) for result in results]
+    assert [row["message"] for row in rows] == [as_cell(result.message or "") for result in results]
     assert [row["status"] for row in rows] == [result.status for result in results]
     assert {len(row) for row in rows} == {1 + len(CSV_COLUMNS)}
 

@@ -150,6 +150,13 @@ def test_pictures_and_other_files_are_loose_in_order(tmp_path: Path) -> None:
     assert study.skipped == (str(tmp_path / "d.txt"),)
 
 
+def test_a_series_of_an_uploaded_folder_is_named_after_it() -> None:
+    files = [(f"CD 3/IMAGES/{at}.dcm", dicom_bytes(dataset)) for at, dataset in enumerate(stack(SLICES))]
+    (series,) = read_study(files).series
+    assert series.path == "CD 3"
+    assert series.instances[0].path == "CD 3/IMAGES/0.dcm"
+
+
 def test_one_path_twice_is_two_slices(tmp_path: Path) -> None:
     path = write_png(tmp_path / "a.png", to_display(SLICES[0]))
     assert len(read_study([path, path]).loose) == 2

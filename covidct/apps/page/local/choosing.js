@@ -1,6 +1,8 @@
 // Which series of a study to read, where several could be, as covidct/choosing.py has it and says why.
 // Knows what headers say, which may be wrong: the gate looks at the pixels.
 
+import { groupBy } from "../rules/groups.js";
+
 const FINEST_MM = 1;
 const COARSEST_MM = 5;
 const CHEST = /chest|thorax|lung|pulmo|torax|poumon|brust/i;

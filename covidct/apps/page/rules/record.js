@@ -80,7 +80,9 @@ function toWorth(answer, point, prevalence, config) {
 
 function toCell(value) {
   if (value === null || value === undefined) return "";
-  const text = Array.isArray(value) ? value.join("|") : String(value);
+  // Names of files are no formulas, whatever they begin with (`=1+2.png`).
+  const isFormula = typeof value === "string" && /^[=+\-@\t\r]/.test(value);
+  const text = Array.isArray(value) ? value.join("|") : `${isFormula ? "'" : ""}${value}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
