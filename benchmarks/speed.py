@@ -1,4 +1,4 @@
-"""Speed beside plain PyTorch, in one run: cold start, and slices per second on one core.
+"""Speed of either graph beside plain PyTorch, in one run: cold start, and slices per second on one core.
 
     python benchmarks/speed.py [--runs 7] [--slices 500]
 
@@ -39,10 +39,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = write_files(Path(folder), options.slices)
         print(f"medians of {options.runs} runs on one core; {len(paths)} PNG, JPEG, DICOM, 256 to 512 px\n")
-        print(f"{'':24}{'covidct':>12}{'PyTorch':>12}{'ratio':>8}")
-        report("cold start, s", *race([str(paths[0])], [], options.runs))
-        rows = race(["-"], paths, max(2, options.runs // 2))
-        report("slices per second", *(len(paths) / seconds for seconds in rows))
+        print(f"{'':26}{'covidct':>12}{'PyTorch':>12}{'ratio':>8}")
+        for graph in ("float", "int8"):
+            report(f"cold start, {graph}, s", *race([str(paths[0])], [], options.runs, graph=graph))
+            rows = race(["-"], paths, max(2, options.runs // 2), graph=graph)
+            report(f"slices per second, {graph}", *(len(paths) / seconds for seconds in rows))
 
 
 def write_files(folder: Path, count: int) -> list[Path]:
@@ -65,9 +66,9 @@ def write_files(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def race(arguments: Sequence[str], listed: Sequence[Path], runs: int) -> tuple[float, float]:
+def race(arguments: Sequence[str], listed: Sequence[Path], runs: int, *, graph: str) -> tuple[float, float]:
     """Median seconds of a whole process, ours and theirs, after one run of each that does not count."""
-    ours = [str(OURS), "predict", *arguments]
+    ours = [str(OURS), "predict", f"--{graph}", *arguments]
     theirs = [sys.executable, str(EAGER), *(argument for argument in arguments if argument != "-")]
     text = "".join(f"{path}\n" for path in listed).encode()
     times: tuple[list[float], list[float]] = ([], [])
@@ -96,7 +97,7 @@ def pin() -> None:
 def report(name: str, ours: float, theirs: float) -> None:
     """One line; the ratio says how many times better ours is."""
     better = theirs / ours if name.endswith("s") and "per" not in name else ours / theirs
-    print(f"{name:24}{ours:12.2f}{theirs:12.2f}{better:8.1f}")
+    print(f"{name:26}{ours:12.2f}{theirs:12.2f}{better:8.1f}")
 
 
 if __name__ == "__main__":
