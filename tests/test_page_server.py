@@ -229,7 +229,7 @@ def test_a_stop_keeps_what_was_read(browser: Browser, tiny_bundle: Path) -> None
         give(page, {f"{at:03}.png": SLICE for at in range(200)})
         page.wait_for_selector("#earlier:not([hidden])")
         page.wait_for_selector("#stage[data-drawn='0']")  # the earlier picture is there while others are read
-        eventually(lambda: page.evaluate("document.getElementById('work-bar').value > 0"))
+        eventually(lambda: re.match(r"Reading slices: [1-9]", page.inner_text("#work-text")) is not None)
         page.click("#work-stop")
         assert "What was read until then is below" in notice(page)
         assert page.is_hidden("#earlier")
