@@ -258,6 +258,7 @@ def test_a_body_is_not_sent_in_vain_where_the_caller_waits(server: Process) -> N
 
 def test_with_a_token_only_those_who_know_it_are_let_in(tiny_bundle: Path) -> None:
     with serving(tiny_bundle, "--host", "0.0.0.0", env={"COVIDCT_TOKEN": TOKEN}) as running:
+        assert f"http://{socket.gethostname()}:{running.port}" in running.log
         running.url = f"http://127.0.0.1:{running.port}"
         assert ask(running, "/api/model")[0] == 401
         assert ask(running, "/api/model", headers={"Authorization": f"Bearer {TOKEN}"})[0] == 200

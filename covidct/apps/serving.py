@@ -160,7 +160,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _to_url(scheme: str, listener: socket.socket) -> str:
+    """An address that can be typed elsewhere, too: for all of a machine's addresses, its name."""
     host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = socket.gethostname()
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
