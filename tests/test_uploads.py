@@ -114,6 +114,11 @@ def test_names_stay_as_they_are_given(name: str) -> None:
     assert read(Sender(body_of([("files", name, b"x")]))).files[0].name == name
 
 
+def test_what_browsers_escape_in_names_is_undone() -> None:
+    upload = read(Sender(body_of([("files", "a%22b%22%0D%0A50%25.png", b"x")])))
+    assert upload.files[0].name == 'a"b"\r\n50%25.png'
+
+
 def test_a_name_has_an_end_and_a_nameless_file_gets_one() -> None:
     upload = read(Sender(body_of([("files", "n" * 2000 + ".png", b"x"), ("files", "", b"y")])))
     assert upload.files[0].name == "n" * (LONGEST_NAME - 4) + ".png"

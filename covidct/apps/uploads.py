@@ -136,10 +136,15 @@ async def _sort(form: FormData) -> tuple[tuple[MemoryBlob, ...], dict[str, str]]
 
 async def _to_blob(upload: UploadFile, *, number: int) -> MemoryBlob:
     # A name is only ever shown, never opened.
-    name = (upload.filename or f"file {number}")[-LONGEST_NAME:]
+    name = _to_name(upload.filename or f"file {number}")[-LONGEST_NAME:]
     data = await upload.read()
     await upload.close()
     return MemoryBlob(name, data)
+
+
+def _to_name(sent: str) -> str:
+    """A file's name as it was before it was sent: these three alone are escaped (HTML, multipart/form-data)."""
+    return sent.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
 def _check_media_type(headers: Headers) -> None:
