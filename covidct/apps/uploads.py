@@ -143,7 +143,7 @@ async def _to_blob(upload: UploadFile, *, number: int) -> MemoryBlob:
 
 
 def _to_name(sent: str) -> str:
-    """A file's name as it was before it was sent: these three alone are escaped (HTML, multipart/form-data)."""
+    """A file's name as it was before it was sent; these three alone are escaped (HTML, form data)."""
     return sent.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
