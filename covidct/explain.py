@@ -85,7 +85,8 @@ class Overlays:
         """`study/slice.png` -> `study_slice.png`: flat, and no other slice of this run has it."""
         parts = [part for part in Path(path).parts if part not in ("..", "/", "\\")]
         # Names of files may have 255 bytes, four a letter; the end of a path says more than its beginning.
-        wanted = re.sub(r"[^\w.\-]+", "_", "_".join(parts))[-56:] or "slice"
+        # Where it is cut, it must not begin as hidden files and options do.
+        wanted = re.sub(r"[^\w.\-]+", "_", "_".join(parts))[-56:].lstrip(".-") or "slice"
         name, copy = wanted, 1
         # Without case: some file systems hold `a` and `A` for one name.
         while name.casefold() in self._taken:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from covidct.errors import ManifestError
 from covidct.files import ENDINGS, find_slices
-from covidct.manifest import Manifest, Row, read_manifest
+from covidct.manifest import UNNAMED, Manifest, Row, read_manifest
 from covidct.plan import DataPlan
 
 
@@ -47,4 +47,4 @@ def read_folder(folder: Path, plan: DataPlan) -> Manifest:
 
 
 def _row(path: Path, label: str, folder: Path) -> Row:
-    return Row(path, label, folder.resolve().name or "unnamed", patient_id="", split="", note="")
+    return Row(path, label, folder.resolve().name or UNNAMED, patient_id="", split="", note="")

@@ -19,6 +19,7 @@ from covidct.files import write_beside
 from covidct.plan import DataPlan
 
 SPLITS = ("train", "tune", "calibrate", "test", "external")
+UNNAMED = "unnamed"  # the source of a row that names none
 COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
 # Written only where a row has one. `parent` is the path of the picture that a copy was made from.
 MORE_COLUMNS = ("parent", "study_uid", "series_uid", "age", "sex")
@@ -104,7 +105,7 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
     return Row(
         path=path.parent / values["path"],
         label=values["label"],
-        source=values["source"] or "unnamed",
+        source=values["source"] or UNNAMED,
         patient_id=values["patient_id"],
         split=values["split"],
         note=values["note"],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,8 @@ def test_the_report(done: tuple[Path, Result]) -> None:
     assert "ECE" in shown
     assert "high_sensitivity: indeterminate" in shown
     assert "Probabilities are better: Brier score -0." in shown
+    assert re.search(r"Calls at the threshold of balanced are .*\bsensitivity\s+from \d", shown, re.DOTALL)
+    assert "name no source" not in shown
     assert "With fewer than 19 patients with COVID-19 high_sensitivity never rules COVID-19 out." in shown
     assert max(len(line) for line in shown.splitlines()) <= 100
     assert "not read: " in result.stderr
@@ -275,3 +278,9 @@ def test_neither_torch_nor_onnx_is_needed() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.split() == []
+
+
+def test_slices_that_name_no_source_are_told(bundle: Path, tmp_path: Path) -> None:
+    manifest = write_hospital(tmp_path / "h", patients=24, source="")
+    result = call(bundle, manifest, tmp_path / "out")
+    assert "name no source" in " ".join(result.stdout.split())

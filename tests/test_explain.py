@@ -94,6 +94,7 @@ def test_writes_a_png(tmp_path: Path) -> None:
         ("/data/a/b.dcm", "data_a_b.dcm.heatmap.png"),
         ("../../etc/passwd", "etc_passwd.heatmap.png"),
         ("./a.png", "a.png.heatmap.png"),
+        (f"{'a' * 20}.{'6' * 51}.png", f"{'6' * 51}.png.heatmap.png"),
         ("..", "slice.heatmap.png"),
         ("", "slice.heatmap.png"),
         ("/", "slice.heatmap.png"),

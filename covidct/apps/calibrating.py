@@ -13,12 +13,12 @@ from typing import Any
 import click
 import numpy as np
 
-from covidct.apps.evaluating import choose_sources, plan_of
+from covidct.apps.evaluating import UNKNOWN_SOURCE, choose_sources, plan_of
 from covidct.bundle import Bundle, Config
 from covidct.errors import BundleError, ManifestError
 from covidct.folders import read_data
 from covidct.lock import LOCKED
-from covidct.manifest import Manifest, Row, select_rows, to_label
+from covidct.manifest import UNNAMED, Manifest, Row, select_rows, to_label
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
 from covidct.split import to_groups
@@ -166,6 +166,8 @@ def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -
             f"Warning: the model may have learnt from these slices ({', '.join(site.taught)}): then it is "
             "too sure of them, and what is fitted to them will not hold for new patients."
         )
+    if UNNAMED in site.sources:
+        lines.append(f"{UNKNOWN_SOURCE}: then it would be too sure of them.")
     yield from _wrap(lines)
     yield from _wrap(
         [

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import click
+
 from covidct.bundle import SUMS
 from covidct.errors import BundleError, ManifestError
 from covidct.lock import LOCKED, Use, record_use
-from covidct.manifest import Manifest, Row, read_manifest, select_rows
+from covidct.manifest import UNNAMED, Manifest, Row, read_manifest, select_rows
 from covidct.pipeline import Classifier
 from covidct.plan import DataPlan
 from covidct.split import assign_splits
@@ -21,6 +23,10 @@ from covidct.train.measure import evaluate_rows
 from covidct.train.recipe import parse_recipe
 from covidct.train.tables import to_table
 from covidct.types import Precision
+
+UNKNOWN_SOURCE = (
+    "Some slices name no source (column `source`), so whether the model learnt from them cannot be told"
+)
 
 
 def run_evaluate(
@@ -44,6 +50,8 @@ def run_evaluate(
         classifier, rows, plan, split=split, digest=manifest.digest, prevalences=prevalences
     )
     write_report(report, out)
+    if any(row.source == UNNAMED for row in rows):
+        click.echo(f"{UNKNOWN_SOURCE}: if it did, the figures flatter it.", err=True)
     return to_table(report)
 
 

@@ -47,12 +47,14 @@ def to_text(comparison: Comparison) -> str:
 
 def to_verdict(comparison: Comparison) -> list[str]:
     """What the table means, in sentences."""
-    brier, accuracy = comparison.brier, comparison.accuracy
+    brier, accuracy, first = comparison.brier, comparison.accuracy, next(iter(comparison.before.points))
     sentences = [
         f"Probabilities are {_judge(-brier.value, -brier.high, -brier.low)}: Brier score "
         f"{brier.value:+.3f} ({brier.low:+.3f} to {brier.high:+.3f}).",
-        f"Calls at the first threshold are {_judge(accuracy.value, accuracy.low, accuracy.high)}: balanced "
-        f"accuracy {accuracy.value:+.3f} ({accuracy.low:+.3f} to {accuracy.high:+.3f}).",
+        f"Calls at the threshold of {first} are {_judge(accuracy.value, accuracy.low, accuracy.high)}: "
+        f"balanced accuracy {accuracy.value:+.3f} ({accuracy.low:+.3f} to {accuracy.high:+.3f}), "
+        f"{_tell_change(comparison, first, 'sensitivity')}, "
+        f"{_tell_change(comparison, first, 'specificity')}.",
         f"The ranking stays as it is: AUC {comparison.auc.to_text()}.",
     ]
     if comparison.chance_ece is not None:
@@ -92,10 +94,18 @@ def _parse_figures(table: Mapping[str, Any]) -> Figures:
     return Figures(Estimate(**table["ece"]), Estimate(**table["brier"]), points)
 
 
+def _tell_change(comparison: Comparison, point: str, name: str) -> str:
+    """A figure before and after."""
+    sets = (comparison.before.points, comparison.after.points)
+    before, after = (points[point][name].to_text() if point in points else "–" for points in sets)
+    return f"{name} from {before} to {after}"
+
+
 def _judge(gain: float, low: float, high: float) -> str:
     """What a gain with its interval says."""
     if low > 0:
         return "better"
     if high < 0:
         return "worse"
-    return f"{'better' if gain > 0 else 'not better'}, as far as so few patients can tell"
+    # One that may be chance is no gain.
+    return "not shown to be better" if gain > 0 else "not better"
