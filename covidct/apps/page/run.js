@@ -14,6 +14,7 @@ export class Run {
     this.engine = engine;
     this.isBusy = false;
     this.isStopping = false;
+    this.isEmpty = true; // no answer of this run is there yet
     byId("work-stop").addEventListener("click", () => this.stop());
     byId("notice-close").addEventListener("click", () => hideNotice());
     addEventListener("beforeunload", (event) => this.isBusy && event.preventDefault());
@@ -36,8 +37,7 @@ export class Run {
     if (given.length > MOST_FILES) return showNotice(() => t("fault.too_many", { n: formatNumber(given.length), most: formatNumber(MOST_FILES) }));
     this.isBusy = true;
     this.isStopping = false;
-    // Earlier results stay until there are new ones: where nothing can be read, nothing is lost.
-    this.hasEarlier = this.review.entries.length > 0;
+    this.isEmpty = true;
     byId("earlier").hidden = !this.hasEarlier;
     byId("work-stop").disabled = false;
     try {
@@ -58,19 +58,22 @@ export class Run {
     showWork(t("work.starting"), null);
     await this.engine.load((share) => showWork(t(share < 1 ? "work.loading" : "work.starting", { share: percent(share) }), share));
     const slices = [];
-    let isEmpty = true;
     const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
-      if (event.answer) this.take(event.answer, isEmpty);
-      isEmpty &&= !event.answer;
+      if (event.answer) this.take(event.answer);
       if (event.answer?.kind === "slice") slices.push(event.answer.status);
       this.showProgress(event);
     });
-    this.finish(slices, skipped, isCancelled, isEmpty);
+    this.finish(slices, skipped, isCancelled);
   }
 
-  take(answer, isFirst) {
-    if (isFirst) this.review.clear();
-    this.hasEarlier = false;
+  /** Earlier results stay until there are new ones: where nothing can be read, nothing is lost. */
+  get hasEarlier() {
+    return this.isEmpty && this.review.entries.length > 0;
+  }
+
+  take(answer) {
+    if (this.isEmpty) this.review.clear();
+    this.isEmpty = false;
     byId("earlier").hidden = true;
     this.review.add(answer);
   }
@@ -84,11 +87,11 @@ export class Run {
     else showWork(t("work.reading", values), event.done / event.total);
   }
 
-  finish(slices, skipped, isCancelled, isEmpty) {
+  finish(slices, skipped, isCancelled) {
     this.review.settle();
     hideNotice(); // that files are being read already
     const unread = slices.filter((status) => status === "error").length;
-    const { hasEarlier } = this;
+    const { isEmpty, hasEarlier } = this;
     const say = () => [
       isCancelled ? t(isEmpty ? "work.stopped_empty" : "work.stopped") : isEmpty ? t("work.nothing") : count("work.done", slices.length - unread),
       ...(hasEarlier ? [t("work.earlier")] : []),

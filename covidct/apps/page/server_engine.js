@@ -70,7 +70,7 @@ export class ServerEngine {
   async cancel() {
     this.isCancelled = true;
     this.upload?.abort();
-    if (this.next) await send(`api/jobs/${this.next}/cancel`, "POST");
+    if (this.next) await tell(`api/jobs/${this.next}/cancel`, "POST");
   }
 
   /** Have the server forget the files, too. */
@@ -165,11 +165,11 @@ async function sift(given) {
 
 /** Have the server forget a job, if there is one; it may be gone, or the server. */
 async function drop(job) {
-  if (job) await send(`api/jobs/${job}`, "DELETE");
+  if (job) await tell(`api/jobs/${job}`, "DELETE");
 }
 
 /** Ask for what needs no answer. */
-async function send(address, method) {
+async function tell(address, method) {
   await fetch(address, { method, headers: tokenHeaders(), keepalive: true }).catch(() => null);
 }
 
