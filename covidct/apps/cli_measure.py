@@ -16,7 +16,7 @@ from covidct.apps.cli_options import (
     PREVALENCE,
     SOURCES,
     SPLIT,
-    manifest_option,
+    data_option,
     needs_extra,
     plain_errors,
 )
@@ -26,7 +26,7 @@ from covidct.types import Precision
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@manifest_option("The slices.")
+@data_option("The slices.", folders=False)
 @SPLIT
 @SOURCES
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
@@ -77,7 +77,7 @@ def evaluate(
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@manifest_option("The pictures.")
+@data_option("The pictures.", folders=False)
 @click.option("--json", "document", type=OUT, metavar="FILE", help="Write every figure as JSON too.")
 @GRAPH
 def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) -> None:
@@ -95,7 +95,7 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@manifest_option("The slices.")
+@data_option("The slices.", folders=False)
 @SPLIT
 @SOURCES
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")

@@ -63,21 +63,16 @@ WORKERS = click.option(
 )
 
 
-def manifest_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The manifest that a command measures on; `what` is in it."""
-    return click.option(
-        "--data", required=True, type=FILE, envvar="COVIDCT_MANIFEST", metavar="MANIFEST.csv", help=what
-    )
-
-
-def data_option(what: str, *, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The manifest, or folder with one sub-folder a class, that a command learns from; `what` is in it."""
+def data_option(
+    what: str, *, folders: bool = True, required: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The data set of a command: a manifest, or with `folders` one sub-folder a class; `what` is in it."""
     return click.option(
         "--data",
         required=required,
-        type=DATA,
+        type=DATA if folders else FILE,
         envvar="COVIDCT_MANIFEST",
-        metavar="MANIFEST.csv|FOLDER",
+        metavar="MANIFEST.csv|FOLDER" if folders else "MANIFEST.csv",
         help=what,
     )
 

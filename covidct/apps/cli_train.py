@@ -178,7 +178,7 @@ def benchmark(
 )
 @SOURCES
 @click.option(
-    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: 3.1.0+NAME."
+    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: VERSION+NAME."
 )
 @click.option(
     "--accept",
