@@ -16,22 +16,27 @@ from onnx import NodeProto, helper, numpy_helper
 LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 
 
+def find_lungs(model: onnx.ModelProto) -> str | None:
+    """The name of the shares of lung (N, h, w), which the last sigmoid before `box` gives; None without."""
+    nodes = model.graph.node
+    found = [at for at in sorted(_ancestors(model, "box")) if nodes[at].op_type == "Sigmoid"]
+    return nodes[found[-1]].output[0] if found else None
+
+
 def expose_lungs(graph: bytes) -> bytes | None:
     """The graph with the shares of lung (N, h, w) that its box is made from in the place of its `map`.
 
-    These are what the last sigmoid before `box` gives. None for a graph that finds no lungs.
+    None for a graph that finds no lungs.
     """
     model = onnx.load_from_string(graph)
-    nodes = model.graph.node
-    found = [at for at in sorted(_ancestors(model, "box")) if nodes[at].op_type == "Sigmoid"]
-    if not found:
+    shown = find_lungs(model)
+    if shown is None:
         return None
-    for node in nodes:
+    for node in model.graph.node:
         for names in (node.input, node.output):
             for at, name in enumerate(names):
                 names[at] = "map_before" if name == "map" else name
-    shown = nodes[found[-1]].output[0]
-    nodes.append(helper.make_node("Identity", [shown], ["map"]))
+    model.graph.node.append(helper.make_node("Identity", [shown], ["map"]))
     kept = [output for output in model.graph.output if output.name != "map"]
     del model.graph.output[:]
     shape = ["N", "rows", "columns"]
@@ -41,7 +46,7 @@ def expose_lungs(graph: bytes) -> bytes | None:
 
 def count_layers(graph: bytes) -> int:
     """How many layers with weights judge what the finder, if there is one, has found."""
-    return len(_layers(onnx.load_from_string(graph)))
+    return len(list_layers(onnx.load_from_string(graph)))
 
 
 def shuffle_weights(graph: bytes, *, share: float, seed: int = 0) -> bytes:
@@ -51,7 +56,7 @@ def shuffle_weights(graph: bytes, *, share: float, seed: int = 0) -> bytes:
     Each tensor keeps its values, and so its mean and spread. Raises ValueError for a graph without layers.
     """
     model = onnx.load_from_string(graph)
-    layers = _layers(model)
+    layers = list_layers(model)
     if not layers:
         raise ValueError("the graph has no layer with weights to shuffle")
     rng = np.random.default_rng(seed)
@@ -64,7 +69,7 @@ def shuffle_weights(graph: bytes, *, share: float, seed: int = 0) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _layers(model: onnx.ModelProto) -> list[NodeProto]:
+def list_layers(model: onnx.ModelProto) -> list[NodeProto]:
     """Nodes with weights of their own that `map` depends on and `box` does not, from the input on."""
     stored = {tensor.name for tensor in model.graph.initializer}
     judging = _ancestors(model, "map") - _ancestors(model, "box")
