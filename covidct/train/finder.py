@@ -1,9 +1,10 @@
 """The lung finder: a small U-Net on MobileNetV2's first blocks, on a 96 x 96 copy of the slice.
 
-Knows where in a slice the lungs lie. Knows nothing of disease. Separable convolutions on the way up keep it
-small beside the classifier.
+Knows where in a slice the lungs lie. Knows nothing of disease. Small beside the classifier: down to cells of
+16 pixels in few blocks, up by separable convolutions, and the last doubling is a matter of channels.
 
-Source: Ronneberger et al., "U-Net" (MICCAI 2015), with the encoder of Sandler et al. (CVPR 2018).
+Sources: Ronneberger et al., "U-Net" (MICCAI 2015), with the encoder of Sandler et al. (CVPR 2018); Shi et al.
+(CVPR 2016), "Real-Time Single Image and Video Super-Resolution", for channels laid out as finer cells.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from covidct.train.networks import ConvNormActivation, Standardise, mobilenet_fe
 
 SIDE = 96  # of the copy that is looked at
 CELLS = 48  # of the mask
-DEPTH = 14  # blocks of MobileNetV2, down to cells of 16 pixels
-# Where a skip leaves the encoder: after these blocks, with so many channels at a half, a quarter, an eighth.
-SKIPS = ((1, 16), (3, 24), (6, 32))
-DEEPEST = 96
+DEPTH = 11  # blocks of MobileNetV2, down to cells of 16 pixels
+SPARED = (3, 6)  # of these: the last of their sides, which only refine and take a fifth of the time
+# What is kept of the encoder: after these blocks, so many channels at a half, a quarter, an eighth.
+SKIPS = ((1, 16), (2, 24), (5, 32))
+DEEPEST = 64
+RISES = (48, 32)  # channels on the way up: at an eighth, at a quarter
 
 
 class Rise(nn.Module):
@@ -45,13 +48,17 @@ class LungFinder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.standardise = Standardise(SIDE)
-        self.features = nn.Sequential(*list(mobilenet_features())[:DEPTH])
+        blocks = list(mobilenet_features())[:DEPTH]
+        # Blocks keep their numbers, which are their names in files of weights.
+        self.features = nn.Sequential(
+            *(nn.Identity() if number in SPARED else block for number, block in enumerate(blocks))
+        )
         channels, rises = DEEPEST, []
-        for (_, skip), outputs in zip(reversed(SKIPS), (48, 32, 24), strict=True):
+        for (_, skip), outputs in zip(reversed(SKIPS), RISES, strict=False):
             rises.append(Rise(channels, skip, outputs))
             channels = outputs
         self.rises = nn.ModuleList(rises)
-        self.mask = nn.Conv2d(channels, 1, 1)
+        self.mask = nn.Sequential(nn.Conv2d(channels, 4, 1), nn.PixelShuffle(2))
 
     def forward(self, slices: Tensor) -> Tensor:
         """(N, H, W) uint8, display -> lung logits (N, 48, 48) float32."""
@@ -66,6 +73,6 @@ class LungFinder(nn.Module):
             if number in dict(SKIPS):
                 kept.append(x)
         deepest = x
-        for rise, skip in zip(self.rises, reversed(kept), strict=True):
+        for rise, skip in zip(self.rises, reversed(kept), strict=False):
             x = rise(x, skip)
         return self.mask(x).squeeze(1), [*kept, deepest]
