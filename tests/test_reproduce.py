@@ -1,24 +1,62 @@
 from __future__ import annotations
 
-import re
+import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from covidct.apps.cli import main
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "reproduce"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "scripts" / "reproduce"
+# Stands in for the command, notes what it is asked for, and makes what later commands are to read.
+STAND_IN = """#!/usr/bin/env bash
+(IFS=$'\\t'; echo "$*" >> calls)
+[ "$1" != train ] || { mkdir -p out/bundle; touch out/finder.safetensors; }
+[ "$1" != benchmark ] || { mkdir -p out/benchmark; touch out/benchmark/benchmark.json; }
+[ "$1" != examine ] || { mkdir -p out/examination; touch out/examination/examination.json; }
+"""
 
 
-def test_the_script_calls_commands_with_options_that_they_have() -> None:
-    text = SCRIPT.read_text(encoding="utf-8").replace("\\\n", " ")
-    given = re.findall(r"--[a-z-]+", re.findall(r"given=\((.*)\)", text)[0])
-    lines = re.findall(r"^\$covidct (\w+) (.*)$", text, flags=re.MULTILINE)
-    assert [name for name, _ in lines] == ["train", "benchmark", "examine", "card"]
-    for name, rest in lines:
-        if name in main.commands:
-            options = re.findall(r"--[a-z-]+", rest) + (given if "given[@]" in rest else [])
-            known = {option for parameter in main.commands[name].params for option in parameter.opts}
-            assert set(options) <= known, name
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the script, the recipes, and stand-ins for what it calls."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "scripts")
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    for name, text in (("scripts/environment", "#!/bin/sh\n"), (".venv-dev/bin/covidct", STAND_IN)):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+    for name in ("m.csv", "weights", "notes.md"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def reproduce(folder: Path, *arguments: str) -> list[list[str]]:
+    """What the script called, in turn."""
+    command = ["scripts/reproduce", "--data", "m.csv", "--pretrained", "weights", "--out", "out", *arguments]
+    subprocess.run(command, cwd=folder, check=True, timeout=60)
+    lines = (folder / "calls").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines]
+
+
+def test_each_command_is_called_as_it_can_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = reproduce(folder, "--version", "9.9.9", "--notes", "notes.md")
+    assert [name for name, *_ in calls] == ["train", *["benchmark"] * 3, "examine", "card"]
+    monkeypatch.chdir(folder)
+    for name, *arguments in calls:
+        # Options that are unknown, and files that are not there, are refused here.
+        main.commands[name].make_context(name, list(arguments))
+
+
+def test_both_sources_are_left_out_before_the_table_is_made(folder: Path) -> None:
+    benchmarks = [call for call in reproduce(folder) if call[0] == "benchmark"]
+    left_out = [call[call.index("--left-out") + 1] for call in benchmarks if "--left-out" in call]
+    assert sorted(left_out) == ["covid-ct", "sarscov2-ct"]
+    assert "--left-out" not in benchmarks[-1]
 
 
 def test_the_script_says_what_it_needs() -> None:
