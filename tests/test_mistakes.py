@@ -74,6 +74,26 @@ def test_wrong_is_meant_at_the_threshold_which_itself_is_positive() -> None:
     assert [wrong[row] for row in rows] == [False, True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("probability", "label", "decision", "word"),
+    [
+        (0.9, 1, "positive", "right"),
+        (0.1, 0, "negative", "right"),
+        (0.9, 0, "positive", "false alarm"),
+        (0.1, 1, "negative", "missed"),
+        (0.9, 0, "indeterminate", "indeterminate"),
+        (0.1, 1, "indeterminate", "indeterminate"),
+        (0.9, 1, "indeterminate", "indeterminate"),
+        (0.9, 0, None, "false alarm"),
+    ],
+)
+def test_who_cannot_tell_is_neither_right_nor_wrong(
+    probability: float, label: int, decision: str | None, word: str
+) -> None:
+    (mistake,) = find_mistakes([replace(score(probability, label), decision=decision)], threshold=0.5)
+    assert mistake.verdict == word
+
+
 def test_certainty_has_a_loss_that_ends() -> None:
     losses = [mistake.loss for mistake in find_mistakes([score(0.0, 1), score(1.0, 0)], threshold=0.5)]
     assert losses == pytest.approx([-math.log(1e-7)] * 2)

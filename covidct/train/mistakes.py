@@ -49,6 +49,13 @@ class Mistake:
     loss: float
     wrong: bool
 
+    @property
+    def verdict(self) -> str:
+        """In a word: who says that it cannot tell is neither right nor wrong."""
+        if self.row.decision == Decision.INDETERMINATE:
+            return "indeterminate"
+        return ("false alarm", "missed")[self.row.label] if self.wrong else "right"
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -142,9 +149,11 @@ def _to_mistake(row: Scored, threshold: float) -> Mistake:
 
 
 def _draw_head(paper: Axes, mistakes: Sequence[Mistake], *, width: float, n: int, threshold: float) -> None:
-    wrong = sum(mistake.wrong for mistake in mistakes)
+    verdicts = [mistake.verdict for mistake in mistakes]
+    unsure, right = (verdicts.count(word) for word in ("indeterminate", "right"))
+    wrong = len(verdicts) - unsure - right
     title = f"Highest losses: {len(mistakes)} of {n:,} slice{'' if n == 1 else 's'}"
-    called = f"{wrong} ✗ wrong at threshold {threshold:.2f}, {len(mistakes) - wrong} ✓ right"
+    called = f"{wrong} ✗ wrong at threshold {threshold:.2f}, {unsure} ? indeterminate, {right} ✓ right"
     meant = "probability of COVID-19; loss: −log of the truth's probability"
     _write(paper, MARGIN, 30, title, size=TITLE, bold=True)
     _write(paper, MARGIN, 45, called, color=GREY)
@@ -178,16 +187,14 @@ def _draw_pictures(paper: Axes, x: float, y: float, picture: Picture | None) -> 
 
 def _draw_caption(paper: Axes, x: float, y: float, mistake: Mistake, *, number: int) -> None:
     row, right = mistake.row, x + CELL
-    word = ("false alarm", "missed")[row.label] if mistake.wrong else "right"
     _write(paper, x, y + LINE, f"{number}", color=GREY)
     truth, color = (("other", OTHER), ("COVID-19", COVID))[row.label]
     _write(paper, x + 17, y + LINE, f"truth: {truth}", color=color, bold=True)
-    mark = f"✗ {word}" if mistake.wrong else f"✓ {word}"
-    _write(
-        paper, right, y + LINE, mark, color=INK if mistake.wrong else GREY, bold=mistake.wrong, to_right=True
-    )
-    decided = ", indeterminate" if row.decision == Decision.INDETERMINATE else ""
-    figures = f"probability {_to_text(row.probability)}{decided} · loss {mistake.loss:.2f}"
+    word = mistake.verdict
+    mark, missed = {"indeterminate": ("?", False), "right": ("✓", False)}.get(word, ("✗", True))
+    color = INK if missed else GREY
+    _write(paper, right, y + LINE, f"{mark} {word}", color=color, bold=missed, to_right=True)
+    figures = f"probability {_to_text(row.probability)} · loss {mistake.loss:.2f}"
     _write(paper, x, y + 2 * LINE, figures)
     last = y + 3 * LINE
     source = _write(paper, right, last, to_drawable(row.source), size=SMALL, color=GREY, to_right=True)
