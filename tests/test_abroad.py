@@ -9,7 +9,7 @@ import pytest
 from covidct.decide import to_decision
 from covidct.errors import ManifestError
 from covidct.metrics import Estimate, evaluate_scores
-from covidct.train.abroad import average, calibrate_home, to_standings
+from covidct.train.abroad import average, calibrate_home, to_gains, to_standings
 from covidct.train.kept import Kept, Logits
 
 PATIENTS = 40
@@ -141,3 +141,53 @@ def test_seeds_that_scored_different_slices_are_not_averaged() -> None:
     other = replace(two, abroad=replace(two.abroad, paths=("x.png", *two.abroad.paths[1:])))
     with pytest.raises(ManifestError, match="scored different slices; remove the older"):
         to_standings([one, other])
+
+
+# --- recipes apart
+
+
+def tell_apart(seed: int, *, recipe: str, abroad: float) -> Kept:
+    rng = np.random.default_rng(seed)
+    return make(seed, recipe=recipe, abroad=draw(rng, gap=abroad))
+
+
+def test_the_better_recipe_is_named_first_with_the_difference_of_the_means() -> None:
+    kept = [
+        tell_apart(seed, recipe=recipe, abroad=gap)
+        for recipe, gap in (("good", 4.0), ("poor", 0.5))
+        for seed in range(3)
+    ]
+    rows = {row.recipe: row.metrics["auc"].value for row in to_standings(kept)}
+    assert rows["good"] is not None
+    assert rows["poor"] is not None
+    for order in (kept, kept[3:] + kept[:3]):
+        (gain,) = to_gains(order)
+        assert (gain.left_out, gain.recipe, gain.over) == ("covid-ct", "good", "poor")
+        assert gain.auc.value == pytest.approx(rows["good"] - rows["poor"])
+        assert gain.auc.low is not None
+        assert gain.auc.low > 0
+
+
+def test_the_same_patients_are_drawn_for_both_recipes() -> None:
+    one = tell_apart(0, recipe="one", abroad=1.0)
+    (gain,) = to_gains([one, replace(one, recipe="two")])
+    assert (gain.auc.value, gain.auc.low, gain.auc.high) == (0, 0, 0)
+
+
+def test_three_recipes_make_three_pairs_and_each_source_its_own() -> None:
+    kept = [tell_apart(0, recipe=recipe, abroad=gap) for recipe, gap in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
+    kept += [replace(one, left_out="elsewhere") for one in kept]
+    assert len(to_gains(kept)) == 6
+    assert to_gains(kept[:1]) == ()
+
+
+def test_recipes_that_scored_other_slices_are_not_compared() -> None:
+    one, other = tell_apart(0, recipe="one", abroad=1.0), tell_apart(1, recipe="other", abroad=2.0)
+    moved = replace(other.abroad, paths=("x.png", *other.abroad.paths[1:]))
+    assert to_gains([one, replace(other, abroad=moved)]) == ()
+
+
+def test_a_source_with_one_label_ranks_no_recipes() -> None:
+    one = make(0)
+    abroad = replace(one.abroad, labels=np.zeros_like(one.abroad.labels))
+    assert to_gains([replace(one, recipe=name, abroad=abroad) for name in ("a", "b")]) == ()

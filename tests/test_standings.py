@@ -8,7 +8,7 @@ import pytest
 
 from covidct.errors import ManifestError
 from covidct.metrics import Estimate
-from covidct.train.abroad import Standing
+from covidct.train.abroad import Gain, Standing
 from covidct.train.forest import plot_standings
 from covidct.train.standings import Standings, read_standings, to_json, to_markdown, to_table
 
@@ -46,13 +46,23 @@ def make_standings() -> Standings:
         metrics={**make_row().metrics} | {"auc": UNDEFINED, "sensitivity": UNDEFINED},
         together=UNDEFINED,
     )
-    return Standings("ab" * 32, (make_row(), baseline, alone), {"covid-ct": FLOOR}, "to see")
+    gain = Gain("covid-ct", "lung", "mobile|net", Estimate(0.21, 0.13, 0.29, 541))
+    rows = (make_row(), baseline, alone)
+    return Standings("ab" * 32, rows, {"covid-ct": FLOOR}, "to see", (gain,))
 
 
 def test_the_json_is_read_back_as_it_was(tmp_path: Path) -> None:
     standings = make_standings()
     (tmp_path / "benchmark.json").write_text(json.dumps(to_json(standings), allow_nan=False))
     assert read_standings(tmp_path / "benchmark.json") == standings
+
+
+def test_a_table_from_before_recipes_were_compared_is_read(tmp_path: Path) -> None:
+    standings = make_standings()
+    table = to_json(standings)
+    del table["gains"]
+    (tmp_path / "benchmark.json").write_text(json.dumps(table))
+    assert read_standings(tmp_path / "benchmark.json") == replace(standings, gains=())
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2, "protocol": {}}', "é"])
@@ -68,7 +78,9 @@ def test_the_tables_tell_seeds_intervals_and_the_floor() -> None:
     assert "| covid-ct | mobile\\|net | 541" in text
     assert "| luna16 | lung | 541 | 0 | – | – | – | – | 0.60 (0.50–0.70) |" in text
     assert text.index("| no pixel | 0.97") < text.index("| border | 0.75") < text.index("| marks | 0.50 |")
+    assert "| covid-ct | lung | mobile\\|net | 0.210 (0.130–0.290) |" in text
     shown = to_table(make_standings())
+    assert "lung above mobile|net  AUC by 0.210 (0.130–0.290)" in shown
     assert "| 0.10 (0.05–0.15) | 0.88 (0.80–0.93) | 0.77 (0.70–0.85) | 0.30 (0.25–0.35) |" in text
     assert "sets hold COVID-19 0.88 (0.80–0.93), other 0.77 (0.70–0.85), both 0.30" in shown
     assert "Without covid-ct: 541 slices, 251 with COVID-19" in shown

@@ -11,7 +11,7 @@ import click
 from covidct.errors import RecipeError
 from covidct.files import write_beside
 from covidct.folders import read_data
-from covidct.train.abroad import to_standings
+from covidct.train.abroad import to_gains, to_standings
 from covidct.train.benchmark import Benchmark, choose_left_out, run_benchmark
 from covidct.train.forest import plot_standings
 from covidct.train.kept import read_floors, read_trials
@@ -57,7 +57,7 @@ def write_standings(out: Path) -> str:
     Raises ManifestError where there is no finished trial.
     """
     kept = read_trials(out)
-    standings = to_summary(kept, to_standings(kept), read_floors(out, kept))
+    standings = to_summary(kept, to_standings(kept), read_floors(out, kept), to_gains(kept))
     text = json.dumps(to_json(standings), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_beside(out / "benchmark.png", lambda partial: plot_standings(standings, partial))
     write_beside(

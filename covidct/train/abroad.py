@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 
 import numpy as np
 from scipy.special import expit
@@ -67,6 +67,16 @@ class Standing:
     together: Estimate
 
 
+@dataclass(frozen=True)
+class Gain:
+    """How far the mean AUC of `recipe` lies above that of `over`, on the same source left out."""
+
+    left_out: str
+    recipe: str
+    over: str
+    auc: Estimate
+
+
 def calibrate_home(home: Logits) -> Carried:
     """Scale and sets from `calibrate`, or from `tune` where that lacks a label; threshold from `tune`."""
     slices = Slices(home.logits, home.labels, home.sources, home.patients)
@@ -79,6 +89,47 @@ def to_standings(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) 
     """A row for each source left out and recipe. Raises ManifestError where seeds scored different slices."""
     groups = groupby(kept, key=lambda one: (one.left_out, one.recipe))
     return tuple(_measure(tuple(group), seed=seed, resamples=resamples) for _, group in groups)
+
+
+def to_gains(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> tuple[Gain, ...]:
+    """Recipes in pairs, the better one first; every resample draws the same patients for both.
+
+    Pairs that did not score the same slices, and sources with one label, have none.
+    """
+    found: list[Gain] = []
+    for left_out, group in groupby(kept, key=lambda one: one.left_out):
+        recipes = [tuple(seeds) for _, seeds in groupby(group, key=lambda one: one.recipe)]
+        if len(set(recipes[0][0].abroad.labels.tolist())) == 2 and len(recipes) > 1:
+            drawn = [_draw_auc(seeds, seed=seed, resamples=resamples) for seeds in recipes]
+            pairs = combinations(zip(recipes, drawn, strict=True), 2)
+            found += [_subtract(left_out, *pair) for pair in pairs if _same_slices(*(one[0] for one in pair))]
+    return tuple(found)
+
+
+def _same_slices(one: Sequence[Kept], other: Sequence[Kept]) -> bool:
+    return one[0].abroad.paths == other[0].abroad.paths
+
+
+def _draw_auc(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Floats:
+    """The mean AUC over seeds, then the same of every resample: (1 + resamples,)."""
+    aucs = []
+    for one in seeds:
+        labels, p, patients = one.abroad.labels, expit(one.abroad.logits), np.array(one.abroad.patients)
+        value = evaluate_scores(labels, p, patients, threshold=0.5, resamples=1).metrics["auc"].value
+        drawn = bootstrap(labels, p, patients, threshold=0.5, seed=seed, resamples=resamples)["auc"]
+        aucs.append(np.append(np.nan if value is None else value, drawn))
+    mean: Floats = np.mean(aucs, axis=0)
+    return mean
+
+
+def _subtract(
+    left_out: str, one: tuple[Sequence[Kept], Floats], other: tuple[Sequence[Kept], Floats]
+) -> Gain:
+    better, worse = (one, other) if one[1][0] >= other[1][0] else (other, one)
+    value, *drawn = (better[1] - worse[1]).tolist()
+    low, high = np.nanquantile(drawn, (TAIL, 1 - TAIL)).tolist()
+    auc = Estimate(value, min(low, value), max(high, value), better[0][0].abroad.labels.size)
+    return Gain(left_out, better[0][0].recipe, worse[0][0].recipe, auc)
 
 
 def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:

@@ -82,10 +82,11 @@ CLAIM = (
         "measures of performance, and published models beside",
         "covidct/metrics.py; card, Figures; docs/benchmark.md, Published figures beside",
     ),
-    left_open(
+    answered(
         "29",
         "uncertainty, and tests of significance",
-        "95 % intervals over patients stand beside the figures; no test compares two models",
+        "95 % intervals over patients; recipes are compared by a paired bootstrap: card, Abroad",
+        needs=ABROAD,
     ),
     answered(
         "30", "robustness", "card, What it looks at, and how steady it is (covidct examine)", needs=EXAMINED

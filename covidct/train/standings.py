@@ -13,7 +13,7 @@ from typing import Any
 
 from covidct.errors import ManifestError
 from covidct.metrics import Estimate
-from covidct.train.abroad import MEASURED, Standing
+from covidct.train.abroad import MEASURED, Gain, Standing
 from covidct.train.kept import Kept
 from covidct.train.tables import to_markdown_table
 
@@ -39,24 +39,31 @@ HEAD = (
     "Covered, other",
     "Indeterminate",
 )
+GAIN_HEAD = ("Left out", "Recipe", "Above", "by AUC")
 FLOOR_HEAD = ("Left out", "Shortcut probe", "AUC")
 
 
 @dataclass(frozen=True)
 class Standings:
-    """Rows of a benchmark, the shortcut floor by source left out, and the manifest's SHA-256."""
+    """Rows of a benchmark, the shortcut floor by source left out, and the manifest's SHA-256.
+
+    `gains` say how far recipes lie apart.
+    """
 
     manifest_digest: str
     rows: tuple[Standing, ...]
     floors: Mapping[str, Floor]
     accepted: str = ""
+    gains: tuple[Gain, ...] = ()
 
 
-def to_summary(kept: Sequence[Kept], rows: Sequence[Standing], floors: Mapping[str, Floor]) -> Standings:
+def to_summary(
+    kept: Sequence[Kept], rows: Sequence[Standing], floors: Mapping[str, Floor], gains: Sequence[Gain] = ()
+) -> Standings:
     """Join what was measured with what it was measured on."""
     record = kept[0].record
     reasons = sorted({one.record.get("accepted", "") for one in kept} - {""})
-    return Standings(record["manifest_sha256"], tuple(rows), floors, "; ".join(reasons))
+    return Standings(record["manifest_sha256"], tuple(rows), floors, "; ".join(reasons), tuple(gains))
 
 
 def to_json(standings: Standings) -> dict[str, Any]:
@@ -70,6 +77,7 @@ def to_json(standings: Standings) -> dict[str, Any]:
             "accepted": standings.accepted,
         },
         "rows": [asdict(row) for row in standings.rows],
+        "gains": [asdict(gain) for gain in standings.gains],
         "floors": {
             name: {probe: asdict(auc) for probe, auc in floor.items()}
             for name, floor in standings.floors.items()
@@ -92,6 +100,9 @@ def read_standings(path: Path) -> Standings:
                 for name, floor in table["floors"].items()
             },
             accepted=protocol["accepted"],
+            gains=tuple(
+                Gain(**{**entry, "auc": Estimate(**entry["auc"])}) for entry in table.get("gains", ())
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(
@@ -100,9 +111,12 @@ def read_standings(path: Path) -> Standings:
 
 
 def to_markdown(standings: Standings) -> str:
-    """Two tables: what models reach on a source they never saw, and what shortcuts reach there."""
+    """Tables: what models reach on a source they never saw, how far apart, and what shortcuts reach there."""
     rows = [[row.left_out, row.recipe, *_cells(row)] for row in standings.rows]
     parts = [to_markdown_table(HEAD, rows)]
+    if standings.gains:
+        gains = [[gain.left_out, gain.recipe, gain.over, gain.auc.to_text(3)] for gain in standings.gains]
+        parts.append(to_markdown_table(GAIN_HEAD, gains))
     if standings.floors:
         floors = [
             [name, probe, auc.to_text()]
@@ -129,6 +143,11 @@ def to_table(standings: Standings) -> str:
                 f"  {'':<20}  sets hold COVID-19 {found['coverage_positive'].to_text()}, other "
                 f"{found['coverage_negative'].to_text()}, both {found['indeterminate'].to_text()}",
             ]
+        lines += [
+            f"  {f'{gain.recipe} above {gain.over}':<20}  AUC by {gain.auc.to_text(3)}"
+            for gain in standings.gains
+            if gain.left_out == name
+        ]
         lines += [
             f"  {probe:<20}  AUC {auc.to_text()}" for probe, auc in by_height(_floor(standings, name)).items()
         ]
