@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -66,14 +68,20 @@ def test_tensors_keep_their_values(graph: bytes) -> None:
         assert (np.sort(values.ravel()) == np.sort(after[name].ravel())).all()
 
 
-def test_a_small_share_is_the_last_layer(graph: bytes) -> None:
+@pytest.mark.parametrize(("contexts", "parts"), [((), 2), ((1.0, 0.25), 3)])
+def test_a_small_share_is_the_last_layer_with_all_its_parts(
+    contexts: tuple[float, ...], parts: int, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    export_float(LungNet(64, contexts=contexts), tmp_path / "x.onnx")
+    graph = (tmp_path / "x.onnx").read_bytes()
     before, after = (
         {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(data).graph.initializer}
         for data in (graph, shuffle_weights(graph, share=1e-9))
     )
     changed = [name for name, values in before.items() if not (values == after[name]).all()]
-    # Evidence has one channel.
-    assert [before[name].shape[0] for name in changed] == [1]
+    # Of cells of 16 pixels, of cells of 32, and two contexts of the lungs at large.
+    assert sorted(before[name].shape[0] for name in changed) == [1, 1, 2][:parts]
 
 
 def test_the_same_seed_is_the_same_disorder(graph: bytes) -> None:

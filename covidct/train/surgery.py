@@ -50,18 +50,22 @@ def count_layers(graph: bytes) -> int:
 
 
 def shuffle_weights(graph: bytes, *, share: float, seed: int = 0) -> bytes:
-    """The graph with weights and biases of its last layers each in another order, at least of one layer.
+    """The graph with weights and biases of its last layers each in another order.
 
-    `share` in (0, 1] of the layers that judge, from the evidence backwards; the finder's stay as they are.
-    Each tensor keeps its values, and so its mean and spread. Raises ValueError for a graph without layers.
+    `share` in (0, 1] of the layers that judge, from the evidence backwards, and at least those that no other
+    follows: parts of the evidence side by side are one layer. The finder's stay as they are. Each tensor
+    keeps its values, and so its mean and spread. Raises ValueError for a graph without layers.
     """
     model = onnx.load_from_string(graph)
     layers = list_layers(model)
     if not layers:
         raise ValueError("the graph has no layer with weights to shuffle")
+    followed = _find_followed(model, layers)
+    layers.sort(key=lambda node: node.output[0] not in followed)
+    count = max(len(layers) - len(followed), math.ceil(share * len(layers)))
     rng = np.random.default_rng(seed)
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    changed = {name for node in layers[-math.ceil(share * len(layers)) :] for name in node.input[1:]}
+    changed = {name for node in layers[-count:] for name in node.input[1:]}
     for name in sorted(changed & set(stored)):
         values = numpy_helper.to_array(stored[name])
         mixed = rng.permutation(values.ravel()).reshape(values.shape)
@@ -78,6 +82,13 @@ def list_layers(model: onnx.ModelProto) -> list[NodeProto]:
         for at, node in enumerate(model.graph.node)
         if at in judging and node.op_type in LAYERS and stored & set(node.input[1:])
     ]
+
+
+def _find_followed(model: onnx.ModelProto, layers: list[NodeProto]) -> set[str]:
+    """What those of the layers are called, by output, that another one follows."""
+    nodes = model.graph.node
+    before = {at for layer in layers for name in layer.input for at in _ancestors(model, name)}
+    return {nodes[at].output[0] for at in before} & {layer.output[0] for layer in layers}
 
 
 def _ancestors(model: onnx.ModelProto, name: str) -> set[int]:
