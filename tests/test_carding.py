@@ -40,6 +40,9 @@ EXAMINATION: dict[str, Any] = {
             "groups": 5,
             "figures": {"hit": {"value": 0.7, "low": 0.6, "high": 0.8, "n": 40, "reason": None}},
             "chances": {},
+            "shuffled": {
+                "all layers": {"hit": {"value": 0.1, "low": 0.0, "high": 0.2, "n": 40, "reason": None}}
+            },
         }
     ],
     "blackouts": [
@@ -57,11 +60,21 @@ EXAMINATION: dict[str, Any] = {
             "n": 900,
             "change": {"value": 0.031, "low": 0.02, "high": 0.04, "n": 900, "reason": None},
             "flips": {"value": 0.021, "low": 0.01, "high": 0.03, "n": 900, "reason": None},
+            "doubts": {"value": 0.07, "low": 0.05, "high": 0.09, "n": 900, "reason": None},
         }
     ],
 }
 
 
+GATE = [
+    {
+        "source": "ood-photo",
+        "what": "not_ct",
+        "split": "no split",
+        "refused": {"value": 0.75, "low": 0.194, "high": 0.994, "n": 4, "reason": None},
+        "by": {"not_ct": 2, "blank": 1},
+    }
+]
 CHECK = {"title": "Labels", "level": "pass", "headline": "Nothing amiss."}
 
 
@@ -129,6 +142,7 @@ def test_the_card_takes_in_what_was_measured_since(bundle: Path, tmp_path: Path)
     arguments = ["card", str(bundle), "--notes", str(tmp_path / "notes.md")]
     arguments += ["--benchmark", str(write(tmp_path / "b.json", to_json(make_standings())))]
     arguments += ["--examination", str(write(tmp_path / "e.json", EXAMINATION))]
+    arguments += ["--gate", str(write(tmp_path / "g.json", GATE))]
     arguments += ["--failures", str(tmp_path / "failures.png")]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
@@ -138,17 +152,26 @@ def test_the_card_takes_in_what_was_measured_since(bundle: Path, tmp_path: Path)
     assert "Trained where the audit of the others fails, too, because: to see." in card
     assert "| decisions flipped | at most 0.03 | 0.021 | yes |" in card
     assert "| medseg: pointing | at least 0.80 | – | not measured |" in card
-    assert "| peak in a lesion | 0.70 (0.60–0.80) | – |" in card
+    assert "| peak in a lesion | 0.70 (0.60–0.80) | – | 0.10 (0.00–0.20) |" in card
     assert "| covid-ct | 118 | 0.52 (0.40–0.60) |" in card
-    assert "| all renders | real slices | 900 | 0.031 (0.020–0.040) | 0.021 (0.010–0.030) |" in card
+    assert "| all renders | real slices | 900 | 0.031 (0.020–0.040) | 0.021 (0.010–0.030) | 0.070 (" in card
+    assert "| not_ct | ood-photo | no split | 3 of 4 | 0.750 (0.194–0.994) | 2 not_ct, 1 blank |" in card
+    assert "| all others | all |  | 3 of 4 |" in card
     assert "another note" in card
-    assert "CLAIM (2024 update): 24 of 44 items answered, 2 not applicable" in card
+    assert "CLAIM (2024 update): 25 of 44 items answered, 2 not applicable" in card
     assert "with care" not in card
     assert "| normal, as drawn | no lesion | 6 |" in card
     assert "\n\n\n" not in card
     assert str(tmp_path) not in card
     assert (tmp_path / "failures.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in bundle.iterdir()} == {*REQUIRED, SUMS}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"source": "x"}]', "\u00e9"])
+def test_what_are_no_figures_of_a_gate_is_refused(text: str, bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ManifestError, match=r"g\.json: holds no figures of a gate .*covidct gate --json"):
+        rewrite_card(bundle, gate=tmp_path / "g.json")
 
 
 def test_info_finds_the_headlines(bundle: Path, tmp_path: Path) -> None:

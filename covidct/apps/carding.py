@@ -14,6 +14,7 @@ from covidct.pipeline import Classifier
 from covidct.train.card import Later, to_card
 from covidct.train.examined import read_examination
 from covidct.train.failures import answer_phantoms, plot_failures, to_section
+from covidct.train.gate_figures import read_gate_figures, to_markdown
 from covidct.train.standings import read_standings
 
 
@@ -22,6 +23,7 @@ def rewrite_card(
     *,
     benchmark: Path | None = None,
     examination: Path | None = None,
+    gate: Path | None = None,
     notes: Path | None = None,
     failures: Path | None = None,
 ) -> str:
@@ -35,6 +37,7 @@ def rewrite_card(
     later = Later(
         standings=read_standings(benchmark) if benchmark else None,
         examination=read_examination(examination) if examination else "",
+        gate=to_markdown(read_gate_figures(gate)) if gate else "",
         failures=draw_failures(path, failures) if failures else "",
         notes=_read_notes(notes) if notes else None,
     )

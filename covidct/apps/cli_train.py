@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from covidct.apps.cli_options import (
+    BUNDLE,
     FILE,
     FOLDER,
     OUT,
@@ -167,7 +168,7 @@ def benchmark(
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@BUNDLE
 @data_option("The hospital's labelled slices.")
 @click.option(
     "--out",
@@ -189,11 +190,12 @@ def benchmark(
 def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], site: str, accept: str) -> None:
     """Fit a BUNDLE's probabilities and thresholds to a hospital.
 
-    Trains nothing: graphs, gate and evidence map stay byte for byte. Temperature, shift, operating points and
-    the limits of the prediction sets come from the hospital's own labelled slices, at least ten patients with
-    COVID-19 and ten without. The table shows the bundle before and after, patients dealt into ten folds, each
-    measured with a calibration made from the others. Where the Brier score does not fall nothing is written
-    without --accept. Slices in split `test` are left alone, to measure on later.
+    Without BUNDLE those of the model that ships. Trains nothing: graphs, gate and evidence map stay byte
+    for byte. Temperature, shift, operating points and the limits of the prediction sets come from the
+    hospital's own labelled slices, at least ten patients with COVID-19 and ten without. The table shows
+    the bundle before and after, patients dealt into ten folds, each measured with a calibration made from
+    the others. Where the Brier score does not fall nothing is written without --accept. Slices in split
+    `test` are left alone, to measure on later.
     """
     with plain_errors(), needs_extra("audit"):
         from covidct.apps.calibrating import run_calibrate
@@ -208,12 +210,18 @@ def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], sit
 @click.argument("bundle", type=FOLDER)
 @click.option("--benchmark", type=FILE, metavar="FILE", help="The benchmark.json of covidct benchmark.")
 @click.option("--examination", type=FILE, metavar="FILE", help="The examination.json of covidct examine.")
+@click.option("--gate", type=FILE, metavar="FILE", help="What covidct gate --json wrote.")
 @click.option(
     "--notes", type=FILE, metavar="FILE", help="Markdown in place of the notes it was trained with."
 )
 @click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices, as PNG.")
 def card(
-    bundle: Path, benchmark: Path | None, examination: Path | None, notes: Path | None, failures: Path | None
+    bundle: Path,
+    benchmark: Path | None,
+    examination: Path | None,
+    gate: Path | None,
+    notes: Path | None,
+    failures: Path | None,
 ) -> None:
     """Make the model card of a BUNDLE again.
 
@@ -223,5 +231,12 @@ def card(
     with plain_errors(), needs_extra("train"):
         from covidct.apps.carding import rewrite_card
 
-        rewrite_card(bundle, benchmark=benchmark, examination=examination, notes=notes, failures=failures)
+        rewrite_card(
+            bundle,
+            benchmark=benchmark,
+            examination=examination,
+            gate=gate,
+            notes=notes,
+            failures=failures,
+        )
         click.echo(bundle / "README.md")

@@ -52,7 +52,7 @@ LIMITS = """\
   it was trained on flatter it; expect those from the sources left out, or less, from a hospital it never saw.
 - Other pneumonias are few among the negatives: "positive" is nearer to "opacities as in COVID-19
   pneumonia" than to a diagnosis.
-- `tune` chose threshold and band, and may have chosen the epoch, so its figures are optimistic.
+- `tune` chose {chosen}, so its figures are optimistic.
 - Where a source has no patient ids, neighbours in number stand in for a patient: splits may leak and
   intervals may be too narrow.
 - Probabilities hold for a mix with about as many positives as negatives, not for a screening prevalence.
@@ -68,6 +68,16 @@ OPEN_EXAMINED = """\
 Not examined for this card. `covidct examine BUNDLE` does so, and `covidct card BUNDLE --examination
 DIR/examination.json` brings it in.
 """
+OPEN_GATE = """\
+Not measured for this card. `covidct gate BUNDLE --json FILE` does so, and `covidct card BUNDLE --gate FILE`
+brings it in.
+"""
+GATED = """\
+By pixels alone; of real slices those with lung in view. Pictures without a split taught the gate, and so did
+those of `train`: what it refuses of kinds of pictures that it never saw may be less.
+
+{table}
+"""
 SETS = (
     "The promise of the sets (split conformal, by class) holds for a random slice of a patient like those "
     "of `calibrate`; where that split lacked a label, `tune` stood in, and nothing is promised. It does not "
@@ -80,12 +90,13 @@ SUBGROUP_HEAD = ("Group", "Slices", "COVID-19", "AUC", "Sensitivity", "Specifici
 class Later:
     """What is measured after a bundle was made, each None or "" where it was not.
 
-    `standings` are of its recipe without single sources, `examination` and `failures` Markdown; `notes` are
-    Markdown that replaces what the run was given.
+    `standings` are of its recipe without single sources, `examination`, `gate` and `failures` Markdown;
+    `notes` are Markdown that replaces what the run was given.
     """
 
     standings: Standings | None = None
     examination: str = ""
+    gate: str = ""
     failures: str = ""
     notes: str | None = None
 
@@ -109,12 +120,13 @@ def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
         _headline(reports["float"]),
         *([_headline_abroad(later.standings, training)] if later.standings else []),
         INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
-        LIMITS,
+        LIMITS.format(chosen=_chosen_by_tune(training["recipe"])),
         _abroad(later.standings),
         _decision(config),
         *(_figures(name, report) for name, report in reports.items()),
         _subgroups(training, *next(iter(reports.items()))),
         f"## What it looks at, and how steady it is\n\n{later.examination or OPEN_EXAMINED}",
+        *([_gate(later)] if later.gate or config.get("gate") else []),
         *([f"## Failures on synthetic slices\n\n{later.failures}"] if later.failures else []),
         *([notes.rstrip() + "\n"] if notes.strip() else []),
         describe_data(training),
@@ -126,6 +138,10 @@ def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
     return "\n".join(parts)
 
 
+def _gate(later: Later) -> str:
+    return "## What it refuses\n\n" + (GATED.format(table=later.gate) if later.gate else OPEN_GATE)
+
+
 def _unmeasured(later: Later) -> frozenset[str]:
     """What the card cannot answer, as nobody measured it."""
     measured = {
@@ -134,6 +150,10 @@ def _unmeasured(later: Later) -> frozenset[str]:
         FAILURES: bool(later.failures),
     }
     return frozenset(name for name, done in measured.items() if not done)
+
+
+def _chosen_by_tune(recipe: Mapping[str, Any]) -> str:
+    return "the thresholds" if recipe.get("choose") == "last" else "the thresholds and the epoch"
 
 
 def _headline(report: Report) -> str:

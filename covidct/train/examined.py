@@ -20,7 +20,20 @@ EVIDENCE = {
     "near": "peak in a lesion, or within 3 % of one",
     "inside": "share of the evidence in the lungs",
     "iou": "overlap (IoU) with lesions",
+    "correlation": "correlation with the map as it is",
 }
+SHUFFLED = (
+    "Shuffled: the weights of the layers named, each in another order. A map that stayed as it is would show "
+    "the slice and not what was learnt."
+)
+STEADY = (
+    "The same slice shown otherwise",
+    "Source",
+    "Renders",
+    "Median change",
+    "Decisions flipped",
+    "Into or out of doubt",
+)
 REACHED = {True: "yes", False: "no", None: "not measured"}
 
 
@@ -53,14 +66,25 @@ def _parts(table: Mapping[str, Any]) -> Iterator[str]:
         ]
         yield to_markdown_table(("Target", "Asked", "Measured", "Reached"), rows)
     for one in table["explanations"]:
-        rows = [
-            [title, _text(one["figures"].get(name)), _text(one["chances"].get(name))]
-            for name, title in EVIDENCE.items()
-        ]
-        size = f"{one['with_lesions']} slices with lesions, {one['groups']} patients"
-        yield to_markdown_table((f"{one['source']}: {size}", "Measured", "By chance"), rows)
+        yield _explanation(one)
+    if any(one["shuffled"] for one in table["explanations"]):
+        yield SHUFFLED
     yield from _blackouts(table["blackouts"])
     yield from _stability([one for one in table["stabilities"] if not one["render"]])
+
+
+def _explanation(one: Mapping[str, Any]) -> str:
+    """What evidence hits, by chance, and with weights of the last layers each in another order."""
+    size = f"{one['source']}: {one['with_lesions']} slices with lesions, {one['groups']} patients"
+    head = (size, "Measured", "By chance", *(f"Shuffled: {depth}" for depth in one["shuffled"]))
+    rows = []
+    for name, title in EVIDENCE.items():
+        figures = [one["figures"], one["chances"], *one["shuffled"].values()]
+        if any(name in table for table in figures):
+            n = (one["figures"].get(name) or {}).get("n", one["with_lesions"])
+            fewer = f", {n} slices" if n < one["with_lesions"] else ""
+            rows.append([f"{title}{fewer}", *(_text(table.get(name)) for table in figures)])
+    return to_markdown_table(head, rows)
 
 
 def _blackouts(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -75,12 +99,12 @@ def _blackouts(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _stability(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if entries:
-        head = ("The same slice shown otherwise", "Source", "Renders", "Median change", "Decisions flipped")
         rows = [
-            [one["kind"], one["source"], str(one["n"]), _text(one["change"], 3), _text(one["flips"], 3)]
+            [one["kind"], one["source"], str(one["n"]), _text(one["change"], 3)]
+            + [_text(one[name], 3) for name in ("flips", "doubts")]
             for one in entries
         ]
-        yield to_markdown_table(head, rows)
+        yield to_markdown_table(STEADY, rows)
 
 
 def _text(values: Mapping[str, Any] | None, digits: int = 2) -> str:

@@ -8,23 +8,27 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 
+from covidct.errors import ManifestError
 from covidct.files import ENDINGS, write_beside
 from covidct.manifest import Row
 from covidct.metrics import Estimate, exact_interval
 from covidct.pipeline import Classifier
 from covidct.train.exhibits import IN_VIEW, read_stranger
+from covidct.train.gate_head import CHEST
 from covidct.train.masks import Mask, find_mask, read_mask
 from covidct.train.recipe import Gating
+from covidct.train.tables import to_markdown_table
 from covidct.types import Slice, Source, Status
 
 UNPLACED = "no split"
+HEAD = ("What", "Source", "Split", "Refused", "Share (95 %)", "Why")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class GateFigure:
     refused: Estimate
     by: Mapping[str, int]
 
+    @property
+    def by_all(self) -> int:
+        """How many were refused, for whatever reason."""
+        return sum(self.by.values())
+
 
 def measure_gate(classifier: Classifier, rows: Sequence[Row], gating: Gating) -> tuple[GateFigure, ...]:
     """One figure for each source and split; rows that mean nothing to the gate are passed over."""
@@ -48,9 +57,9 @@ def measure_gate(classifier: Classifier, rows: Sequence[Row], gating: Gating) ->
     wanted = [row for row in rows if row.path.suffix.lower() in ENDINGS]
     with click.progressbar(wanted, label="gate".ljust(24), file=sys.stderr) as bar:
         for row in bar:
-            what = meaning.get(row.source, "chest")
+            what = meaning.get(row.source, CHEST)
             item = Slice(read_stranger(row), Source(str(row.path)))
-            if what == "chest" and not shows_lung(classifier, row, item):
+            if what == CHEST and not shows_lung(classifier, row, item):
                 continue
             result = classifier.predict(item)
             refused = result.status is Status.REFUSED and result.reason is not None
@@ -69,13 +78,7 @@ def shows_lung(classifier: Classifier, row: Row, item: Slice) -> bool:
 def to_gate_table(figures: Sequence[GateFigure]) -> str:
     """One line a source, and what is refused of all that should be."""
     lines = [f"{'what':<12}{'source':<22}{'split':<22}{'refused':>24}   why"]
-    lines += [_line(figure) for figure in figures]
-    for what, chosen in (("chest", True), ("all others", False)):
-        parts = [figure for figure in figures if (figure.what == "chest") is chosen]
-        n = sum(part.refused.n for part in parts)
-        if n:
-            by: Counter[str] = sum((Counter(part.by) for part in parts), Counter())
-            lines.append(_line(GateFigure("all", what, "", to_share(by.total(), n), by)))
+    lines += [_line(figure) for figure in (*figures, *add_up(figures))]
     return "\n".join(lines)
 
 
@@ -83,6 +86,47 @@ def write_gate_figures(figures: Sequence[GateFigure], path: Path) -> None:
     """Write them as JSON, beside and then renamed."""
     text = json.dumps([asdict(figure) for figure in figures], indent=2, allow_nan=False) + "\n"
     write_beside(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def read_gate_figures(path: Path) -> tuple[GateFigure, ...]:
+    """What `write_gate_figures` wrote. Raises ManifestError for a file that is none of its kind."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(entries, list):
+            raise TypeError("no list")
+        return tuple(
+            GateFigure(**{**entry, "refused": Estimate(**entry["refused"]), "by": dict(entry["by"])})
+            for entry in entries
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"{path}: holds no figures of a gate ({error!r}); make them with covidct gate --json"
+        ) from error
+
+
+def to_markdown(figures: Sequence[GateFigure]) -> str:
+    """What is refused of each source, and of all, as a table for the model card."""
+    rows = [
+        [
+            figure.what,
+            figure.source,
+            figure.split,
+            f"{figure.by_all} of {figure.refused.n}",
+            figure.refused.to_text(3),
+            ", ".join(f"{count} {reason}" for reason, count in figure.by.items()),
+        ]
+        for figure in (*figures, *add_up(figures))
+    ]
+    return to_markdown_table(HEAD, rows)
+
+
+def add_up(figures: Sequence[GateFigure]) -> Iterator[GateFigure]:
+    """All chests, and all that is none, where there are any."""
+    for what, chosen in ((CHEST, True), ("all others", False)):
+        parts = [figure for figure in figures if (figure.what == CHEST) is chosen]
+        if n := sum(part.refused.n for part in parts):
+            by: Counter[str] = sum((Counter(part.by) for part in parts), Counter())
+            yield GateFigure("all", what, "", to_share(by.total(), n), by)
 
 
 def to_share(refused: int, n: int) -> Estimate:
@@ -96,6 +140,6 @@ def _to_figure(what: str, source: str, split: str, reasons: Sequence[str]) -> Ga
 
 
 def _line(figure: GateFigure) -> str:
-    share = f"{sum(figure.by.values())}/{figure.refused.n} {figure.refused.to_text(3)}"
+    share = f"{figure.by_all}/{figure.refused.n} {figure.refused.to_text(3)}"
     why = ", ".join(f"{count} {reason}" for reason, count in figure.by.items())
     return f"{figure.what:<12}{figure.source:<22}{figure.split:<22}{share:>24}   {why}".rstrip()
