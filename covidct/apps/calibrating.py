@@ -54,6 +54,8 @@ def run_calibrate(
     check_site(bundle, name, out)
     manifest = read_data(data, plan_of(classifier))
     scored = score_manifest(classifier, manifest, sources)
+    # Before the rest: who has too few patients left wants to know where the others went.
+    yield from _wrap(_tell_left_out(scored.left_out))
     check_enough(scored.slices, where=str(data))
     comparison = compare(scored.slices, to_calibration(bundle.config))
     site = _to_site(bundle, manifest, scored, name=name, accept=accept)
@@ -154,8 +156,6 @@ def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -
         f"{slices[0]} slices with COVID-19 of {patients[0]} patients, {slices[1]} without of {patients[1]}; "
         f"sources: {', '.join(site.sources)}."
     ]
-    if site.left_out:
-        lines.append(f"Left out: {', '.join(f'{count} {why}' for why, count in site.left_out.items())}.")
     if site.without_ids:
         lines.append(
             f"{site.without_ids} slices have no patient id: ten neighbours in number stand in for a patient, "
@@ -175,6 +175,12 @@ def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -
             "from the others. 95 % intervals over patients in brackets. ECE and Brier score at the mix of "
             "these slices. Covered: slices whose prediction set holds the truth."
         ]
+    )
+
+
+def _tell_left_out(left_out: Mapping[str, int]) -> list[str]:
+    return (
+        [f"Left out: {', '.join(f'{count} {why}' for why, count in left_out.items())}."] if left_out else []
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from covidct.apps.cli_options import (
+    BUNDLE,
     FOLDER,
     GRAPH,
     OUT,
@@ -25,7 +26,7 @@ from covidct.types import Precision
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@BUNDLE
 @data_option("The slices.", folders=False)
 @SPLIT
 @SOURCES
@@ -52,11 +53,11 @@ def evaluate(
 ) -> None:
     """Measure a BUNDLE on labelled slices.
 
-    Every figure with its 95 % interval, overall and by source; at each of the bundle's operating points also
-    the coverage of its prediction sets, and PPV and NPV by prevalence. DIR gets evaluation.json, scores.csv
-    and plots (ROC, calibration, confusion, scores, the worst mistakes with their evidence). Sources that the
-    bundle was not trained on are `external`. Where the manifest's test split is locked, the lock records the
-    measurement.
+    Without BUNDLE the model that ships. Every figure with its 95 % interval, overall and by source; at
+    each of the bundle's operating points also the coverage of its prediction sets, and PPV and NPV by
+    prevalence. DIR gets evaluation.json, scores.csv and plots (ROC, calibration, confusion, scores, the
+    worst mistakes with their evidence). Sources that the bundle was not trained on are `external`. Where
+    the manifest's test split is locked, the lock records the measurement.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.evaluating import run_evaluate
@@ -76,16 +77,17 @@ def evaluate(
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@BUNDLE
 @data_option("The pictures.", folders=False)
 @click.option("--json", "document", type=OUT, metavar="FILE", help="Write every figure as JSON too.")
 @GRAPH
 def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) -> None:
     """Measure what a BUNDLE refuses, by pixels alone.
 
-    DICOM headers are not asked. For each source: how many pictures are refused and why, with exact 95 %
-    intervals. Sources of real slices count those with lung in view, which is where their own mask, or else
-    the model's finder, sees 2 % of the picture as lung. Rows without a split may have taught the gate.
+    Without BUNDLE the model that ships. DICOM headers are not asked. For each source: how many pictures
+    are refused and why, with exact 95 % intervals. Sources of real slices count those with lung in view,
+    which is where their own mask, or else the model's finder, sees 2 % of the picture as lung. Rows
+    without a split may have taught the gate.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.gating import run_gate
@@ -94,7 +96,7 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@BUNDLE
 @data_option("The slices.", folders=False)
 @SPLIT
 @SOURCES
@@ -105,10 +107,10 @@ def examine(
 ) -> None:
     """Ask what a BUNDLE's answers rest on, and how steady they are.
 
-    Whether its evidence points at lesions (slices with masks beside them), and no longer when its weights are
-    shuffled; what it still tells when the lungs are blacked out; how far its answers move when a slice is
-    shown in another way. DIR gets examination.json and pictures. Phantoms are examined beside, and so are
-    rows without a label where no label is needed.
+    Without BUNDLE the model that ships. Whether its evidence points at lesions (slices with masks beside
+    them), and no longer when its weights are shuffled; what it still tells when the lungs are blacked
+    out; how far its answers move when a slice is shown in another way. DIR gets examination.json and
+    pictures. Phantoms are examined beside, and so are rows without a label where no label is needed.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.examining import run_examine

@@ -27,6 +27,8 @@ SHARE = click.FloatRange(0, 1, max_open=True)
 MODEL = click.option(
     "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
 )
+# Of commands that measure a model.
+BUNDLE = click.argument("bundle", type=FOLDER, default=lambda: _find_shipped())
 GRAPH = click.option(
     "--float/--int8",
     "precision",
@@ -116,6 +118,13 @@ def labels_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _find_shipped() -> Path:
+    """The bundle that ships; asked when a command is run, as that takes an import."""
+    from covidct.bundle import default_path
+
+    return default_path()
 
 
 @contextmanager

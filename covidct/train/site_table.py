@@ -57,13 +57,13 @@ def to_verdict(comparison: Comparison) -> list[str]:
         f"{_tell_change(comparison, first, 'specificity')}.",
         f"The ranking stays as it is: AUC {comparison.auc.to_text()}.",
     ]
+    if comparison.auc.low is not None and comparison.auc.low <= 0.5:
+        sentences.append("That may be chance, and no calibration mends it: do not use this model here.")
     if comparison.chance_ece is not None:
         sentences.append(
             f"Perfect probabilities would show an ECE of {comparison.chance_ece:.2f} on as many independent "
             "slices."
         )
-    if comparison.auc.low is not None and comparison.auc.low <= 0.5:
-        sentences.append("That may be chance, and no calibration mends it: do not use this model here.")
     if comparison.patients[0] < SENSITIVE_PATIENTS:
         sentences.append(
             f"With fewer than {SENSITIVE_PATIENTS} patients with COVID-19 high_sensitivity never rules "
