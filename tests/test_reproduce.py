@@ -15,6 +15,7 @@ STAND_IN = """#!/usr/bin/env bash
 (IFS=$'\\t'; echo "$*" >> calls)
 [ "$1" != train ] || { mkdir -p out/bundle; touch out/finder.safetensors; }
 [ "$1" != benchmark ] || { mkdir -p out/benchmark; touch out/benchmark/benchmark.json; }
+[ "$1" != gate ] || touch out/gate.json
 [ "$1" != examine ] || { mkdir -p out/examination; touch out/examination/examination.json; }
 """
 
@@ -37,15 +38,15 @@ def folder(tmp_path: Path) -> Path:
 
 def reproduce(folder: Path, *arguments: str) -> list[list[str]]:
     """What the script called, in turn."""
-    command = ["scripts/reproduce", "--data", "m.csv", "--pretrained", "weights", "--out", "out", *arguments]
+    command = ["scripts/reproduce", "--data", "m.csv", "--out", "out", *arguments]
     subprocess.run(command, cwd=folder, check=True, timeout=60)
     lines = (folder / "calls").read_text(encoding="utf-8").splitlines()
     return [line.split("\t") for line in lines]
 
 
 def test_each_command_is_called_as_it_can_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = reproduce(folder, "--version", "9.9.9", "--notes", "notes.md")
-    assert [name for name, *_ in calls] == ["train", *["benchmark"] * 3, "examine", "card"]
+    calls = reproduce(folder, "--pretrained", "weights", "--version", "9.9.9", "--notes", "notes.md")
+    assert [name for name, *_ in calls] == ["train", *["benchmark"] * 3, "examine", "gate", "card"]
     monkeypatch.chdir(folder)
     for name, *arguments in calls:
         # Options that are unknown, and files that are not there, are refused here.
@@ -59,11 +60,16 @@ def test_both_sources_are_left_out_before_the_table_is_made(folder: Path) -> Non
     assert "--left-out" not in benchmarks[-1]
 
 
-def test_the_script_says_what_it_needs() -> None:
-    for arguments, words in (
-        (["--nonsense", "x"], "--data MANIFEST.csv"),
-        (["--data", "x"], "give --pretrained"),
-    ):
-        done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=20, check=False)
-        assert done.returncode != 0
-        assert words in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--nonsense", "x"], 2, "--data MANIFEST.csv"),
+        (["--data"], 2, "--data MANIFEST.csv"),
+        (["--out", "x"], 1, "give --data"),
+        (["--help"], 0, "--data MANIFEST.csv"),
+    ],
+)
+def test_the_script_says_what_it_needs(arguments: list[str], code: int, words: str) -> None:
+    done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
