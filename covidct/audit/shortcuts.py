@@ -75,7 +75,7 @@ def _headline(best: str, probe: Probe) -> str:
     floor = f"The shortcut floor is {probe.auc.value:.2f} ({best}{note})"
     if probe.auc.value > 0.995:
         return f"{floor}: no model can show on these slices that it saw more."
-    return f"{floor}; an honest model must beat it."
+    return f"{floor}; a model trained here that does not beat it has shown nothing."
 
 
 def _model(auc: Estimate | None) -> str:
