@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from covidct.prevalence import predictive_values
 from covidct.types import (
     AtPrevalence,
     Decision,
@@ -112,22 +113,31 @@ def to_csv_line(result: Result) -> str:
 
 
 def table_header(prevalence: float | None = None) -> str:
-    """The first line of the table; with a prevalence, of the one that has three columns more for it."""
-    more = "" if prevalence is None else f"{f'at {prevalence:g}':>12}{'PPV':>7}{'NPV':>7}"
+    """The first line of the table; with a prevalence, of the one that has a column more for it."""
+    more = "" if prevalence is None else f"{f'at {prevalence:g}':>12}"
     return f"{'decision':<14}{'probability':>12}{more}   slice"
 
 
 def to_table_line(result: Result, prevalence: float | None = None) -> str:
     """One line for people: decision (or why there is none), probability, path or message.
 
-    With a prevalence also the probability, PPV and NPV there.
+    With a prevalence also the probability there.
     """
     what = result.decision.value if result.decision else result.status.value
     worth, more = result.at_prevalence, ""
     if prevalence is not None:
-        probability, ppv, npv = (worth.probability, worth.ppv, worth.npv) if worth else (None, None, None)
-        more = f"{_to_cell(probability):>12}{_to_cell(ppv):>7}{_to_cell(npv):>7}"
+        more = f"{_to_cell(worth.probability if worth else None):>12}"
     return f"{what:<14}{_to_cell(result.probability):>12}{more}   {_one_line(result.message or result.path)}"
+
+
+def to_worth_sentence(point: OperatingPoint, prevalence: float) -> str:
+    """What the calls of an operating point's threshold would be worth at a prevalence."""
+    values = predictive_values(point.sensitivity, point.specificity, prevalence=prevalence)
+    ppv, npv = ("–" if value is None else f"{value:.1%}" for value in values)
+    return (
+        f"At a prevalence of {prevalence:g}, told apart as where it was measured: PPV {ppv} and NPV {npv} of "
+        f"the threshold of {point.name} ({point.threshold:.3f}) alone, indeterminate or not."
+    )
 
 
 def to_summary(results: Counter[tuple[Kind, str]]) -> str:

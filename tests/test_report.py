@@ -24,6 +24,7 @@ from covidct.report import (
     to_record,
     to_summary,
     to_table_line,
+    to_worth_sentence,
 )
 from covidct.types import (
     AtPrevalence,
@@ -328,9 +329,16 @@ def test_what_an_answer_is_worth_at_a_prevalence() -> None:
 
 def test_the_table_has_columns_for_a_prevalence() -> None:
     at = table_header(0.05).index("slice")
-    assert table_header(0.05).split() == ["decision", "probability", "at", "0.05", "PPV", "NPV", "slice"]
-    assert to_table_line(SHIFTED, 0.05).split() == ["positive", "0.667", "0.333", "-", "0.667", "g.png"]
+    assert table_header(0.05).split() == ["decision", "probability", "at", "0.05", "slice"]
+    assert to_table_line(SHIFTED, 0.05).split() == ["positive", "0.667", "0.333", "g.png"]
     assert to_table_line(REFUSED, 0.05)[at:] == "e.png: one grey level"
+
+
+def test_what_the_threshold_is_worth_is_said_once() -> None:
+    point = OperatingPoint("balanced", 0.4, (0.2, 0.7), 0.9, 0.8, (0.1, 0.1), (0.9, 0.9))
+    said = to_worth_sentence(point, 0.5)
+    assert "PPV 81.8% and NPV 88.9% of the threshold of balanced (0.400) alone" in said
+    assert "PPV – and NPV" in to_worth_sentence(replace(point, sensitivity=0.0, specificity=1.0), 0.5)
 
 
 def test_values_at_no_prevalence_are_invalid() -> None:

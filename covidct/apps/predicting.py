@@ -27,6 +27,7 @@ from covidct.report import (
     to_json_line,
     to_summary,
     to_table_line,
+    to_worth_sentence,
 )
 from covidct.series import SeriesAnswer, Study
 from covidct.study import read_study
@@ -77,6 +78,10 @@ def run_predict(
         hand_out(objects, answers, study.refused, graph=classifier.graph)
     if prevalence is not None and answers:
         click.echo("--prevalence is about slices: the answers for series are given without it.", err=True)
+    if prevalence is not None and counts:
+        click.echo(to_worth_sentence(classifier.operating_point, prevalence), err=True)
+    if not counts:
+        click.echo("Nothing found: give slices or series, or folders or ZIP archives of them.", err=True)
     click.echo(to_summary(counts), err=True)
     click.echo(DISCLAIMER, err=True)
     return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0
