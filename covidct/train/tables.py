@@ -73,7 +73,7 @@ def to_markdown(report: Report) -> str:
     """The report as Markdown tables and notes, for the model card."""
     sections = (report.overall, *report.sources)
     rows = [_measured_row(section) for section in sections]
-    parts = [to_markdown_table(("Source", "Slices", "COVID-19", "Patients", *COLUMNS), rows)]
+    parts = [to_markdown_table(("Source", "Slices", "COVID-19", "Patients or blocks", *COLUMNS), rows)]
     decided = [(section.name, section.decisions) for section in sections if section.decisions]
     if decided:
         head = ("Source", "Decided", "Positive", "Negative", "Indeterminate", *CALLS)
