@@ -1,6 +1,6 @@
 """How much a calibration on a hospital's own patients mends, and how many of them it takes.
 
-    python benchmarks/calibration.py BENCHMARK_DIR [--recipe levels] [--draws 200]
+    python benchmarks/calibration.py BENCHMARK_DIR [--recipe lung] [--draws 200]
 
 Takes the kept logits of `covidct benchmark`: models that never saw a source, and that source's slices. Prints
 Markdown. First, by source and seed, the calibration from home beside those made from the source's other
@@ -117,7 +117,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--recipe", default="levels")
+    parser.add_argument("--recipe", default="lung")
     parser.add_argument("--draws", type=int, default=200)
     given = parser.parse_args()
     trials = [kept for kept in read_trials(given.folder) if kept.recipe == given.recipe]
