@@ -19,6 +19,7 @@ from covidct.metrics import (
     Estimate,
     bootstrap,
     bootstrap_share,
+    discrimination,
     estimate_share,
     evaluate_scores,
 )
@@ -77,6 +78,16 @@ class Gain:
     auc: Estimate
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """A recipe's mean AUC over seeds on slices `paths`, and the same of every resample, (resamples,)."""
+
+    recipe: str
+    paths: tuple[str, ...]
+    auc: float
+    drawn: Floats
+
+
 def calibrate_home(home: Logits) -> Carried:
     """Scale and sets from `calibrate`, or from `tune` where that lacks a label; threshold from `tune`."""
     slices = Slices(home.logits, home.labels, home.sources, home.patients)
@@ -100,36 +111,30 @@ def to_gains(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> t
     for left_out, group in groupby(kept, key=lambda one: one.left_out):
         recipes = [tuple(seeds) for _, seeds in groupby(group, key=lambda one: one.recipe)]
         if len(set(recipes[0][0].abroad.labels.tolist())) == 2 and len(recipes) > 1:
-            drawn = [_draw_auc(seeds, seed=seed, resamples=resamples) for seeds in recipes]
-            pairs = combinations(zip(recipes, drawn, strict=True), 2)
-            found += [_subtract(left_out, *pair) for pair in pairs if _same_slices(*(one[0] for one in pair))]
+            drawn = [_draw(seeds, seed=seed, resamples=resamples) for seeds in recipes]
+            found += [
+                _subtract(left_out, *pair)
+                for pair in combinations(drawn, 2)
+                if pair[0].paths == pair[1].paths
+            ]
     return tuple(found)
 
 
-def _same_slices(one: Sequence[Kept], other: Sequence[Kept]) -> bool:
-    return one[0].abroad.paths == other[0].abroad.paths
-
-
-def _draw_auc(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Floats:
-    """The mean AUC over seeds, then the same of every resample: (1 + resamples,)."""
-    aucs = []
+def _draw(seeds: Sequence[Kept], *, seed: int, resamples: int) -> _Drawn:
+    values, drawn = [], []
     for one in seeds:
         labels, p, patients = one.abroad.labels, expit(one.abroad.logits), np.array(one.abroad.patients)
-        value = evaluate_scores(labels, p, patients, threshold=0.5, resamples=1).metrics["auc"].value
-        drawn = bootstrap(labels, p, patients, threshold=0.5, seed=seed, resamples=resamples)["auc"]
-        aucs.append(np.append(np.nan if value is None else value, drawn))
-    mean: Floats = np.mean(aucs, axis=0)
-    return mean
+        values.append(discrimination(labels, p)[0])
+        drawn.append(bootstrap(labels, p, patients, threshold=0.5, seed=seed, resamples=resamples)["auc"])
+    return _Drawn(seeds[0].recipe, seeds[0].abroad.paths, float(np.mean(values)), np.mean(drawn, axis=0))
 
 
-def _subtract(
-    left_out: str, one: tuple[Sequence[Kept], Floats], other: tuple[Sequence[Kept], Floats]
-) -> Gain:
-    better, worse = (one, other) if one[1][0] >= other[1][0] else (other, one)
-    value, *drawn = (better[1] - worse[1]).tolist()
-    low, high = np.nanquantile(drawn, (TAIL, 1 - TAIL)).tolist()
-    auc = Estimate(value, min(low, value), max(high, value), better[0][0].abroad.labels.size)
-    return Gain(left_out, better[0][0].recipe, worse[0][0].recipe, auc)
+def _subtract(left_out: str, one: _Drawn, other: _Drawn) -> Gain:
+    better, worse = (one, other) if one.auc >= other.auc else (other, one)
+    value = better.auc - worse.auc
+    low, high = (float(q) for q in np.nanquantile(better.drawn - worse.drawn, (TAIL, 1 - TAIL)))
+    auc = Estimate(value, min(low, value), max(high, value), len(better.paths))
+    return Gain(left_out, better.recipe, worse.recipe, auc)
 
 
 def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:
