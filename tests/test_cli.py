@@ -573,3 +573,11 @@ def test_a_bar_where_the_work_is_long(tiny_bundle: Path, slices: list[Path]) -> 
     assert [json.loads(line)["status"] for line in rest.splitlines()] == ["ok"] * 50
     shown, _ = on_terminal("stderr", "predict", *slices, "--model", tiny_bundle)
     assert "predicting" not in shown
+
+
+@pytest.mark.parametrize("name", ["evaluate", "gate", "examine", "calibrate"])
+def test_what_measures_a_model_takes_the_one_that_ships(name: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").touch()
+    out = [] if name == "gate" else ["--out", str(tmp_path / "out")]
+    context = main.commands[name].make_context(name, ["--data", str(tmp_path / "m.csv"), *out])
+    assert context.params["bundle"] == default_path()

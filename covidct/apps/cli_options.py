@@ -16,6 +16,14 @@ import click
 
 from covidct.errors import CovidctError
 
+
+def _find_shipped() -> Path:
+    """The bundle that ships; asked when a command is run, as that takes an import."""
+    from covidct.bundle import default_path
+
+    return default_path()
+
+
 MISSING = "an extra is not installed; in the clone of covidct run: {} -m pip install '.[{}]'"
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -28,7 +36,7 @@ MODEL = click.option(
     "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
 )
 # Of commands that measure a model.
-BUNDLE = click.argument("bundle", type=FOLDER, default=lambda: _find_shipped())
+BUNDLE = click.argument("bundle", type=FOLDER, default=_find_shipped)
 GRAPH = click.option(
     "--float/--int8",
     "precision",
@@ -118,13 +126,6 @@ def labels_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def _find_shipped() -> Path:
-    """The bundle that ships; asked when a command is run, as that takes an import."""
-    from covidct.bundle import default_path
-
-    return default_path()
 
 
 @contextmanager
