@@ -19,13 +19,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from browsers import Handler, launching, serving
-from covidct.apps.web_app import write_web_app
-from covidct.phantom import Phantom, draw_phantom
-from covidct.pipeline import Classifier
-from covidct.window import to_display
+from covidct.apps.web.static_app import write_web_app
+from covidct.images.hounsfield import to_display
+from covidct.images.phantoms.slice import Phantom, draw_phantom
+from covidct.inference.classifier import Classifier
 from makers import ct_dataset, dicom_bytes, png_bytes
 
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from covidct.train.networks import EvidenceNet
-from covidct.window import to_display
+from covidct.images.hounsfield import to_display
+from covidct.training.networks.mobilenet import EvidenceNet
 
 
 def read(path: str) -> torch.Tensor:

@@ -20,8 +20,8 @@ import onnx
 from onnx.utils import Extractor
 from onnxruntime import InferenceSession, SessionOptions
 
-from covidct.bundle import GRAPHS, default_path
-from covidct.train.surgery import find_lungs, list_layers
+from covidct.evaluation.examination.graph_surgery import find_lungs, list_layers
+from covidct.inference.bundle import GRAPHS, default_path
 
 ROUNDS = 300
 

@@ -17,12 +17,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from covidct.apps.reporting import write_report
-from covidct.phantom import Phantom, draw_phantom
-from covidct.pipeline import Classifier
-from covidct.study import read_study
+from covidct.apps.cli.commands.predict_report import write_report
+from covidct.images.phantoms.slice import Phantom, draw_phantom
+from covidct.inference.classifier import Classifier
+from covidct.series.study import read_study
 from stacks import SERIES, save, stack
 
 DRAWN = 6  # chests, drawn once and used again: drawing takes longer than answering

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from covidct.phantom import Phantom, draw_phantom
-from covidct.window import to_display
+from covidct.images.hounsfield import to_display
+from covidct.images.phantoms.slice import Phantom, draw_phantom
 from makers import write_dicom
 
 EAGER = Path(__file__).with_name("eager.py")

@@ -20,7 +20,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from covidct.errors import CovidctError
-    from covidct.pipeline import Classifier
+    from covidct.inference.classifier import Classifier
     from covidct.types import Decision, OperatingPoint, Reason, Result, Slice, Status
 
 __all__ = [
@@ -40,7 +40,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     match name:
         case "Classifier":
-            module = "covidct.pipeline"
+            module = "covidct.inference.classifier"
         case "CovidctError":
             module = "covidct.errors"
         case _ if name in __all__:

@@ -98,6 +98,7 @@ class Turn:
     flip_columns: bool = False
 
 
+DISCLAIMER = "Research use only; not a medical device."
 UPRIGHT = Turn()
 
 

@@ -18,15 +18,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from covidct.apps.augmenting import run_augment
-from covidct.manifest import Row, read_manifest, write_manifest
-from covidct.pipeline import Classifier
-from covidct.split import divide_groups, to_groups
-from covidct.train.offline import Enlargement
-from covidct.train.pretrained import Pretrained, load_pretrained
-from covidct.train.recipe import Recipe, read_recipe
-from covidct.train.run import Job, train
-from covidct.train.score import answer_rows
+from covidct.apps.cli.commands.augment import run_augment
+from covidct.data.manifest import Row, read_manifest, write_manifest
+from covidct.data.recipe import Recipe, read_recipe
+from covidct.data.split import divide_groups, to_groups
+from covidct.evaluation.predictions import answer_rows
+from covidct.inference.classifier import Classifier
+from covidct.training.augment_offline import Enlargement
+from covidct.training.pretrained import Pretrained, load_pretrained
+from covidct.training.run import Job, train
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 APPROACHES = ("original-scratch", "original-mobilenet")

@@ -17,12 +17,7 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw
 
-from covidct.explain import to_overlay
-from covidct.metrics import bootstrap, confusion, evaluate_scores, exact_interval
-from covidct.phantom import Phantom, draw_phantom
-from covidct.pipeline import Classifier
-from covidct.resampling import Floats
-from covidct.train.panels import (
+from covidct.evaluation.plot_style import (
     BLUE,
     GREY,
     INK,
@@ -33,8 +28,13 @@ from covidct.train.panels import (
     new_figure,
     save_figure,
 )
+from covidct.images.hounsfield import to_display
+from covidct.images.phantoms.slice import Phantom, draw_phantom
+from covidct.inference.classifier import Classifier
+from covidct.inference.overlay import to_overlay
+from covidct.stats.metrics import bootstrap, confusion, evaluate_scores, exact_interval
+from covidct.stats.resampling import Floats
 from covidct.types import Slice, Source
-from covidct.window import to_display
 
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURES = ROOT / "docs" / "original.md", ROOT / "docs" / "img"

@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def web_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The static folder that runs the model in the browser; not to be changed: copy it first."""
-    from covidct.apps.web_app import VENDORED, write_web_app
+    from covidct.apps.web.static_app import VENDORED, write_web_app
 
     if not (VENDORED / "vendored.json").is_file():
         pytest.skip("the page's libraries are not here (run scripts/vendor)")

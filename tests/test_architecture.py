@@ -1,92 +1,65 @@
-"""Imports point down, heavy libraries have one home each, and nothing prints."""
+"""Packages import downwards, heavy libraries have one home each, folders stay small, and nothing prints."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "covidct"
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
-# Modules or folders (with a slash) that may import a library. Everything else may not.
-# (`dicom` and what reads series import PIL for the order alone: before gdcm.)
+# What a package may import of the others; every package may import `types` and `errors`.
+BELOW = {
+    "images": set(),
+    "series": {"images"},
+    "inference": {"images", "series"},
+    "results": {"images", "series", "inference"},
+    "data": {"images"},
+    "stats": set(),
+    "audit": {"images", "data", "stats"},
+    "evaluation": {"images", "inference", "data", "stats", "audit"},
+    "training": {"images", "inference", "data", "stats", "audit", "evaluation"},
+    "apps/web": {"images", "series", "inference", "results"},
+    "apps/pacs": {"images", "series", "inference", "results"},
+    "apps/cli": {
+        *("images", "series", "inference", "results"),
+        *("data", "stats", "audit", "evaluation", "training", "apps/web", "apps/pacs"),
+    },
+}
+# Packages that may import a library. Everything else may not.
+# (What reads DICOM imports PIL for the order alone: before gdcm.)
 HOMES = {
-    "torch": {"train/"},
-    "safetensors": {"train/"},
-    "onnx": {"train/"},
-    "onnxscript": {"train/"},
-    "onnxruntime": {"session.py", "train/export.py"},
-    "pydicom": {
-        "dicom.py",
-        "dicom_header.py",
-        "describing.py",
-        "enhanced.py",
-        "dicomdir.py",
-        "nifti.py",
-        "dicom_subject.py",
-        "dicom_sr.py",
-        "dicom_sc.py",
-        "dicom_seg.py",
-        "audit/facts.py",
-        "apps/node_receive.py",
-        "apps/node_send.py",
-        "apps/dicomweb.py",
-    },
-    "nibabel": {"nifti.py"},
-    "highdicom": {"dicom_sr.py", "dicom_sc.py", "dicom_seg.py"},
-    "pynetdicom": {"apps/node.py", "apps/node_receive.py", "apps/node_send.py"},
-    "dicomweb_client": {"apps/dicomweb.py"},
-    "requests": {"apps/dicomweb.py"},
-    "gdcm": {"dicom.py", "codestream.py"},
-    "starlette": {"apps/"},
-    "uvicorn": {"apps/serving.py"},
-    "prometheus_client": {"apps/counters.py"},
-    "PIL": {
-        "png.py",
-        "raster.py",
-        "explain.py",
-        "montage.py",
-        "contact_sheet.py",
-        "dicom.py",
-        "describing.py",
-        "dicomdir.py",
-        "enhanced.py",
-        "nifti.py",
-        "train/augment.py",
-        "train/data.py",
-        "train/offline.py",
-        "train/masks.py",
-        "train/paste.py",
-        "train/failures.py",
-        "train/strangers.py",
-        "train/volumes.py",
-        "train/pointing.py",
-        "train/renders.py",
-        "audit/",
-    },
-    "sklearn": {"metrics.py", "train/", "audit/"},
-    "scipy": {"metrics.py", "train/", "audit/"},
-    "cv2": {"audit/"},
-    "threadpoolctl": {"audit/similar.py"},
-    "jinja2": {"audit/page.py", "report_page.py"},
-    "markupsafe": {"audit/page.py", "report_page.py"},
-    "matplotlib": {
-        "train/plots.py",
-        "train/panels.py",
-        "train/mistakes.py",
-        "train/forest.py",
-        "train/sheets.py",
-        "audit/charts.py",
-    },
-    "click": {"apps/", "train/", "audit/"},
+    "torch": {"training"},
+    "safetensors": {"training"},
+    "onnx": {"training", "evaluation/examination"},
+    "onnxscript": {"training"},
+    "onnxruntime": {"inference", "training"},
+    "pydicom": {"images", "series", "results/dicom", "audit", "apps/pacs"},
+    "nibabel": {"series"},
+    "highdicom": {"results/dicom"},
+    "pynetdicom": {"apps/pacs"},
+    "dicomweb_client": {"apps/pacs"},
+    "requests": {"apps/pacs"},
+    "gdcm": {"images"},
+    "starlette": {"apps/web"},
+    "uvicorn": {"apps/web"},
+    "prometheus_client": {"apps/web"},
+    "PIL": {"images", "series", "inference", "results", "data", "training", "evaluation", "audit"},
+    "sklearn": {"stats", "training", "evaluation", "audit"},
+    "scipy": {"stats", "training", "evaluation", "audit"},
+    "cv2": {"audit"},
+    "threadpoolctl": {"audit"},
+    "jinja2": {"audit/report", "results"},
+    "markupsafe": {"audit/report", "results"},
+    "matplotlib": {"training", "evaluation", "audit/report"},
+    "click": {"apps", "data", "training", "evaluation", "audit"},
 }
 LIGHT = {"numpy", "covidct"}
-# What belongs to the extra `train`; `metrics` is of the core, but needs it.
-UPPER = {"train": {"train", "metrics"}, "audit": {"audit"}, "apps": {"apps"}}
+MOST_FILES, MOST_ENTRIES = 20, 13
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -99,18 +72,15 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def package(parts: Sequence[str]) -> str:
+    """The package of a module by the parts of its name under covidct: `images`, `apps/web`, `types`."""
+    return "/".join(parts[: 2 if parts[0] == "apps" else 1])
+
+
 def own(path: Path) -> set[str]:
-    """First parts under covidct of what a module imports: `train`, `types` ..."""
-    dotted = (name.split(".") for name in imports(path))
-    return {parts[1] for parts in dotted if parts[0] == "covidct" and len(parts) > 1}
-
-
-def is_home(name: str, homes: set[str]) -> bool:
-    return any(name.startswith(home) if home.endswith("/") else name == home for home in homes)
-
-
-def layer(name: str) -> str:
-    return name.partition("/")[0] if "/" in name else "core"
+    """The packages of covidct that a module imports from."""
+    dotted = (name.split(".")[1:] for name in imports(path) if name.startswith("covidct."))
+    return {package(parts) for parts in dotted} - {"__version__"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -119,29 +89,55 @@ def test_heavy_libraries_stay_at_home(name: str) -> None:
         {dotted.partition(".")[0] for dotted in imports(MODULES[name])} - sys.stdlib_module_names - LIGHT
     )
     assert libraries <= set(HOMES), "a library without a home: give it one in HOMES"
-    assert not {library for library in libraries if not is_home(name, HOMES[library])}
+    homeless = {one for one in libraries if not any(name.startswith(f"{home}/") for home in HOMES[one])}
+    assert not homeless
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_point_down(name: str) -> None:
-    match layer(name):
-        case "core":
-            above = {"train", "audit", "apps"} | (set() if name == "metrics.py" else {"metrics"})
-        case "train" | "audit":
-            above = {"apps"}
-        case _:
-            above = set()
-    assert not own(MODULES[name]) & above
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("__init__.py")])
+def test_packages_import_those_below_them(name: str) -> None:
+    if "/" not in name:
+        assert not own(MODULES[name]) & set(BELOW)
+        return
+    mine = package(name.split("/"))
+    assert own(MODULES[name]) <= BELOW[mine] | {mine, "types", "errors"}
 
 
-def test_there_are_no_cycles() -> None:
-    """Among the modules of the core, imports inside functions included."""
-    core = {name.removesuffix(".py"): own(path) for name, path in MODULES.items() if layer(name) == "core"}
-    core.pop("__init__")  # its imports are all lazy, and it is every module's parent
-    while core:
-        leaves = {name for name, needs in core.items() if not needs & set(core)}
-        assert leaves, f"a cycle among {', '.join(sorted(core))}"
-        core = {name: needs for name, needs in core.items() if name not in leaves}
+def test_packages_have_an_order() -> None:
+    """So that no two of them can import each other, over however many others."""
+    left = dict(BELOW)
+    while left:
+        leaves = {name for name, below in left.items() if not below & set(left)}
+        assert leaves, f"a cycle among {', '.join(sorted(left))}"
+        left = {name: below for name, below in left.items() if name not in leaves}
+
+
+def test_modules_have_an_order() -> None:
+    """Imports inside functions included."""
+    needs = {
+        name.removesuffix(".py").replace("/", "."): set(imports(path))
+        for name, path in MODULES.items()
+        if not name.endswith("__init__.py")
+    }
+    left = {
+        name: {other for other in needs if other != name and uses(found, f"covidct.{other}")}
+        for name, found in needs.items()
+    }
+    while left:
+        leaves = {name for name, below in left.items() if not below & set(left)}
+        assert leaves, f"a cycle among {', '.join(sorted(left))}"
+        left = {name: below for name, below in left.items() if name not in leaves}
+
+
+def uses(found: set[str], module: str) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for name in found)
+
+
+def test_folders_stay_small() -> None:
+    silent = {"__init__.py", "__pycache__", "py.typed"}
+    assert sum(path.name not in silent for path in PACKAGE.iterdir()) <= MOST_ENTRIES
+    for folder in {PACKAGE, *(path.parent for path in PACKAGE.rglob("*") if path.suffix in (".py", ".js"))}:
+        if folder.name != "vendored":
+            assert sum(path.is_file() for path in folder.iterdir()) <= MOST_FILES, folder
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -172,7 +168,7 @@ def test_every_module_says_what_it_is(name: str) -> None:
         ("import covidct; covidct.__version__", {"torch", "onnxruntime", "numpy", "PIL", "pydicom"}),
         ("import covidct; covidct.Result", {"torch", "onnxruntime", "PIL", "pydicom"}),
         ("import covidct; covidct.Classifier", {"torch", "onnx", "pydicom", "sklearn", "scipy", "click"}),
-        ("import covidct.apps.cli", {"torch", "onnxruntime", "PIL", "pydicom", "sklearn"}),
+        ("import covidct.apps.cli.main", {"torch", "onnxruntime", "PIL", "pydicom", "sklearn"}),
     ],
 )
 def test_importing_costs_no_more_than_it_needs(code: str, unwanted: set[str]) -> None:

@@ -12,16 +12,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from covidct.apps.cli import main
-from covidct.manifest import Manifest, read_manifest
-from covidct.phantom import Phantom, draw_slice
-from covidct.picture import draw_picture
-from covidct.pipeline import Classifier
-from covidct.session import Session
-from covidct.train.recipe import Gating, Phase
-from covidct.train.run import Job, train
+from covidct.apps.cli.main import main
+from covidct.data.manifest import Manifest, read_manifest
+from covidct.data.recipe import Gating, Phase
+from covidct.images.hounsfield import to_display
+from covidct.images.phantoms.landscape import draw_picture
+from covidct.images.phantoms.slice import Phantom, draw_slice
+from covidct.inference.classifier import Classifier
+from covidct.inference.session import Session
+from covidct.training.run import Job, train
 from covidct.types import Pixels, Reason, Result, Status
-from covidct.window import to_display
 from makers import write_png
 from training import NOTHING, tiny_recipe, write_lungs
 
@@ -48,7 +48,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 def bundle(manifest: Manifest) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # What learnt for seconds ranks by hairs, and int8 rounds them away.
-        patch.setattr("covidct.train.run.check_int8", lambda *_, **__: None)
+        patch.setattr("covidct.training.run.check_int8", lambda *_, **__: None)
         return train(Job(RECIPE, manifest, manifest.path.parent / "out", accept="phantoms"))
 
 

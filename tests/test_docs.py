@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from covidct.train.checklist import to_markdown
+from covidct.evaluation.card.checklists import to_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,7 +18,9 @@ def test_the_commands_page_is_what_the_program_says() -> None:
 
 def test_the_package_holds_the_schema_of_results() -> None:
     name = "result.schema.json"
-    assert (ROOT / "covidct" / name).read_bytes() == (ROOT / "docs" / name).read_bytes(), "run scripts/docs"
+    assert (ROOT / "covidct" / "results" / name).read_bytes() == (ROOT / "docs" / name).read_bytes(), (
+        "run scripts/docs"
+    )
 
 
 def test_the_checklists_are_those_of_the_program() -> None:

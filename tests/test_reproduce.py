@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from covidct.apps.cli import main
+from covidct.apps.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "reproduce"

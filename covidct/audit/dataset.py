@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from covidct.audit.match import Match
 from covidct.audit.sample import Sample, Unreadable, read_samples
-from covidct.audit.similar import find_matches
+from covidct.audit.similarity.matches import Match
+from covidct.audit.similarity.search import find_matches
+from covidct.data.manifest import DataPlan, Manifest, Row
+from covidct.data.split import to_groups
 from covidct.errors import ManifestError
-from covidct.manifest import Manifest, Row
-from covidct.plan import DataPlan
-from covidct.split import to_groups
 
 # Without ids, this many neighbours in number stand in for one patient.
 BLOCK = 10

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from covidct.audit.claims import check_claims
+from covidct.audit.checks.claims import check_claims
+from covidct.audit.checks.duplicates import check_duplicates
+from covidct.audit.checks.labels import check_labels
+from covidct.audit.checks.metadata import check_metadata
+from covidct.audit.checks.modality import check_modality
+from covidct.audit.checks.shortcuts import check_shortcuts
+from covidct.audit.checks.sources import check_sources
+from covidct.audit.checks.splits import check_partition
 from covidct.audit.dataset import Dataset, read_dataset
-from covidct.audit.duplicates import check_duplicates
-from covidct.audit.labels import check_labels
-from covidct.audit.metadata import check_metadata
-from covidct.audit.modality import check_modality
-from covidct.audit.partition import check_partition
-from covidct.audit.shortcuts import check_shortcuts
-from covidct.audit.sources import check_sources
 from covidct.audit.verdict import Audit, Check
-from covidct.manifest import Manifest
-from covidct.metrics import Estimate
-from covidct.plan import DataPlan
+from covidct.data.manifest import DataPlan, Manifest
+from covidct.stats.metrics import Estimate
 
 CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
 # These two look at pairs of slices.

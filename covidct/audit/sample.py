@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 
 import click
 
-from covidct.audit.facts import Facts, identify, parse_facts
-from covidct.audit.features import Features, measure_features
+from covidct.audit.file_facts import Facts, identify, parse_facts
 from covidct.audit.lungs import shrink
-from covidct.cores import count_cores
+from covidct.audit.probes.features import Features, measure_features
+from covidct.data.manifest import Row
 from covidct.errors import ReadError
-from covidct.files import read_bytes
-from covidct.images import parse_slice
-from covidct.manifest import Row
+from covidct.images.cores import count_cores
+from covidct.images.files import read_bytes
+from covidct.images.read import parse_slice
 from covidct.types import Pixels
 
 THUMBNAIL = 96

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from covidct.metrics import Estimate
-from covidct.resampling import Floats
+from covidct.stats.metrics import Estimate
+from covidct.stats.resampling import Floats
 
 
 class Level(StrEnum):

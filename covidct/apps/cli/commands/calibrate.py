@@ -1,0 +1,187 @@
+"""`covidct calibrate`: a bundle and a hospital's labelled slices -> a bundle with their calibration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import click
+import numpy as np
+
+from covidct.data.folders import read_data
+from covidct.data.lock import LOCKED
+from covidct.data.manifest import UNNAMED, DataPlan, Manifest, Row, select_rows, to_label
+from covidct.data.split import to_groups
+from covidct.errors import BundleError, ManifestError
+from covidct.evaluation.calibration.fit import Scale, Slices, choose_known
+from covidct.evaluation.calibration.site import Calibration, check_enough, compare, fit_site, with_figures
+from covidct.evaluation.calibration.site_bundle import Site, check_site, to_config, write_site_bundle
+from covidct.evaluation.calibration.site_table import to_text, to_verdict
+from covidct.evaluation.predictions import INTERVAL_BLOCK, predict_rows
+from covidct.evaluation.rows import UNKNOWN_SOURCE, choose_sources, plan_of
+from covidct.inference.bundle import Bundle, Config
+from covidct.inference.classifier import Classifier
+from covidct.types import Result, Status
+
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Slices with their logits, and the `rows` they came from; `left_out` counts the others by why."""
+
+    slices: Slices
+    rows: tuple[Row, ...]
+    left_out: Mapping[str, int]
+
+
+def run_calibrate(
+    path: Path, data: Path, out: Path, *, sources: Sequence[str], name: str, accept: str
+) -> Iterator[str]:
+    """Calibrate the bundle at `path`, and write it to `out`; gives the lines of the report.
+
+    The report comes before anything is written. Raises BundleError where `out` is there already or the
+    calibration is no better and nobody accepts that, ManifestError for slices that cannot be used.
+    """
+    classifier = Classifier.load(path)
+    bundle = classifier.bundle
+    check_site(bundle, name, out)
+    manifest = read_data(data, plan_of(classifier))
+    scored = score_manifest(classifier, manifest, sources)
+    # Before the rest: who has too few patients left wants to know where the others went.
+    yield from _wrap(_tell_left_out(scored.left_out))
+    check_enough(scored.slices, where=str(data))
+    comparison = compare(scored.slices, to_calibration(bundle.config))
+    site = _to_site(bundle, manifest, scored, name=name, accept=accept)
+    yield from _introduce(site, comparison.slices, comparison.patients)
+    yield from ("", to_text(comparison), "")
+    yield from _wrap(to_verdict(comparison))
+    if not comparison.is_better and not accept:
+        raise BundleError(
+            f"{out}: not written, as probabilities here are no better than before; keep {path}, label slices "
+            "of more patients, or say why to write it all the same with --accept REASON"
+        )
+    calibration = with_figures(fit_site(scored.slices), comparison.after)
+    accepted = replace(site, accepted="" if comparison.is_better else accept)
+    write_site_bundle(bundle, to_config(bundle, accepted, calibration, comparison), out)
+
+
+def to_calibration(config: Config) -> Calibration:
+    """The calibration that a bundle has."""
+    return Calibration(Scale(config.temperature, config.shift), config.operating_points, config.prevalence)
+
+
+def score_manifest(classifier: Classifier, manifest: Manifest, sources: Sequence[str]) -> Scored:
+    """The labelled slices that can be calibrated on, through the bundle's graph and gate.
+
+    Raises ManifestError for a source that is not there, and where no slice has an answer.
+    """
+    plan = replace(plan_of(classifier), sources=choose_sources(manifest, sources))
+    rows = [row for row in select_rows(manifest, plan) if row.split != LOCKED]
+    results = predict_rows(classifier, rows)
+    for result in results:
+        if result.status is Status.ERROR:
+            click.echo(f"not read: {result.message}", err=True)
+    answered = np.array([result.logit is not None for result in results], bool)
+    if not answered.any():
+        raise ManifestError(
+            f"{manifest.path}: none of {len(rows)} slices can be calibrated on; those in split {LOCKED} are "
+            "left alone, and the gate refuses what is no axial chest CT: see covidct predict"
+        )
+    kept = [row for row, fine in zip(rows, answered, strict=True) if fine]
+    logits = np.array([result.logit for result in results if result.logit is not None], np.float64)
+    patients = np.array(to_groups(rows, block=INTERVAL_BLOCK))[answered].tolist()
+    labels = np.array([to_label(row, plan) for row in kept], np.int64)
+    slices = Slices(logits, labels, [row.source for row in kept], patients)
+    known = choose_known(slices)
+    chosen = tuple(row for row in kept if row.source in set(known.sources))
+    left_out = _count_left_out(manifest, plan, results) | _count_one_sided(len(kept) - len(chosen))
+    return Scored(known, chosen, left_out)
+
+
+def _count_left_out(manifest: Manifest, plan: DataPlan, results: Sequence[Result]) -> dict[str, int]:
+    """Slices of the chosen sources by why they are not used."""
+    why: Counter[str] = Counter()
+    for row in manifest.rows:
+        if row.source not in plan.sources:
+            continue
+        if row.label not in plan.labels:
+            why[f"labelled {row.label!r}" if row.label else "without a label"] += 1
+        elif plan.exclude_note and plan.exclude_note in row.note:
+            why[f"noted {plan.exclude_note!r}"] += 1
+        elif row.split == LOCKED:
+            why[f"in split {LOCKED}"] += 1
+    for result in results:
+        if result.status is not Status.OK:
+            why["not read" if result.status is Status.ERROR else f"refused as {result.reason}"] += 1
+    return dict(why)
+
+
+def _count_one_sided(count: int) -> dict[str, int]:
+    return {"of sources with one label only": count} if count else {}
+
+
+def _to_site(bundle: Bundle, manifest: Manifest, scored: Scored, *, name: str, accept: str) -> Site:
+    sources = tuple(sorted({row.source for row in scored.rows}))
+    return Site(
+        name=name,
+        day=date.today().isoformat(),
+        manifest_digest=manifest.digest,
+        sources=sources,
+        left_out=scored.left_out,
+        without_ids=sum(not row.patient_id for row in scored.rows),
+        taught=_find_taught(bundle.config.training, manifest, sources),
+        accepted=accept,
+    )
+
+
+def _find_taught(training: Mapping[str, Any], manifest: Manifest, sources: Sequence[str]) -> tuple[str, ...]:
+    """Sources that the model may have learnt from: of its own manifest, or of the same name."""
+    splits: Mapping[str, Mapping[str, object]] = training.get("splits", {})
+    own = {source for by_source in splits.values() for source in by_source}
+    if training.get("manifest_sha256") == manifest.digest and not own:
+        return tuple(sources)
+    return tuple(source for source in sources if source in own)
+
+
+def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -> Iterator[str]:
+    """What is calibrated on, what is left out, and what to beware of."""
+    lines = [
+        f"{slices[0]} slices with COVID-19 of {patients[0]} patients, {slices[1]} without of {patients[1]}; "
+        f"sources: {', '.join(site.sources)}."
+    ]
+    if site.without_ids:
+        lines.append(
+            f"{site.without_ids} slices have no patient id: ten neighbours in number stand in for a patient, "
+            "and intervals may be too narrow."
+        )
+    if site.taught:
+        lines.append(
+            f"Warning: the model may have learnt from these slices ({', '.join(site.taught)}): then it is "
+            "too sure of them, and what is fitted to them will not hold for new patients."
+        )
+    if UNNAMED in site.sources:
+        lines.append(f"{UNKNOWN_SOURCE}: then it would be too sure of them.")
+    yield from _wrap(lines)
+    yield from _wrap(
+        [
+            "Before: the bundle as it is. After: each tenth of the patients measured with a calibration made "
+            "from the others. 95 % intervals over patients in brackets. ECE and Brier score at the mix of "
+            "these slices. Covered: slices whose prediction set holds the truth."
+        ]
+    )
+
+
+def _tell_left_out(left_out: Mapping[str, int]) -> list[str]:
+    return (
+        [f"Left out: {', '.join(f'{count} {why}' for why, count in left_out.items())}."] if left_out else []
+    )
+
+
+def _wrap(sentences: Sequence[str]) -> list[str]:
+    return [line for sentence in sentences for line in wrap(sentence, WIDTH, subsequent_indent="  ")]

@@ -1,0 +1,60 @@
+"""`covidct info`: a bundle in a few lines, and whether it answers here as it did where it was made."""
+
+from __future__ import annotations
+
+import json
+
+from covidct.errors import BundleError
+from covidct.inference.bundle import GRAPHS, REFERENCE, Bundle
+from covidct.inference.headlines import to_headlines
+from covidct.inference.reference import check_reference
+from covidct.inference.session import Session
+from covidct.types import OperatingPoint
+
+
+def to_short_card(bundle: Bundle) -> str:
+    """Name, sizes, decision rule and training data of a verified bundle."""
+    config = bundle.config
+    sizes = ", ".join(f"{name} {len(bundle.files[file]) / 1e6:.1f} MB" for name, file in GRAPHS.items())
+    lines = [
+        config.model,
+        f"  checksums    all {len(bundle.files)} files are what SHA256SUMS says",
+        f"  graphs       {sizes}",
+        f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
+        f"  probability  sigmoid((logit {-config.shift:+.3f}) / {config.temperature:.3f}), "
+        f"where {config.prevalence:.0%} of the slices show COVID-19",
+    ]
+    site = config.site
+    lines += [_to_line(point, "in the folds" if site else "on tune") for point in config.operating_points]
+    if site:
+        lines.append(
+            f"  calibrated   for {site['name']}, {site['day']}: shares above are from its folds, "
+            "figures below from before"
+        )
+    return "\n".join([*lines, *(f"  figures      {headline}" for headline in to_headlines(bundle))])
+
+
+def _to_line(point: OperatingPoint, where: str) -> str:
+    return (
+        f"  {point.name:<12} positive above {point.band[1]:.3f}, indeterminate from {point.band[0]:.3f} on; "
+        f"{where} {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} of others kept plausible; "
+        f"at threshold {point.threshold:.3f} sensitivity {point.sensitivity:.3f}, "
+        f"specificity {point.specificity:.3f}"
+    )
+
+
+def check_installation(bundle: Bundle) -> str:
+    """One line: how far the logits of the phantoms are from the recorded ones."""
+    sessions = {name: Session(bundle.graph(name)) for name in GRAPHS}
+    try:
+        apart = check_reference(sessions, json.loads(bundle.files[REFERENCE]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{bundle.path / REFERENCE}: holds no outputs for the phantoms: {error!r}; train it again"
+        ) from error
+    text = ", ".join(f"{name} at {share:.0%} of the tolerance" for name, share in apart.items())
+    if max(apart.values()) > 1:
+        raise BundleError(
+            f"{bundle.path}: answers otherwise here than where it was made ({text}); do not use it"
+        )
+    return f"  installation phantoms answered as recorded: {text}"

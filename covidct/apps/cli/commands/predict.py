@@ -1,0 +1,178 @@
+"""`covidct predict`: from what was named on the command line to lines on standard output.
+
+Knows streams, progress and exit codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from covidct.apps.cli.commands.predict_dicom import Objects, fetch, hand_out
+from covidct.images.files import is_document
+from covidct.inference.classifier import Classifier
+from covidct.inference.overlay import Overlays
+from covidct.inference.series_result import to_refused_result
+from covidct.results.formats import (
+    csv_header,
+    table_header,
+    to_csv_line,
+    to_json_line,
+    to_summary,
+    to_table_line,
+    to_worth_sentence,
+)
+from covidct.series.study import read_study
+from covidct.series.values import SeriesAnswer, Study
+from covidct.types import DISCLAIMER, Kind, Precision, Result, Status
+
+LONG = 50  # slices from which a progress bar is worth its line
+
+
+@dataclass(frozen=True)
+class Form:
+    """How results are written: the first line, where there is one, and each further one."""
+
+    header: str
+    to_line: Callable[[Result], str]
+
+
+def run_predict(
+    names: Sequence[str],
+    *,
+    form: str,
+    heatmaps: Path | None,
+    report: Path | None,
+    identify: bool,
+    all_series: bool,
+    model: Path | None,
+    precision: Precision,
+    operating_point: str | None,
+    prevalence: float | None,
+    threads: int | None,
+    objects: Objects,
+) -> int:
+    """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
+    classifier = Classifier.load(
+        model,
+        precision=precision,
+        operating_point=operating_point,
+        prevalence=prevalence,
+        threads=threads,
+    )
+    with fetch(objects) as fetched:
+        study = read_study([*_expand(names), *fetched], all_series=all_series)
+        if study.skipped:
+            click.echo(_say_skipped(study.skipped), err=True)
+        answers: list[SeriesAnswer] = []
+        results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
+        counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
+        failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
+        hand_out(objects, answers, study.refused, graph=classifier.graph)
+    if prevalence is not None and answers:
+        click.echo("--prevalence is about slices: the answers for series are given without it.", err=True)
+    if prevalence is not None and counts:
+        click.echo(to_worth_sentence(classifier.operating_point, prevalence), err=True)
+    if not counts:
+        click.echo("Nothing found: give slices or series, or folders or ZIP archives of them.", err=True)
+    click.echo(to_summary(counts), err=True)
+    click.echo(DISCLAIMER, err=True)
+    return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0
+
+
+def _answer(
+    classifier: Classifier, study: Study, *, heatmaps: Path | None, answers: list[SeriesAnswer]
+) -> Iterator[Result]:
+    """Loose slices in the order given, then each series after its slices, then the series not answered for.
+
+    The answers for series are kept in `answers` for the report.
+    """
+    overlays = Overlays(heatmaps) if heatmaps is not None else None
+    yield from classifier.predict_many(study.loose, heatmaps=overlays)
+    for series in study.series:
+        slices: list[Result] = []
+        for result in classifier.predict_slices(series, heatmaps=overlays):
+            slices.append(result)
+            yield result
+        answers.append(classifier.conclude(series, slices))
+        yield answers[-1].result
+    for refused in study.refused:
+        yield to_refused_result(refused, graph=classifier.graph)
+
+
+def _count(study: Study) -> int:
+    in_series = sum(len(series.instances) + 1 for series in study.series)
+    return len(study.loose) + in_series + len(study.refused)
+
+
+def _write_report(
+    path: Path, answers: Sequence[SeriesAnswer], classifier: Classifier, *, identify: bool
+) -> bool:
+    """Write the page; False, with a word on standard error, where there is no series for one."""
+    if not answers:
+        click.echo(f"No series, so no report: {path} is not written.", err=True)
+        return False
+    from covidct.apps.cli.commands.predict_report import write_report
+
+    write_report(path, answers, classifier.bundle, identify=identify)
+    click.echo(f"Report: {path}", err=True)
+    return True
+
+
+def _say_skipped(names: Sequence[str]) -> str:
+    """What was passed over: documents by their number, all else by name, as somebody may have wanted it."""
+    strange = [name for name in names if not is_document(name)]
+    count = len(names) - len(strange)
+    documents = f"{count} {'document' if count == 1 else 'documents'}"
+    if not strange:
+        return f"Passed over: {documents}."
+    return f"Passed over, no slices by name: {_name_some(strange)}{f'; and {documents}' if count else ''}."
+
+
+def _name_some(names: Sequence[str]) -> str:
+    """The first three names, and how many there are beyond."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(Path(name).name for name in names[:3]) + more
+
+
+def _expand(names: Iterable[str]) -> Iterator[str]:
+    """Names as given, `-` replaced by the lines of standard input."""
+    for name in names:
+        if name == "-":
+            # By bytes: file names need not be valid text.
+            yield from (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer if line.strip())
+        else:
+            yield name
+
+
+def _print_all(results: Iterable[Result], form: Form) -> Counter[tuple[Kind, str]]:
+    if form.header:
+        click.echo(form.header)
+    counts: Counter[tuple[Kind, str]] = Counter()
+    for result in results:
+        click.echo(form.to_line(result))
+        counts[result.kind, result.decision or result.status] += 1
+    return counts
+
+
+def _forms(prevalence: float | None) -> dict[str, Form]:
+    return {
+        "table": Form(table_header(prevalence), lambda result: to_table_line(result, prevalence)),
+        "csv": Form(csv_header(), to_csv_line),
+        "jsonl": Form("", to_json_line),
+    }
+
+
+def _with_progress(results: Iterator[Result], count: int) -> Iterator[Result]:
+    """Results under a bar on standard error, where the work is long and the output goes elsewhere."""
+    if count < LONG or sys.stdout.isatty() or not sys.stderr.isatty():
+        yield from results
+        return
+    with click.progressbar(results, length=count, label="predicting", file=sys.stderr) as bar:
+        yield from bar

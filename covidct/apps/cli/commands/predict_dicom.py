@@ -1,0 +1,80 @@
+"""What `covidct predict` fetches from a PACS and hands out as DICOM objects, to files or to the PACS.
+
+Knows the options. Imports the libraries for it only where one of them was given.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from covidct.series.sources import Source
+from covidct.series.values import RefusedSeries, SeriesAnswer
+from covidct.types import ModelGraph
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Where report, picture and segmentation go, and where the study comes from; None where not asked for.
+
+    `stow` stores report and picture on the server at `dicomweb`, from which the study with UID `study` is
+    fetched; the segmentation too where `seg` is given.
+    """
+
+    sr: Path | None = None
+    sc: Path | None = None
+    seg: Path | None = None
+    dicomweb: str | None = None
+    study: str | None = None
+    stow: bool = False
+
+
+@contextmanager
+def fetch(objects: Objects) -> Iterator[list[Source]]:
+    """The instances of the study asked for, in a private folder that is removed. Raises DicomwebError."""
+    if objects.dicomweb is None or objects.study is None:
+        yield []
+        return
+    from covidct.apps.pacs.dicomweb import Archive
+
+    with TemporaryDirectory(prefix="covidct-") as folder, Archive(objects.dicomweb) as archive:
+        yield archive.fetch(objects.study, Path(folder), track=_track)
+
+
+def hand_out(
+    objects: Objects, answers: Sequence[SeriesAnswer], refused: Sequence[RefusedSeries], *, graph: ModelGraph
+) -> None:
+    """Write and store what was asked for, and say so. Raises ReportError, DicomwebError, OSError."""
+    if not (objects.sr or objects.sc or objects.seg or objects.stow):
+        return
+    from covidct.results.dicom.files import SC, SEG, SR, choose_reported, to_object_files, write_objects
+
+    reported = choose_reported(answers, refused, graph=graph)
+    picture, segmentation = bool(objects.sc or objects.stow), objects.seg is not None
+    made = [to_object_files(answer, picture=picture, segmentation=segmentation) for answer in reported]
+    for kind, place in ((SR, objects.sr), (SC, objects.sc), (SEG, objects.seg)):
+        if place is not None:
+            for path in write_objects(made, kind, place):
+                click.echo(f"DICOM: {path}", err=True)
+    if objects.stow and objects.dicomweb is not None:
+        from covidct.apps.pacs.dicomweb import Archive
+
+        with Archive(objects.dicomweb) as archive:
+            archive.store(data for one in made for data in one.files.values())
+        click.echo(f"Stored on {objects.dicomweb}.", err=True)
+
+
+def _track(items: list[Any]) -> Iterator[Any]:
+    """Items under a bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(items, label="fetching", file=sys.stderr) as bar:
+        yield from bar

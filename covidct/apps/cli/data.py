@@ -1,0 +1,180 @@
+"""`covidct audit`, `split` and `augment`: what is done with a data set before anything is trained.
+
+Knows options and exit codes. Everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from covidct.apps.cli.options import DATA, FOLDER, OUT, SHARE, labels_options, needs_extra, plain_errors
+
+CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
+
+
+@click.command()
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
+@click.option("--html", type=OUT, metavar="FILE", help="Write a report to look at, one self-contained page.")
+@click.option(
+    "--json", "document", type=OUT, metavar="FILE", help="Write everything found, each file named, as JSON."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fail", "warn", "never"]),
+    default="fail",
+    show_default=True,
+    help="From which level on the exit code is 1.",
+)
+@click.option("--only", type=click.Choice(CHECKS), multiple=True, help="Only this check; may be given again.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+@labels_options
+@click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model whose AUC to set beside the shortcut floor."
+)
+def audit(
+    data: Path,
+    html: Path | None,
+    document: Path | None,
+    fail_on: str,
+    only: tuple[str, ...],
+    sources: tuple[str, ...],
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+    model: Path | None,
+) -> None:
+    """Ask whether a data set is fit to learn from.
+
+    DATA is a manifest, or a folder with one sub-folder a class, each named exactly as its label. Looks for
+    wrong labels, duplicates, patients in two splits, shortcuts, and claims that so few patients cannot bear.
+
+    Exit code: 0 when nothing fails, 1 when something does, 2 when nothing could be done.
+    """
+    if model and only and "shortcuts" not in only:
+        raise click.UsageError("--model is set beside the shortcut floor: add --only shortcuts")
+    with plain_errors(), needs_extra("audit"):
+        from covidct.apps.cli.commands.audit import is_failed, run_audit
+        from covidct.audit.report.text import to_text
+        from covidct.data.manifest import DataPlan
+
+        found = run_audit(
+            data,
+            DataPlan(sources=sources, positive=positive, negative=negative),
+            only=only,
+            model=model,
+            html=html,
+            document=document,
+        )
+        click.echo(to_text(found))
+        sys.exit(1 if is_failed(found, fail_on) else 0)
+
+
+@click.command()
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
+@click.option("--out", required=True, type=OUT, metavar="NEW.csv", help="The new manifest.")
+@click.option(
+    "--by",
+    type=click.Choice(["patient_id", "study_uid", "series_uid", "source"]),
+    default="patient_id",
+    show_default=True,
+    help="What must not be divided; patients never are.",
+)
+@click.option(
+    "--test", type=SHARE, default=0.2, show_default=True, help="Share of slices for the final test."
+)
+@click.option("--tune", type=SHARE, default=0.15, show_default=True, help="Share for choosing.")
+@click.option("--calibrate", type=SHARE, default=0.1, show_default=True, help="Share for calibrating.")
+@click.option("--seed", type=click.IntRange(0), default=2020, show_default=True, help="Another draw.")
+@click.option(
+    "--block",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Neighbours in number kept together where there is no id.",
+)
+@click.option("--keep", is_flag=True, help="Leave the splits that the manifest brings as they are.")
+@click.option(
+    "--no-pixels",
+    is_flag=True,
+    help="Do not look for duplicates; faster, and files need not be there to read.",
+)
+@labels_options
+def split(
+    data: Path,
+    out: Path,
+    by: str,
+    test: float,
+    tune: float,
+    calibrate: float,
+    seed: int,
+    block: int,
+    keep: bool,
+    no_pixels: bool,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+) -> None:
+    """Divide a data set into train, tune, calibrate and test.
+
+    No patient is divided, and no picture parts from its copies; every source and label is shared out alike.
+    The same data and seed give the same splits. Patient ids count within their source; DICOM files bring
+    their own. Rows without an id stay with their neighbours in number and with slices that look alike.
+    NEW.csv.lock.json locks the test split: it records every time it is measured on.
+    """
+    if test + tune + calibrate >= 1:
+        raise click.UsageError("--test, --tune and --calibrate must leave something to train on")
+    with plain_errors(), needs_extra("audit"):
+        from covidct.apps.cli.commands.split import run_split
+        from covidct.data.manifest import DataPlan
+
+        plan = DataPlan(positive=positive, negative=negative, block=block, seed=seed)
+        shares = {"test": test, "tune": tune, "calibrate": calibrate}
+        click.echo(run_split(data, out, plan, by=by, shares=shares, keep=keep, alike=not no_pixels))
+
+
+@click.command()
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
+@click.option(
+    "--to",
+    required=True,
+    type=click.IntRange(2),
+    metavar="N",
+    help="How many slices there shall be, half of them of each class.",
+)
+@click.option(
+    "--out", required=True, type=FOLDER, metavar="DIR", help="The new folder, with its manifest.csv."
+)
+@click.option(
+    "--rotation",
+    type=click.FloatRange(0, 180, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Copies are turned by up to so many degrees either way.",
+)
+@click.option("--seed", type=click.IntRange(0), default=2020, show_default=True, help="Another draw.")
+@labels_options
+def augment(
+    data: Path,
+    to: int,
+    out: Path,
+    rotation: float,
+    seed: int,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+) -> None:
+    """Fill up both classes with turned and mirrored copies.
+
+    DIR gets every labelled slice as PNG, and copies until each class has half of N, equally many of each
+    slice. DIR/manifest.csv names the parent of each copy. Split first, and measure on originals only.
+    Training augments on the fly and does not need this.
+    """
+    with plain_errors():
+        from covidct.apps.cli.commands.augment import run_augment
+        from covidct.data.manifest import DataPlan
+        from covidct.training.augment_offline import Enlargement
+
+        plan = DataPlan(positive=positive, negative=negative)
+        click.echo(run_augment(data, out, plan, Enlargement(to, rotation, seed)))

@@ -1,0 +1,35 @@
+"""The command line: the group `covidct`, and which commands are in it.
+
+Knows their names. Each `cli_*` knows the options of a few, and imports what is heavy inside the command that
+needs it, so that `covidct --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+
+import click
+
+import covidct
+from covidct.apps.cli.data import audit, augment, split
+from covidct.apps.cli.measure import evaluate, examine, gate
+from covidct.apps.cli.predict import info, predict
+from covidct.apps.cli.serve import node, serve, web_app
+from covidct.apps.cli.train import benchmark, calibrate, card, train
+
+COMMANDS = (
+    *(audit, augment, benchmark, calibrate, card, evaluate, examine, gate),
+    *(info, node, predict, serve, split, train, web_app),
+)
+
+
+@click.group(
+    commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(covidct.__version__, prog_name="covidct")
+def main() -> None:
+    """Classify axial chest-CT slices for COVID-19 pneumonia. Research use only; not a medical device."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files need not be valid text, and not every terminal has every letter.
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,0 +1,156 @@
+"""What commands share: kinds of values, options of several commands, and how errors end a command.
+
+Knows click. Knows nothing of what any command does.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from covidct.errors import CovidctError
+
+
+def _find_shipped() -> Path:
+    """The bundle that ships; asked when a command is run, as that takes an import."""
+    from covidct.inference.bundle import default_path
+
+    return default_path()
+
+
+MISSING = "an extra is not installed; in the clone of covidct run: {} -m pip install '.[{}]'"
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DATA = click.Path(exists=True, path_type=Path)
+OUT = click.Path(dir_okay=False, path_type=Path)
+PLACE = click.Path(path_type=Path)
+SHARE = click.FloatRange(0, 1, max_open=True)
+# Options of every command that runs a model.
+MODEL = click.option(
+    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+)
+# Of commands that measure a model.
+BUNDLE = click.argument("bundle", type=FOLDER, default=_find_shipped)
+GRAPH = click.option(
+    "--float/--int8",
+    "precision",
+    default=True,
+    callback=lambda _context, _option, is_float: "float" if is_float else "int8",
+    show_default=True,
+    help="Which of the model's graphs: int8 is a smaller file, and quicker; its logits differ from those of "
+    "float, mostly by less than 0.3.",
+)
+THREADS = click.option(
+    "--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used."
+)
+
+# Options of commands that read a data set.
+SPLIT = click.option(
+    "--split",
+    type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
+    default="tune",
+    show_default=True,
+    help="Which labelled slices; rows without a split get the one training gave them, or external.",
+)
+SOURCES = click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+)
+PRETRAINED = click.option(
+    "--pretrained",
+    type=FILE,
+    envvar="COVIDCT_PRETRAINED",
+    metavar="FILE",
+    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+)
+WORKERS = click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+)
+
+
+def data_option(
+    what: str, *, folders: bool = True, required: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The data set of a command: a manifest, or with `folders` one sub-folder a class; `what` is in it."""
+    return click.option(
+        "--data",
+        required=required,
+        type=DATA if folders else FILE,
+        envvar="COVIDCT_MANIFEST",
+        metavar="MANIFEST.csv|FOLDER" if folders else "MANIFEST.csv",
+        help=what,
+    )
+
+
+class _Prevalence(click.FloatRange):
+    """Between 0 and 1, both left out; a range alone lets `nan` pass."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number between 0 and 1.", param, ctx)
+        return float(number)
+
+
+PREVALENCE = _Prevalence()
+
+
+def labels_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Which labels of a data set mean what."""
+    options = (
+        click.option(
+            "--positive",
+            multiple=True,
+            default=("covid",),
+            show_default=True,
+            metavar="LABEL",
+            help="A label that means COVID-19; may be given again.",
+        ),
+        click.option(
+            "--negative",
+            multiple=True,
+            default=("non-covid", "no-lesion"),
+            show_default=True,
+            metavar="LABEL",
+            help="A label that means something else; may be given again.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Errors that end a command are told in one line, with code 2; 1 is for slices that were not read."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # the reader has seen enough (`| head`): click ends quietly
+    except (CovidctError, OSError) as error:
+        raise _Failure(str(error)) from error
+
+
+class _Failure(click.ClickException):
+    """An error that ends a command."""
+
+    exit_code = 2
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """A library that only an extra brings, where it is missing, is told with the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == "covidct":
+            raise
+        raise _Failure(f"{error.name} is missing: {MISSING.format(sys.executable, extra)}") from error

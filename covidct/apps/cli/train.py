@@ -1,0 +1,242 @@
+"""`covidct train`, `benchmark`, `calibrate` and `card`: models made, compared, fitted and described.
+
+Knows options and exit codes. Everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from covidct.apps.cli.options import (
+    BUNDLE,
+    FILE,
+    FOLDER,
+    OUT,
+    PLACE,
+    PRETRAINED,
+    SOURCES,
+    WORKERS,
+    data_option,
+    needs_extra,
+    plain_errors,
+)
+from covidct.types import DISCLAIMER
+
+
+@click.command()
+@click.argument("recipe", type=FILE)
+@data_option("The slices.")
+@click.option(
+    "--out",
+    required=True,
+    type=FOLDER,
+    metavar="DIR",
+    help="Where the run is kept; an interrupted one goes on.",
+)
+@PRETRAINED
+@click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model.")
+@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to put into the model card.")
+@WORKERS
+@click.option(
+    "--find-rate", is_flag=True, help="Only search the learning rate of each phase; writes DIR/rates*.png."
+)
+@click.option(
+    "--gate-only", is_flag=True, help="Only train the lung finder and the gate; writes DIR/gate.safetensors."
+)
+@click.option(
+    "--accept",
+    default="",
+    metavar="REASON",
+    help="Go on where the audit of the data fails, for this reason; it goes into the model card.",
+)
+def train(
+    recipe: Path,
+    data: Path,
+    out: Path,
+    pretrained: Path | None,
+    number: str,
+    notes: Path | None,
+    workers: int,
+    find_rate: bool,
+    gate_only: bool,
+    accept: str,
+) -> None:
+    """Train a model by a RECIPE; makes DIR/bundle.
+
+    The data are audited first (DIR/audit.html); where the audit fails, nothing is trained without --accept.
+    """
+    with plain_errors(), needs_extra("train"):
+        from covidct.data.folders import read_data
+        from covidct.data.recipe import read_recipe
+        from covidct.training.pretrained import load_pretrained
+        from covidct.training.run import Job, search_rates, train, train_gate
+
+        plan = read_recipe(recipe)
+        job = Job(
+            recipe=plan,
+            manifest=read_data(data, plan.data),
+            out=out,
+            version=number,
+            pretrained=load_pretrained(pretrained) if plan.pretrained else None,
+            notes=notes.read_text(encoding="utf-8") if notes else "",
+            workers=workers,
+            accept=accept.strip(),
+        )
+        if find_rate:
+            for line in search_rates(job):
+                click.echo(line)
+            return
+        click.echo(train_gate(job) if gate_only else train(job))
+        click.echo(DISCLAIMER, err=True)
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, type=FILE, metavar="RECIPE...")
+@click.option(
+    "--leave-one-source-out",
+    is_flag=True,
+    required=True,
+    help="The protocol: train on all sources but one, test on that one.",
+)
+@data_option("The slices.", required=False)
+@PRETRAINED
+@click.option(
+    "--out", required=True, type=FOLDER, metavar="DIR", help="Where all is kept; a broken-off run goes on."
+)
+@click.option(
+    "--left-out",
+    multiple=True,
+    metavar="SOURCE",
+    help="A source to leave out; may be given again. By default each with ten patients of either label.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Trainings of each recipe, from its own seed upwards.",
+)
+@click.option(
+    "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
+)
+@WORKERS
+@click.option(
+    "--accept", default="", metavar="REASON", help="Go on where an audit fails, for this reason; it is kept."
+)
+@click.option("--table-only", is_flag=True, help="Train nothing: the table of what DIR holds.")
+def benchmark(
+    recipes: tuple[Path, ...],
+    leave_one_source_out: bool,
+    data: Path | None,
+    pretrained: Path | None,
+    out: Path,
+    left_out: tuple[str, ...],
+    seeds: int,
+    finder: Path | None,
+    workers: int,
+    accept: str,
+    table_only: bool,
+) -> None:
+    """Train RECIPEs without one source each, and test on it.
+
+    For every source left out, recipe and seed: training, epoch, threshold and temperature know the other
+    sources alone; then all labelled slices of the one left out are scored through the exported graph. Beside
+    the table stands the shortcut floor of that source. DIR gets benchmark.json, .md and
+    .png, and a folder a training. What is done is not done again.
+    """
+    if not table_only and data is None:
+        raise click.UsageError("--data is needed to train; or add --table-only")
+    with plain_errors(), needs_extra("train"):
+        from covidct.apps.cli.commands.benchmark import run_trials, write_standings
+
+        if data is not None and not table_only:
+            run_trials(
+                recipes,
+                data,
+                out,
+                left_out=left_out,
+                seeds=seeds,
+                pretrained=pretrained,
+                finder=finder,
+                workers=workers,
+                accept=accept.strip(),
+            )
+        click.echo(write_standings(out))
+        click.echo(DISCLAIMER, err=True)
+
+
+@click.command()
+@BUNDLE
+@data_option("The hospital's labelled slices.")
+@click.option(
+    "--out",
+    required=True,
+    type=PLACE,
+    metavar="DIR",
+    help="The new bundle; a folder that is not there, or empty.",
+)
+@SOURCES
+@click.option(
+    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: VERSION+NAME."
+)
+@click.option(
+    "--accept",
+    default="",
+    metavar="REASON",
+    help="Write it even where it is no better, for this reason; it goes into the model card.",
+)
+def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], site: str, accept: str) -> None:
+    """Fit a BUNDLE's probabilities and thresholds to a hospital.
+
+    Without BUNDLE those of the model that ships. Trains nothing: graphs, gate and evidence map stay byte
+    for byte. Temperature, shift, operating points and the limits of the prediction sets come from the
+    hospital's own labelled slices, at least ten patients with COVID-19 and ten without. The table shows
+    the bundle before and after, patients dealt into ten folds, each measured with a calibration made from
+    the others. Where the Brier score does not fall nothing is written without --accept. Slices in split
+    `test` are left alone, to measure on later.
+    """
+    with plain_errors(), needs_extra("audit"):
+        from covidct.apps.cli.commands.calibrate import run_calibrate
+
+        for line in run_calibrate(bundle, data, out, sources=sources, name=site, accept=accept.strip()):
+            click.echo(line)
+        click.echo(f"The bundle is {out}.", err=True)
+        click.echo(DISCLAIMER, err=True)
+
+
+@click.command()
+@click.argument("bundle", type=FOLDER)
+@click.option("--benchmark", type=FILE, metavar="FILE", help="The benchmark.json of covidct benchmark.")
+@click.option("--examination", type=FILE, metavar="FILE", help="The examination.json of covidct examine.")
+@click.option("--gate", type=FILE, metavar="FILE", help="What covidct gate --json wrote.")
+@click.option(
+    "--notes", type=FILE, metavar="FILE", help="Markdown in place of the notes it was trained with."
+)
+@click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices, as PNG.")
+def card(
+    bundle: Path,
+    benchmark: Path | None,
+    examination: Path | None,
+    gate: Path | None,
+    notes: Path | None,
+    failures: Path | None,
+) -> None:
+    """Make the model card of a BUNDLE again.
+
+    From what the bundle records of its training, and what was measured since. Replaces its README.md and
+    SHA256SUMS, nothing else; what is not given is said to be open.
+    """
+    with plain_errors(), needs_extra("train"):
+        from covidct.apps.cli.commands.card import rewrite_card
+
+        rewrite_card(
+            bundle,
+            benchmark=benchmark,
+            examination=examination,
+            gate=gate,
+            notes=notes,
+            failures=failures,
+        )
+        click.echo(bundle / "README.md")

@@ -1,0 +1,1 @@
+"""The DICOM node: series in from a PACS, reports back."""

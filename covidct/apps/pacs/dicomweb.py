@@ -1,0 +1,133 @@
+"""A study from a DICOMweb server, and reports back to it: QIDO-RS, WADO-RS, STOW-RS (PS3.18).
+
+Knows the server's resources. Knows nothing of models, or of what is in a report. Who asks is told by
+COVIDCT_DICOMWEB_AUTH (user:password), or by ~/.netrc.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import requests
+from dicomweb_client.api import DICOMwebClient
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from covidct.errors import DicomwebError
+from covidct.images.blob import FileBlob
+from covidct.series.sources import Source
+
+AUTH = "COVIDCT_DICOMWEB_AUTH"
+TIMEOUT_S = (10, 60)  # to connect, to answer
+# As it is stored: to have it decoded there would cost the server time and the network bytes.
+_AS_STORED = (("application/dicom", "*"),)
+_SERIES, _INSTANCE = "0020000E", "00080018"
+
+
+class Archive:
+    """A DICOMweb server; `url` is what its resources begin with, such as http://localhost:8042/dicom-web."""
+
+    def __init__(self, url: str):
+        """Raises DicomwebError for what is no such URL."""
+        self.url = url.rstrip("/")
+        if not re.fullmatch(r"https?://[^/@\s]+(/\S*)?", self.url):
+            raise DicomwebError(
+                f"{_without_user(url)}: no URL such as http://localhost:8042/dicom-web; user:password go "
+                f"into {AUTH}"
+            )
+        session = requests.Session()
+        if user := os.environ.get(AUTH):
+            name, _, password = user.partition(":")
+            session.auth = (name, password)
+        self._client = DICOMwebClient(self.url, session=session, timeout=TIMEOUT_S)
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client._session.close()
+
+    def find(self, study_uid: str) -> list[tuple[str, str]]:
+        """The (SeriesInstanceUID, SOPInstanceUID) of all CT instances of a study. Raises DicomwebError."""
+        with self._told(f"study {study_uid}"):
+            series = self._client.search_for_series(
+                study_uid, search_filters={"Modality": "CT"}, get_remaining=True
+            )
+            found = []
+            for uid in (_value(item, _SERIES) for item in series):
+                instances = self._client.search_for_instances(study_uid, uid, get_remaining=True)
+                found += [(uid, _value(item, _INSTANCE)) for item in instances]
+        if not found:
+            raise DicomwebError(f"{self.url}: has no CT series in study {study_uid}; check its UID")
+        return found
+
+    def fetch(
+        self, study_uid: str, folder: Path, *, track: Callable[[list[Any]], Iterable[Any]] = iter
+    ) -> list[Source]:
+        """Fetch the CT instances of a study into files in `folder`; their names are their addresses.
+
+        `track` is given what is to be fetched and gives it back, such as to show progress. Raises
+        DicomwebError where one cannot be had: a study with holes would be answered wrongly.
+        """
+        return [
+            self._fetch(study_uid, series, instance, folder / f"{number}.dcm")
+            for number, (series, instance) in enumerate(track(self.find(study_uid)))
+        ]
+
+    def store(self, files: Iterable[bytes]) -> None:
+        """Store DICOM files. Raises DicomwebError where the server does not take all of them."""
+        datasets = [dcmread(BytesIO(data)) for data in files]
+        with self._told("report"):
+            answer = self._client.store_instances(datasets)
+        if failed := answer.get("FailedSOPSequence"):
+            reason = failed[0].get("FailureReason", 0)
+            raise DicomwebError(
+                f"{self.url}: does not take {len(failed)} of {len(datasets)} objects (reason {reason:04X})"
+            )
+
+    def _fetch(self, study_uid: str, series: str, instance: str, path: Path) -> Source:
+        address = f"{self.url}/studies/{study_uid}/series/{series}"
+        with self._told(f"instance {instance}"):
+            dataset: Dataset = self._client.retrieve_instance(
+                study_uid, series, instance, media_types=_AS_STORED
+            )
+            dataset.save_as(path, enforce_file_format=True)
+        return Source(FileBlob(path, f"{address}/instances/{instance}"), address)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Turn whatever goes wrong on the way into DicomwebError: where, with what, and what to do."""
+        try:
+            yield
+        except requests.HTTPError as error:
+            status = error.response.status_code if error.response is not None else 0
+            hint = f"give user:password in {AUTH}" if status in (401, 403) else "check URL and UID"
+            raise DicomwebError(f"{self.url}: answers {status} for {what}; {hint}") from error
+        except requests.JSONDecodeError as error:  # (a RequestException, too)
+            raise self._foreign(what, error) from error
+        except requests.RequestException as error:
+            raise DicomwebError(
+                f"{self.url}: cannot be reached for {what} ({type(error).__name__}); check URL and network"
+            ) from error
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            # What a server answers that speaks no DICOMweb, or cuts its answer off.
+            raise self._foreign(what, error) from error
+
+    def _foreign(self, what: str, error: Exception) -> DicomwebError:
+        kind = type(error).__name__
+        return DicomwebError(f"{self.url}: gives no DICOM for {what} ({kind}); is it a DICOMweb server?")
+
+
+def _value(item: dict[str, Any], tag: str) -> str:
+    return str(item[tag]["Value"][0])
+
+
+def _without_user(url: str) -> str:
+    """A URL for messages: a password in it is nobody's business."""
+    return re.sub(r"//[^/@]*@", "//...@", url)

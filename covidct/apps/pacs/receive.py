@@ -1,0 +1,205 @@
+"""C-ECHO and C-STORE: from the network into the spool.
+
+Knows the services (PS3.4 annexes A and B, PS3.7 9.1.1) and what an instance must have to be kept. An instance
+is acknowledged when it is safe on disk, not before. Knows nothing of models or of reports.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, cast
+
+from pydicom import dcmread, uid
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # (made when it is imported)
+
+from covidct.apps.pacs.arrivals import Arrivals
+from covidct.apps.pacs.counts import Counts
+from covidct.apps.pacs.peer import Caller, is_allowed
+from covidct.apps.pacs.spool import Spool, to_key
+from covidct.errors import ReadError
+from covidct.images.limits import check_bytes
+
+LOG = logging.getLogger("covidct.node")
+
+# C-STORE statuses (PS3.4 table B.2-1).
+SUCCESS, OUT_OF_RESOURCES, WRONG_CLASS, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+STORED = (uid.CTImageStorage, uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
+# Deflated objects are not among them: the library inflates them before anybody can ask how large they get.
+SYNTAXES = (
+    uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.RLELossless,
+    uid.JPEGLosslessSV1,
+    uid.JPEGLSLossless,
+    uid.JPEGLSNearLossless,
+    uid.JPEG2000Lossless,
+    uid.JPEG2000,
+    uid.JPEGBaseline8Bit,
+    uid.JPEGExtended12Bit,
+)
+_ASKED = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "Modality",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "PixelData",
+)
+
+
+class Misfit(ReadError):
+    """Not what was announced, or no CT: status A9xx."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which instance of which series."""
+
+    sop_instance_uid: str
+    series_uid: str
+
+
+def to_entity(title: str) -> AE:
+    """An application entity that takes CT images and echoes."""
+    entity = AE(title)
+    entity.require_called_aet = True
+    entity.add_supported_context(Verification)
+    for storage in STORED:
+        entity.add_supported_context(storage, list(SYNTAXES))
+    return entity
+
+
+def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
+    """Parse the bytes of a received file as far as the node must know it before it is kept.
+
+    `sop_instance_uid` is what the C-STORE request called it. Raises Misfit for what is no CT or another
+    instance, ReadError for what is damaged, cut off, too large or lacks its UIDs. Messages tell no values.
+    """
+    check_bytes(len(data), name="instance")
+    try:
+        dataset = dcmread(BytesIO(data), specific_tags=list(_ASKED))
+        identity = Identity(str(dataset.SOPInstanceUID), str(dataset.SeriesInstanceUID))
+        complete = _is_complete(dataset)
+    except Exception as error:  # broad: damaged bytes surface as nearly any exception, none of it the node's
+        raise ReadError(f"instance: damaged or without its UIDs ({type(error).__name__})") from error
+    if not complete:
+        raise ReadError("instance: without all of its pixel data")
+    if not all(
+        map(_is_uid, (identity.sop_instance_uid, identity.series_uid, dataset.get("StudyInstanceUID")))
+    ):
+        raise ReadError("instance: one of its UIDs is none")
+    if identity.sop_instance_uid != sop_instance_uid:
+        raise Misfit("instance: another one than was announced")
+    if dataset.get("Modality") != "CT" or dataset.get("SOPClassUID") not in STORED:
+        raise Misfit("instance: no CT")
+    return identity
+
+
+class Reception:
+    """What to do with each event of the network; safe to use from the thread of each association."""
+
+    def __init__(self, spool: Spool, arrivals: Arrivals, counts: Counts, *, callers: Sequence[Caller]):
+        """`callers` are those who may send; empty for all who can reach the port."""
+        self._spool, self._arrivals, self._counts = spool, arrivals, counts
+        self._callers = tuple(callers)
+        self._storing: set[Hashable] = set()
+        self.served = False  # whether an association that brought something has come to its end
+
+    def handlers(self) -> list[Any]:
+        """What pynetdicom's server binds."""
+        return [
+            (evt.EVT_REQUESTED, self.on_request),
+            (evt.EVT_ACCEPTED, self.on_accept),
+            (evt.EVT_C_ECHO, self.on_echo),
+            (evt.EVT_C_STORE, self.on_store),
+            (evt.EVT_RELEASED, self.on_release),
+            (evt.EVT_CONN_CLOSE, self.on_close),
+        ]
+
+    def on_request(self, event: Event) -> None:
+        """Reject callers that are not on the list (PS3.8 9.3.4: calling AE title not recognised)."""
+        requestor: Any = event.assoc.requestor  # its parts may be None, though not now
+        title, address = requestor.primitive.calling_ae_title, requestor.address_info.address
+        if not self._callers or is_allowed(self._callers, title, address):
+            return
+        self._counts.add("associations_rejected")
+        LOG.warning("rejected %a at %s: not on the list of callers", title.strip(), address)
+        event.assoc.acse.send_reject(0x01, 0x01, 0x03)
+        event.assoc.kill()
+
+    def on_accept(self, event: Event) -> None:
+        """Count an association."""
+        self._counts.add("associations")
+
+    def on_echo(self, event: Event) -> int:
+        """Answer C-ECHO."""
+        return SUCCESS
+
+    def on_store(self, event: Event) -> int:
+        """Answer C-STORE: 0000 when the instance is on disk, else A700, A900 or C000."""
+        self._storing.add(event.assoc)
+        try:
+            data = event.encoded_dataset()
+            announced = cast(C_STORE, event.request).AffectedSOPInstanceUID
+            identity = parse_identity(data, sop_instance_uid=str(announced))
+            key = to_key(identity.series_uid)
+            self._spool.keep(key, identity.sop_instance_uid, data)
+        except ReadError as error:
+            self._counts.add("instances_refused")
+            LOG.warning("refused an %s", error)
+            return WRONG_CLASS if isinstance(error, Misfit) else NOT_UNDERSTOOD
+        except OSError as error:
+            self._counts.add("instances_no_room")
+            LOG.error("could not keep an instance: %s", error.strerror)
+            return OUT_OF_RESOURCES
+        self._counts.add("instances_kept")
+        self._arrivals.arrive(key, now=time.monotonic(), sender=event.assoc)
+        return SUCCESS
+
+    def on_release(self, event: Event) -> None:
+        """The peer has said that it is done."""
+        self._arrivals.end(event.assoc, clean=True)
+
+    def on_close(self, event: Event) -> None:
+        """The connection is gone; without a release before, the peer may come back with more."""
+        self._arrivals.end(event.assoc, clean=False)
+        if event.assoc in self._storing:
+            self._storing.discard(event.assoc)
+            self.served = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether an association that brought something still stands."""
+        return bool(self._storing)
+
+
+def _is_uid(value: object) -> bool:
+    # They become names of files, so nothing but digits and dots may pass.
+    return re.fullmatch(r"[0-9]+(\.[0-9]+)+", str(value)) is not None and len(str(value)) <= 64
+
+
+def _is_complete(dataset: Dataset) -> bool:
+    """Whether uncompressed pixel data has its bytes; where it is compressed, the parser has seen its end."""
+    pixels = dataset.get("PixelData")
+    if pixels is None:
+        return False
+    if uid.UID(dataset.file_meta.TransferSyntaxUID).is_encapsulated:
+        return len(pixels) > 0
+    frames, samples = int(dataset.get("NumberOfFrames") or 1), int(dataset.get("SamplesPerPixel") or 1)
+    bits = frames * samples * dataset.Rows * dataset.Columns * dataset.BitsAllocated
+    return len(pixels) >= int(bits) // 8

@@ -1,0 +1,148 @@
+"""Who may ask, from which page, under which name, and what a browser may do with the answer.
+
+Host: a name that is not the server's own is refused, so that no foreign name can be made to point at it (DNS
+rebinding). Origin: a page of another site may not make a browser post here. Token: the API wants a bearer's
+token (RFC 6750) where one is set; the page itself, its files and the health checks do not.
+Knows headers alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from covidct.apps.web.problem import Problem, to_response
+from covidct.apps.web.settings import Settings
+
+# No address but the server's own, no inline code; WebAssembly may be compiled, in workers too.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+PRIVATE = ("/api/", "/metrics")
+SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class Guard:
+    """Lets a request through to `app`, or answers why not; either way with the headers for browsers."""
+
+    def __init__(self, app: ASGIApp, settings: Settings):
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; see ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _with_headers(send, private=scope["path"].startswith(PRIVATE))
+        try:
+            self._check(scope["method"], scope["path"], Headers(scope=scope))
+        except Problem as problem:
+            await to_response(problem)(scope, receive, answer)
+            return
+        await self._app(scope, receive, answer)
+
+    def _check(self, method: str, path: str, headers: Headers) -> None:
+        check_host(headers, self._settings)
+        if method not in SAFE:
+            check_origin(headers)
+        if self._settings.token is not None and path.startswith(PRIVATE):
+            check_token(headers, self._settings.token)
+
+
+def check_host(headers: Headers, settings: Settings) -> None:
+    """Raise Problem for a request that calls the server by a name that is not its own."""
+    name = _to_name(headers.get("host", ""))
+    if name in settings.hosts or (settings.any_address and _is_address(name)):
+        return
+    raise Problem(
+        HTTPStatus.MISDIRECTED_REQUEST,
+        "The server does not go by the name in the Host header; start it with --allow-host NAME.",
+    )
+
+
+def check_origin(headers: Headers) -> None:
+    """Raise Problem for a request that a page of another site has made."""
+    origin = headers.get("origin")
+    # Without an Origin it is no page at all, but a program; unless the browser says otherwise.
+    foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+    if origin is not None:
+        foreign = _to_netloc(origin) != headers.get("host", "").lower()
+    if foreign:
+        raise Problem(HTTPStatus.FORBIDDEN, "A page of another site asks; open the page that is served here.")
+
+
+def check_token(headers: Headers, token: str) -> None:
+    """Raise Problem where the token is missing or another."""
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    # By bytes, and in the same time whether the first letter differs or the last.
+    if scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode(), token.encode()):
+        return
+    raise Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "A token is needed, in the header 'Authorization: Bearer TOKEN'; ask whoever runs the server.",
+        {"WWW-Authenticate": 'Bearer realm="covidct"'},
+    )
+
+
+def _to_name(host: str) -> str:
+    """The host without its port, in lower case; an IPv6 address without its brackets. Empty for nonsense."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _to_netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_headers(send: Send, *, private: bool) -> Send:
+    """Send that adds what browsers are told; answers of the API are kept in no cache."""
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store" if private else "no-cache")
+        await send(message)
+
+    return send_more

@@ -1,0 +1,119 @@
+"""The API's JSON as JSON Schema (2020-12), by name: for the OpenAPI document.
+
+Knows the shapes. The result's own is `result.schema.json`, the one of files and of the command line.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import covidct
+
+Json = dict[str, Any]
+SCHEMA = Path(covidct.__file__).parent / "results" / "result.schema.json"
+JOB_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{24}$"}
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+NUMBER: Json = {"type": "number"}
+OPTIONAL: Json = {"type": ["string", "null"]}
+SHARE: Json = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+ABOUT_SERIES = ("study_uid", "series_uid", "study_date", "series_description")
+STATES = ("queued", "running", "done", "failed", "cancelled")
+
+
+def to_schemas() -> dict[str, Json]:
+    """All of them."""
+    result = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    return {
+        # Inside a document it has another place, and no name of its own.
+        "Result": {name: value for name, value in result.items() if not name.startswith("$")},
+        "Job": _to_job(),
+        "Evidence": _to_evidence(),
+        "About": _to_about(),
+        "Model": _to_model(result["properties"]["operating_point"], result["properties"]["precision"]),
+        "Status": object_of(status=TEXT),
+        "Problem": object_of(type=TEXT, title=TEXT, status=COUNT, detail=TEXT),
+    }
+
+
+def _to_job() -> Json:
+    return object_of(
+        id=JOB_ID,
+        state={"type": "string", "enum": list(STATES)},
+        done=COUNT | {"description": "Results that are there."},
+        total=COUNT | {"description": "Results there will be; may rise while archives are unpacked."},
+        skipped=COUNT | {"description": "Files in archives that were passed over: no slices by name."},
+        results_url=TEXT,
+        message={"type": ["string", "null"], "description": "Why it failed."},
+    )
+
+
+def _to_evidence() -> Json:
+    return object_of(
+        width=COUNT,
+        height=COUNT,
+        map=array_of(array_of(NUMBER)) | {"description": "Rows of cells; their mean + bias = logit."},
+        box=array_of(NUMBER)
+        | {"minItems": 4, "maxItems": 4, "description": "Left, top, right, bottom; in [0, 1] of the slice."},
+        bias=NUMBER,
+    )
+
+
+def _to_about() -> Json:
+    series = object_of(**dict.fromkeys(ABOUT_SERIES, OPTIONAL))
+    return object_of(
+        picture={"type": "boolean", "description": "Whether there is a slice to show."},
+        turned={"type": "boolean", "description": "Whether the slice looks turned by 90 degrees."},
+        series=series | {"type": ["object", "null"], "description": "DICOM's words; null for slices."},
+    )
+
+
+def _to_model(point: Json, precision: Json) -> Json:
+    estimate = object_of(value=SHARE, low=SHARE, high=SHARE, n=COUNT, reason={"type": ["string", "null"]})
+    section = object_of(
+        name=TEXT,
+        split=TEXT,
+        slices=COUNT,
+        positives=COUNT,
+        patients=COUNT,
+        metrics={"type": "object", "additionalProperties": estimate},
+    )
+    return object_of(
+        name=TEXT,
+        version=TEXT,
+        model=TEXT,
+        precision=precision,
+        labels=object_of(positive=TEXT, negative=TEXT),
+        prevalence=NUMBER | {"description": "The one that probabilities hold at."},
+        least_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
+        operating_points=array_of(point),
+        headlines=array_of(TEXT),
+        abroad=array_of(
+            object_of(source=TEXT, auc=object_of(**dict.fromkeys(("value", "low", "high"), SHARE)))
+        ),
+        figures=array_of(section),
+        disclaimer=TEXT,
+        limits=object_of(body_bytes=COUNT, files=COUNT, keep_seconds=NUMBER),
+    )
+
+
+def object_of(**properties: Json) -> Json:
+    """An object that has all of these and nothing else."""
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def array_of(items: Json) -> Json:
+    """Any number of these."""
+    return {"type": "array", "items": items}
+
+
+def named(name: str) -> Json:
+    """One of these schemas, by name."""
+    return {"$ref": f"#/components/schemas/{name}"}

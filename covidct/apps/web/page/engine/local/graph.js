@@ -1,0 +1,41 @@
+// ONNX Runtime in the browser: a slice in, raw outputs out. The home of onnxruntime-web.
+// Knows the graph's inputs and outputs. Knows nothing of files or of what a logit means.
+
+import * as ort from "../../vendored/onnxruntime.js";
+
+const VENDORED = new URL("../../vendored/", import.meta.url);
+const OPTIONAL = ["box", "gate", "lung"];
+
+/** A graph ready to run. */
+export class Graph {
+  constructor(session) {
+    this.session = session;
+    this.wanted = ["logit", "map", ...OPTIONAL.filter((name) => session.outputNames.includes(name))];
+  }
+
+  /** Load a graph (bytes of an ONNX file) with the runtime's own bytes. Throws Error where it is none of covidct's. */
+  static async load(graph, runtime) {
+    ort.env.wasm.wasmPaths = { mjs: new URL("onnxruntime-loader.js", VENDORED).href };
+    ort.env.wasm.wasmBinary = runtime;
+    // More than one thread needs memory shared between workers, which needs headers that few hosts send.
+    ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+    const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
+    return new Graph(await ort.InferenceSession.create(graph, options));
+  }
+
+  /** Run one slice { pixels (H * W) uint8, width, height }: { logit, evidence, gate, lung }, the last two or null. */
+  async run({ pixels, width, height }) {
+    const slices = new ort.Tensor("uint8", pixels, [1, height, width]);
+    const outputs = await this.session.run({ slices }, this.wanted);
+    const [, rows, columns] = outputs.map.dims;
+    const box = outputs.box ? Array.from(outputs.box.data) : [0, 0, 1, 1];
+    const answer = {
+      logit: outputs.logit.data[0],
+      evidence: { map: Float32Array.from(outputs.map.data), width: columns, height: rows, box },
+      gate: outputs.gate ? Array.from(outputs.gate.data) : null,
+      lung: outputs.lung ? outputs.lung.data[0] : null,
+    };
+    Object.values(outputs).forEach((tensor) => tensor.dispose());
+    return answer;
+  }
+}

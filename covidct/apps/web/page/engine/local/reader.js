@@ -1,0 +1,60 @@
+// The straight line for one slice: bytes -> read -> gate -> graph -> gate -> answer.
+// An answer is a plain object that passes to the page; what cannot be read is one, too. Knows no language.
+
+import { ReadError } from "./errors.js";
+import { readSlice } from "./images/read.js";
+import { UPRIGHT, turn, turnBack, turnBoxBack } from "./series/orientation.js";
+import { toProbability } from "../../rules/decision.js";
+import { checkSlice, checkView } from "../../rules/gate.js";
+import { isTurned } from "../../rules/rotation.js";
+
+/** Answer for the slice in `item` { path, read() } or { path, error }. Throws only what is our own fault. */
+export async function answerItem(item, graph, config) {
+  try {
+    if (item.error) throw item.error;
+    const slice = await readSlice(await item.read());
+    const about = { path: item.path, seriesUid: slice.seriesUid, instanceUid: slice.instanceUid, hasHu: slice.hu !== null };
+    return { ...withoutAnswer(item.path), ...about, hasPicture: true, ...(await judge(slice, item.turn ?? UPRIGHT, graph, config)) };
+  } catch (error) {
+    if (!(error instanceof ReadError)) throw error;
+    const { status, reason, code, values } = error;
+    return { ...withoutAnswer(item.path), status, reason, code, values };
+  }
+}
+
+/** An answer's fields, empty. */
+export function withoutAnswer(path) {
+  return {
+    kind: "slice", path, status: "error", reason: null, code: null, values: {}, logit: null, probability: null,
+    evidence: null, seriesUid: null, instanceUid: null, sliceIndex: null, series: null, hasHu: false, hasPicture: false,
+    seemsTurned: false, name: null, about: null,
+  };
+}
+
+async function judge(slice, by, graph, config) {
+  const early = checkSlice(slice);
+  if (early) return toRefusal(early);
+  const { logit, evidence, gate, lung } = await graph.run(turned(slice, by));
+  if (![logit, ...(gate ?? []), lung ?? 0].every(Number.isFinite)) throw new Error("the graph gives no finite logit");
+  const late = config.gate && gate && lung !== null ? checkView(gate, lung, config.gate) : null;
+  if (late) return toRefusal(late);
+  const { width, height } = turned(slice, by);
+  const seemsTurned = config.keeps_to_lungs && isTurned(evidence, [height, width]);
+  return { status: "ok", logit, probability: toProbability(logit, config), evidence: toStored(evidence, by), seemsTurned };
+}
+
+/** The slice as chests are usually shown, which is what the graph knows. */
+function turned({ pixels, width, height }, by) {
+  const shown = turn({ values: pixels, width, height }, by);
+  return { pixels: shown.values, width: shown.width, height: shown.height };
+}
+
+/** The evidence as the slice is stored. */
+function toStored({ map, width, height, box }, by) {
+  const stored = turnBack({ values: map, width, height }, by);
+  return { map: stored.values, width: stored.width, height: stored.height, box: turnBoxBack(box, by) };
+}
+
+function toRefusal({ reason, values }) {
+  return { status: "refused", reason, code: `refused_${reason}`, values };
+}

@@ -1,0 +1,78 @@
+// Files -> series to answer for and slices on their own, as covidct/series/study.py has it; the answer for a series.
+// Reads headers only. Knows nothing of pixels or models.
+
+import { assemble } from "./assembly.js";
+import { choose } from "./selection.js";
+import { isDicom, readPlace } from "../images/dicom.js";
+import { ReadError } from "../errors.js";
+import { withoutAnswer } from "../reader.js";
+import { groupBy } from "../../../rules/groups.js";
+import { LEAST, noteSlices, refusalOf, summarise, toSeriesProbability } from "../../../rules/series_result.js";
+
+/** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
+export async function readStudy(items, onLooked, run) {
+  const described = [];
+  for (const item of items) {
+    if (run.isCancelled) break;
+    described.push({ ...item, id: described.length, place: item.error ? null : await lookInto(item) });
+    onLooked(described.length);
+  }
+  const groups = groupBy(described, ({ place }) => place?.seriesUid ?? null);
+  groups.delete(null);
+  const whole = [...groups].filter(([, members]) => !isAlone(members));
+  const assembled = whole.map(([uid, members]) => assemble(uid, members));
+  const { chosen, others } = choose(assembled.filter(({ reason }) => !reason));
+  const read = new Set(whole.flatMap(([, members]) => members.map(({ id }) => id)));
+  const aside = new Set(assembled.flatMap(({ loose }) => loose.map(({ id }) => id)));
+  return {
+    series: chosen,
+    refused: [...assembled.filter(({ reason }) => reason), ...others.map((one) => ({ ...one, reason: "not_chosen" }))],
+    loose: described.filter(({ id }) => aside.has(id) || !read.has(id)),
+  };
+}
+
+/** Whether this is one instance, if it is in several files, too. */
+function isAlone(members) {
+  const uids = new Set(members.map(({ place }) => place.instanceUid));
+  return members.length === 1 || (uids.size === 1 && !uids.has(null));
+}
+
+/** The answer for a series, of those for its slices, at an operating point. */
+export function answerSeries(series, slices, point) {
+  const probability = toSeriesProbability(slices.filter((one) => one.probability !== null).map((one) => one.probability));
+  const notes = [...series.notes, ...noteSlices(slices)];
+  const reason = probability === null ? refusalOf(slices) : null;
+  return {
+    ...toSeriesAnswer(series), status: reason ? "refused" : "ok", probability, reason,
+    code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { least: LEAST },
+    series: { ...summarise(slices, point), notes },
+  };
+}
+
+/** The answer for a series that is not answered for as one. */
+export function answerRefused(series) {
+  const summary = { slices: series.stack.length, answered: 0, evidence_share: null, telling: [], notes: series.notes };
+  return {
+    ...toSeriesAnswer(series), status: "refused", reason: series.reason, code: `series_${series.reason}`, series: summary,
+  };
+}
+
+function toSeriesAnswer({ path, uid, place }) {
+  return { ...withoutAnswer(path), kind: "series", seriesUid: uid, name: place.description || null, about: toAbout(uid, place) };
+}
+
+/** What the series says of itself; nothing of the patient. */
+function toAbout(seriesUid, { studyUid, studyDate, description }) {
+  return { seriesUid, studyUid, studyDate, description: description || null };
+}
+
+/** Where a DICOM instance lies and what it belongs to; null for other files and damage, which reading it tells. */
+async function lookInto(item) {
+  try {
+    const bytes = await item.read();
+    return isDicom(bytes) ? await readPlace(bytes) : null;
+  } catch (error) {
+    if (error instanceof ReadError) return null;
+    throw error;
+  }
+}

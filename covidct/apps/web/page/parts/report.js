@@ -1,0 +1,93 @@
+// The printable report of the entry that is looked at: filled when it is printed, shown on paper alone.
+
+import { sayAssumption, sayProbability, saySentence, toNotes } from "./answer.js";
+import { byId, make, makeSvg } from "./dom.js";
+import { toAbroad, toTable } from "./figures.js";
+import { isWorth, sayBand, sayPoint, toWorth } from "./meaning.js";
+import { toPicture } from "./picture.js";
+import { drawStrip } from "./strip.js";
+import { currentLanguage, pair, percent, t } from "../words/texts.js";
+import { nameModel, namePoint, placeOf } from "../words/wording.js";
+
+/** Fill the report before printing, by the button or by the browser's own command. */
+export function startReport(review) {
+  const fill = () => byId("report").replaceChildren(...(review.entry?.answer ? toReport(review) : [make("p", {}, t("report.none"))]));
+  addEventListener("beforeprint", fill);
+  byId("print").addEventListener("click", async () => {
+    if (review.slice?.hasPicture && !isDrawn()) await new Promise((go) => byId("stage").addEventListener("drawn", go, { once: true }));
+    fill();
+    print();
+  });
+}
+
+function toReport(review) {
+  const { entry, point, config } = review;
+  const verdict = review.verdict(entry.answer);
+  const date = new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "long", timeStyle: "short" }).format(new Date());
+  return [
+    make("h1", {}, t("report.title")),
+    make("p", { className: "quiet" }, `${t("report.made", { date, model: nameModel(config) })}. ${t("disclaimer")}`),
+    toIdentity(entry),
+    make("h2", {}, t(`title.${verdict}`)),
+    make("p", { className: "probability" }, sayProbability(entry.answer)),
+    make("p", { className: "quiet" }, sayAssumption(review)),
+    make("p", {}, saySentence(entry.answer, verdict, point)),
+    make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, note))),
+    ...toPictures(review),
+    make("p", {}, make("strong", {}, pair(t("report.setting"), namePoint(point))), `. ${sayPoint(point)} ${sayBand(review)}`),
+    ...(isWorth(review) ? [make("p", {}, sayWorth(review))] : []),
+    make("h3", {}, t("report.figures")),
+    toTable(config.figures),
+    make("p", { className: "quiet" }, t("meaning.abroad")),
+    ...toAbroad(config),
+    make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
+  ];
+}
+
+/** What answers are worth at the prevalence that was asked for, or that of the calibration. */
+function sayWorth(review) {
+  const prevalence = review.prevalence ?? review.config.prevalence;
+  const values = toWorth(review, prevalence).map(([name, value]) => pair(name, value));
+  return `${t("meaning.at", { p: percent(prevalence, 1) })} ${values.join(" · ")}.`;
+}
+
+/** Whether the picture on screen is that of the slice that is looked at. */
+function isDrawn() {
+  return byId("stage").dataset.drawn !== undefined;
+}
+
+/** Lines for who the patient is, which the page does not know, to be filled in by hand; below what the series says. */
+function toIdentity(entry) {
+  const { about, seriesUid } = entry.answer;
+  const blank = ["patient", "accession"].map((name) => [t(`report.${name}`), ""]);
+  const date = [t("report.study_date"), toDate(about?.studyDate)];
+  const known = [[t("report.series"), about?.description, ""], [t("report.file"), placeOf(entry), "file"], ["SeriesInstanceUID", seriesUid, "uid"]];
+  return make("dl", { className: "identity" }, ...[...blank, date, ...known.filter(([, value]) => value)].map(([name, value, kind = ""]) =>
+    make("div", { className: value ? kind : "blank" }, make("dt", {}, name), make("dd", {}, value ?? ""))));
+}
+
+/** YYYYMMDD (DICOM's DA, PS3.5 6.2) as people write it; anything else as it is. */
+function toDate(date) {
+  return /^\d{8}$/.test(date ?? "") ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
+}
+
+function toPictures(review) {
+  const { entry, slice, at } = review;
+  if (!slice?.hasPicture || !byId("picture").width) return [];
+  if (!isDrawn()) return [make("p", {}, t("report.not_drawn"))];
+  const opacity = Number(byId("opacity").value) / 100;
+  const total = entry.slices.length;
+  const pictures = [toFigure(toPicture(byId("picture"), byId("overlay"), 0), t("report.picture", { at: at + 1, total }))];
+  if (slice.status === "ok") {
+    const shown = toPicture(byId("picture"), byId("overlay"), opacity || 0.6);
+    pictures.push(toFigure(shown, `${t("report.evidence")}. ${t("viewer.scale")}`));
+  }
+  const strip = makeSvg("svg", { class: "strip", preserveAspectRatio: "none" });
+  if (total > 1) drawStrip(strip, entry.slices, review.point, at, (one) => review.verdict(one));
+  const curve = total > 1 ? [make("figure", { className: "curve" }, strip, make("figcaption", {}, t("viewer.legend")))] : [];
+  return [make("div", { className: "pictures" }, ...pictures), ...curve];
+}
+
+function toFigure(src, caption) {
+  return make("figure", {}, make("img", { src, alt: caption }), make("figcaption", {}, caption));
+}

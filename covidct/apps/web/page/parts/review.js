@@ -1,0 +1,120 @@
+// What has been answered and what is looked at: entries (a slice, or a series with its slices), the one selected,
+// the operating point and the prevalence. Tells those who listen of every change. Knows nothing of the page.
+
+import { toDecision } from "../rules/decision.js";
+
+/** The state of the page; events: `entries`, `selection`, `setting`. */
+export class Review extends EventTarget {
+  constructor() {
+    super();
+    this.config = null;
+    this.point = null;
+    this.prevalence = null; // null until one is asked for
+    this.clear();
+  }
+
+  /** The model's configuration; its first operating point is the default. */
+  open(config) {
+    this.config = config;
+    this.point = config.operating_points[0];
+    this.tell("setting");
+  }
+
+  /** Forget all answers. */
+  clear() {
+    this.entries = [];
+    this.entry = null;
+    this.at = 0;
+    this.tell("entries");
+    this.tell("selection");
+  }
+
+  /** Add an answer to its entry: slices of a series stand in one, which the series' own answer completes. */
+  add(answer) {
+    const isPart = answer.kind === "slice" && answer.sliceIndex !== null;
+    const known = this.entries.find(({ uid, answer: own }) => own === null && uid === answer.seriesUid);
+    if (known) this.extend(known, answer);
+    else this.entries.push(isPart
+      ? { uid: answer.seriesUid, answer: null, slices: [answer] }
+      : { uid: answer.seriesUid, answer, slices: answer.kind === "slice" ? [answer] : [] });
+    this.tell("entries");
+    // A series is what most people came for, if slices on their own were answered before.
+    if (!this.entry || (isPart && !known && this.entry.slices.length < 2 && !this.wasMoved)) this.look(this.entries.at(-1));
+    else if (known === this.entry) this.tell("selection");
+  }
+
+  extend(entry, answer) {
+    if (answer.kind === "slice") {
+      entry.slices.push(answer);
+      return;
+    }
+    entry.answer = answer;
+    // The most telling slice is what a reader wants to see first.
+    if (entry === this.entry && !this.wasMoved) this.at = answer.series.telling[0] ?? this.at;
+  }
+
+  /** No more answers come: the slices of a series that was broken off stand for themselves. */
+  settle() {
+    if (this.entries.every(({ answer }) => answer)) return;
+    const slice = this.slice;
+    this.entries = this.entries.flatMap((entry) =>
+      entry.answer ? [entry] : entry.slices.map((one) => ({ uid: null, answer: { ...one, sliceIndex: null }, slices: [one] })));
+    this.tell("entries");
+    this.look(this.entries.find(({ slices }) => slices.includes(slice)) ?? this.entries[0]);
+  }
+
+  /** Look at an entry because a person wants to. */
+  select(entry) {
+    this.look(entry);
+    this.wasMoved = true;
+  }
+
+  /** Look at an entry: a series from its most telling slice. */
+  look(entry) {
+    this.entry = entry;
+    this.wasMoved = false;
+    this.at = entry?.answer?.series?.telling[0] ?? 0;
+    this.tell("selection");
+  }
+
+  /** Look at the slice of that place in the entry; places outside are brought back. */
+  move(at) {
+    const last = (this.entry?.slices.length ?? 1) - 1;
+    this.at = Math.min(Math.max(at, 0), last);
+    this.wasMoved = true;
+    this.tell("selection");
+  }
+
+  /** Decide at another operating point. */
+  choosePoint(name) {
+    this.point = this.config.operating_points.find((point) => point.name === name);
+    this.tell("setting");
+  }
+
+  /** Ask what answers are worth at a prevalence in (0, 1). */
+  choosePrevalence(prevalence) {
+    this.prevalence = prevalence;
+    this.tell("setting");
+  }
+
+  /** The slice that is looked at, or null. */
+  get slice() {
+    return this.entry?.slices[this.at] ?? null;
+  }
+
+  /** positive, negative, indeterminate, refused, error; null where an entry is still being read. */
+  verdict(answer) {
+    if (!answer) return null;
+    return answer.status === "ok" ? toDecision(answer.probability, this.point) : answer.status;
+  }
+
+  /** All answers in order, a series after its slices, each with the slices that it is about. */
+  get answers() {
+    return this.entries.flatMap(({ answer, slices }) =>
+      answer?.kind === "slice" ? [[answer, slices]] : [...slices.map((one) => [one, []]), ...(answer ? [[answer, slices]] : [])]);
+  }
+
+  tell(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}

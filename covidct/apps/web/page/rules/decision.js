@@ -1,0 +1,22 @@
+// From logit to decision, as covidct/inference/decision.py has it; a test compares the two on a grid.
+// Knows the arithmetic only: every number comes from the model's configuration.
+
+/** Calibrated probability of COVID-19 in [0, 1]; one half where the logit is the shift. */
+export function toProbability(logit, { temperature, shift }) {
+  const scaled = (logit - shift) / temperature;
+  // Two forms of one function, so that neither end overflows.
+  if (scaled >= 0) return 1 / (1 + Math.exp(-scaled));
+  return Math.exp(scaled) / (1 + Math.exp(scaled));
+}
+
+/** `indeterminate` inside the band (ends included), else by the threshold, which lies within. */
+export function toDecision(probability, { band, threshold }) {
+  if (band[0] <= probability && probability <= band[1]) return "indeterminate";
+  return probability >= threshold ? "positive" : "negative";
+}
+
+/** The labels that remain plausible under a decision. */
+export function toPredictionSet(decision, { positive, negative }) {
+  if (decision === "positive") return [positive];
+  return decision === "negative" ? [negative] : [positive, negative];
+}

@@ -1,0 +1,127 @@
+"""Files as they came in -> an answer for each slice and series in them, piece by piece.
+
+Knows the classifier, studies and archives. Knows nothing of HTTP, of tasks or of threads.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from covidct.errors import ReadError
+from covidct.images.blob import MemoryBlob
+from covidct.images.hounsfield import WINDOWS, to_display
+from covidct.inference.classifier import Classifier
+from covidct.inference.series_result import to_refused_result
+from covidct.series.archive import is_archive
+from covidct.series.slices import read_hounsfield, read_instance
+from covidct.series.study import read_study
+from covidct.series.values import Instance, Series, Study
+from covidct.types import Pixels, Result
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many `slices` one upload may hold, and how many bytes once its archives are unpacked."""
+
+    slices: int
+    unpacked_bytes: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A result, and the instance to read its slice from once more, or the series that it is about."""
+
+    result: Result
+    instance: Instance | None = None
+    series: Series | None = None
+
+    def draw(self, window: str | None = None) -> Pixels | None:
+        """The slice as it is shown, read once more; None where there is none to show in that window.
+
+        `window` is a name in `WINDOWS`, which takes Hounsfield units. Without one, the slice as the model
+        sees it: the lung window, or grey levels as they were stored. Raises ReadError.
+        """
+        if self.instance is None:
+            return None
+        if window is None:
+            return read_instance(self.instance).pixels
+        hu = read_hounsfield(self.instance)
+        centre, width = WINDOWS[window]
+        return None if hu is None else to_display(hu, centre=centre, width=width)
+
+
+class Reading:
+    """The answers for an upload: loose slices in the order of the files, then each series after its slices.
+
+    `answers` grows at its end alone, up to `total`, so another thread may look at what is there. `skipped`
+    counts what archives hold beside slices. Both numbers are known after the first piece.
+    """
+
+    def __init__(self, classifier: Classifier, files: Sequence[MemoryBlob], bounds: Bounds):
+        self.answers: list[Answer] = []
+        self.total = len(files)
+        self.skipped = 0
+        self._classifier = classifier
+        self._files = files
+        self._bounds = bounds
+
+    def pieces(self) -> Iterator[None]:
+        """The work in pieces. Raises ReadError where there is no slice at all, or far too many."""
+        study = self._find()
+        yield
+        for answer in self._answer(study):
+            self.answers.append(answer)
+            yield
+
+    def _find(self) -> Study:
+        """What the files hold."""
+        check_unpacked(self._files, self._bounds.unpacked_bytes)
+        study = read_study((file.name, file.data) for file in self._files)
+        self.total = len(study.loose) + len(study.refused)
+        self.total += sum(len(series.instances) + 1 for series in study.series)
+        self.skipped = len(study.skipped)
+        if not self.total:
+            raise ReadError("There is nothing in the upload that may be a slice; send DICOM or pictures.")
+        if self.total > self._bounds.slices:
+            raise ReadError(
+                f"{self.total:,} slices in one upload, and at most {self._bounds.slices:,} are answered; "
+                "send single series."
+            )
+        return study
+
+    def _answer(self, study: Study) -> Iterator[Answer]:
+        loose = self._classifier.predict_many(study.loose)
+        yield from map(Answer, loose, study.loose)
+        for series in study.series:
+            yield from self._answer_series(series)
+        for refused in study.refused:
+            yield Answer(to_refused_result(refused, graph=self._classifier.graph), series=refused.series)
+
+    def _answer_series(self, series: Series) -> Iterator[Answer]:
+        slices: list[Result] = []
+        results = self._classifier.predict_slices(series)
+        for result, instance in zip(results, series.instances, strict=True):
+            slices.append(result)
+            yield Answer(result, instance)
+        yield Answer(self._classifier.conclude(series, slices).result, series=series)
+
+
+def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:
+    """Raise ReadError where archives promise more than `most` bytes; none is read beyond its promise."""
+    total = sum(_unpacked(file) for file in files)
+    if total > most:
+        raise ReadError(
+            f"{total:,} bytes in the archives, and at most {most:,} are read; send single series."
+        )
+
+
+def _unpacked(file: MemoryBlob) -> int:
+    if not is_archive(file.data):
+        return len(file.data)
+    try:
+        with zipfile.ZipFile(file.open()) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    except Exception:  # broad: damage surfaces as nearly any exception; reading the archive says which
+        return len(file.data)

@@ -1,0 +1,1 @@
+"""What the audit asks of a data set, one check a module."""

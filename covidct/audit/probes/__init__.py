@@ -1,0 +1,1 @@
+"""What a classifier that sees no lung can learn from a data set."""

@@ -1,0 +1,1 @@
+"""The verdict of an audit as text, JSON and a page."""

@@ -1,0 +1,1 @@
+"""Which slices of a data set are alike."""

@@ -1,0 +1,1 @@
+"""Data sets: manifests, splits, masks and the recipe that names them. Free of torch."""

@@ -1,0 +1,201 @@
+"""The manifest: a CSV that names every slice of a data set, its label, source, patient and split.
+
+Columns: `path` (relative to the manifest) and `label` are needed; all others may be missing or empty. Knows
+nothing of pixels.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from covidct.errors import ManifestError
+from covidct.images.files import write_beside
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """Which rows of a manifest are used, and how rows without a split get one.
+
+    `tune` and `calibrate` are shares of the slices of each source. `block` is how many
+    neighbours in number stand in for one patient where a source has no patient ids.
+    """
+
+    sources: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ("covid",)
+    negative: tuple[str, ...] = ("non-covid", "no-lesion")
+    exclude_note: str = "label conflict"
+    tune: float = 0.15
+    calibrate: float = 0.10
+    block: int = 50
+    seed: int = 2020  # of the split, so that runs of other seeds are tuned on the same slices
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that mean something, those of COVID-19 first."""
+        return (*self.positive, *self.negative)
+
+
+SPLITS = ("train", "tune", "calibrate", "test", "external")
+UNNAMED = "unnamed"  # the source of a row that names none
+COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
+# Written only where a row has one. `parent` is the path of the picture that a copy was made from.
+MORE_COLUMNS = ("parent", "study_uid", "series_uid", "age", "sex")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slice of a manifest. `path` can be opened as it stands, and so can `parent`, None for originals.
+
+    `age` is in years, `sex` whatever the manifest says; "" where it says nothing.
+    """
+
+    path: Path
+    label: str
+    source: str
+    patient_id: str
+    split: str
+    note: str
+    parent: Path | None = None
+    study_uid: str = ""
+    series_uid: str = ""
+    age: str = ""
+    sex: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All rows, with the SHA-256 of the file they came from."""
+
+    path: Path
+    digest: str
+    rows: tuple[Row, ...]
+
+    def name(self, row: Row) -> str:
+        """The path of a row as the manifest has it."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        return str(row.path.relative_to(folder)) if row.path.is_relative_to(folder) else str(row.path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest CSV. Raises ManifestError for missing columns, rows or splits that are none."""
+    try:
+        data = path.read_bytes()
+        rows = _parse_rows(data.decode("utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        raise ManifestError(
+            f"{path}: cannot be read as a manifest: not UTF-8; save it as CSV UTF-8"
+        ) from error
+    except (OSError, csv.Error) as error:
+        raise ManifestError(f"{path}: cannot be read as a manifest: {error}") from error
+    if not rows:
+        raise ManifestError(f"{path}: holds no rows; list one slice a line")
+    _check_unique(rows, path)
+    return Manifest(path, hashlib.sha256(data).hexdigest(), rows)
+
+
+def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
+    # Not splitlines(): a name may hold what Unicode counts as the end of a line.
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    found = reader.fieldnames or ()
+    if missing := {"path", "label"} - set(found):
+        raise ManifestError(
+            f"{path}: no column named {' and none named '.join(sorted(missing))}; its first line has "
+            f"{', '.join(found) or 'nothing'}. A manifest is a CSV with commas and needs the columns path "
+            f"and label, in small letters; it may have {', '.join((*COLUMNS[2:], *MORE_COLUMNS))}"
+        )
+    return tuple(_row(line, path, reader.line_num) for line in reader)
+
+
+def _row(line: dict[str, str], path: Path, number: int) -> Row:
+    if None in line:  # where csv puts what is left over
+        raise ManifestError(
+            f"{path}, line {number}: more cells than columns; quote names with commas in them"
+        )
+    values = {name: (line.get(name) or "").strip() for name in (*COLUMNS, *MORE_COLUMNS)}
+    if not values["path"]:
+        raise ManifestError(f"{path}, line {number}: no path; remove the line or name the file")
+    if values["split"] not in ("", *SPLITS):
+        raise ManifestError(
+            f"{path}, line {number}: split {values['split']!r} is none of {', '.join(SPLITS)}; "
+            "tune is what others call validation"
+        )
+    return Row(
+        path=path.parent / values["path"],
+        label=values["label"],
+        source=values["source"] or UNNAMED,
+        patient_id=values["patient_id"],
+        split=values["split"],
+        note=values["note"],
+        parent=path.parent / values["parent"] if values["parent"] else None,
+        study_uid=values["study_uid"],
+        series_uid=values["series_uid"],
+        age=values["age"],
+        sex=values["sex"],
+    )
+
+
+def _check_unique(rows: Iterable[Row], path: Path) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if (place := os.path.normpath(row.path)) in seen:
+            raise ManifestError(f"{path}: {row.path} is listed twice; keep one line for a file")
+        seen.add(place)
+
+
+def select_rows(manifest: Manifest, plan: DataPlan) -> tuple[Row, ...]:
+    """The rows a plan asks for: its sources and labels, without what `exclude_note` marks.
+
+    Raises ManifestError when nothing is left, or a source or file that was asked for is not there.
+    """
+    if absent := sorted(set(plan.sources) - {row.source for row in manifest.rows}):
+        raise ManifestError(f"{manifest.path}: has no source {', '.join(absent)}; change [data] sources")
+    labels = plan.labels
+    rows = tuple(
+        row
+        for row in manifest.rows
+        if row.label in labels
+        and (not plan.sources or row.source in plan.sources)
+        and not (plan.exclude_note and plan.exclude_note in row.note)
+    )
+    if not rows:
+        raise ManifestError(f"{manifest.path}: no row has a label of {', '.join(sorted(labels))}")
+    if lost := [row.path for row in rows if not row.path.is_file()]:
+        raise ManifestError(
+            f"{manifest.path}: {len(lost)} of {len(rows)} files are missing, the first is {lost[0]}; "
+            "paths are relative to the manifest"
+        )
+    return rows
+
+
+def to_label(row: Row, plan: DataPlan) -> int:
+    """1 for COVID-19, 0 for not."""
+    return int(row.label in plan.positive)
+
+
+def write_manifest(rows: Sequence[Row], path: Path, *, absolute: bool = True) -> None:
+    """Write rows, beside and then renamed, so that a reader never sees half of it.
+
+    Paths are made `absolute`, or written as they are, for a manifest that moves with its slices.
+    """
+    write_beside(path, lambda partial: _write_rows(rows, partial, absolute=absolute))
+
+
+def _write_rows(rows: Sequence[Row], path: Path, *, absolute: bool) -> None:
+    columns = (*COLUMNS, *(name for name in MORE_COLUMNS if any(getattr(row, name) for row in rows)))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(_cell(getattr(row, name), absolute=absolute) for name in columns)
+
+
+def _cell(value: Path | str | None, *, absolute: bool) -> str:
+    if isinstance(value, Path):
+        return str(value.resolve()) if absolute else value.as_posix()
+    return value or ""

@@ -1,0 +1,106 @@
+"""A bundle with another calibration: graphs and reference stay, configuration, card and checksums are new.
+
+Knows the files and what the configuration records. Knows nothing of how the calibration was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from covidct.errors import BundleError
+from covidct.evaluation.calibration.site import Calibration, Comparison
+from covidct.evaluation.calibration.site_card import add_site
+from covidct.inference.bundle import CARD, CONFIG, SUMS, Bundle, load_bundle, write_sums
+
+# A hyphen would end the model's name where results are taken apart into name and version.
+SITE = re.compile(r"[0-9A-Za-z.]{1,24}")
+CHANGED = ("temperature", "shift", "prevalence", "operating_points")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a bundle is calibrated on.
+
+    `name` goes into the version, `day` is ISO 8601. `left_out` counts slices by why they were left out,
+    `without_ids` those where neighbours in number stand in for a patient, `taught` names sources that the
+    model may have learnt from, `accepted` is why it is written though no better.
+    """
+
+    name: str
+    day: str
+    manifest_digest: str
+    sources: tuple[str, ...]
+    left_out: Mapping[str, int]
+    without_ids: int
+    taught: tuple[str, ...] = ()
+    accepted: str = ""
+
+
+def check_site(bundle: Bundle, name: str, out: Path) -> None:
+    """Raise BundleError for what cannot be written, before any slice is read.
+
+    For a name that is no part of a version, a bundle that is calibrated for a site already, and where `out`
+    holds something.
+    """
+    if not SITE.fullmatch(name):
+        raise BundleError(
+            f"{name!r} is no name of a site: take 1 to 24 letters, digits and dots, as it goes into the "
+            "version"
+        )
+    if bundle.config.site is not None:
+        raise BundleError(
+            f"{bundle.path}: {bundle.config.model} is calibrated for a site already; take the bundle that "
+            "it was made from"
+        )
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise BundleError(f"{out}: is there already; give another name, or move it away first")
+
+
+def to_config(bundle: Bundle, site: Site, calibration: Calibration, comparison: Comparison) -> dict[str, Any]:
+    """What `config.json` holds then: the old one, but for the version, the calibration, and `site`."""
+    old: dict[str, Any] = json.loads(bundle.files[CONFIG])
+    version = old["version"]
+    made_from = {
+        "name": old["name"],
+        "version": version,
+        "sha256": hashlib.sha256((bundle.path / SUMS).read_bytes()).hexdigest(),
+    }
+    record = asdict(site) | {
+        "made_from": made_from,
+        "before": {name: old[name] for name in CHANGED},
+        "figures": asdict(comparison),
+    }
+    new = {
+        "version": f"{version}{'.' if '+' in version else '+'}{site.name}",
+        **asdict(calibration.scale),
+        "prevalence": calibration.prevalence,
+        "operating_points": [asdict(point) for point in calibration.points],
+        "site": record,
+    }
+    return old | new
+
+
+def write_site_bundle(bundle: Bundle, config: Mapping[str, Any], out: Path) -> None:
+    """Write a bundle into `out`, which is not there or empty; it appears when it is whole and verified."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config, indent=2, allow_nan=False) + "\n"
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+        folder = Path(scratch) / "bundle"
+        folder.mkdir()
+        for name, data in bundle.files.items():
+            (folder / name).write_bytes(data)
+        (folder / CONFIG).write_text(text, encoding="utf-8")
+        (folder / CARD).write_text(add_site(bundle.card, config), encoding="utf-8")
+        write_sums(folder, bundle.files)
+        load_bundle(folder)
+        if out.is_dir():
+            out.rmdir()
+        folder.rename(out)

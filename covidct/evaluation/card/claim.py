@@ -1,0 +1,158 @@
+"""CLAIM, the checklist for AI in medical imaging, 2024 update: its 44 items, and where they are answered.
+
+After Tejani et al., "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update"
+(Radiology: Artificial Intelligence 2024;6(4):e240300), in the project's own words. Holds no figure of a
+model.
+"""
+
+from __future__ import annotations
+
+from covidct.evaluation.card.checklist_item import (
+    ABROAD,
+    EXAMINED,
+    FAILURES,
+    answered,
+    inapplicable,
+    left_open,
+)
+
+CLAIM = (
+    answered("1", "named as a study of AI, and of which kind", "card, first lines"),
+    left_open(
+        "2",
+        "a structured summary: design, data, methods, results, conclusions",
+        "no abstract is written; the card begins with figures alone",
+    ),
+    left_open(
+        "3",
+        "background, current practice, and the role the model is for",
+        "how CT serves against COVID-19, and other work, are hardly described; the role: card, Intended use",
+    ),
+    answered(
+        "4", "aims and hypotheses", "docs/benchmark.md: does it hold on a source left out? Aims as figures"
+    ),
+    answered("5", "prospective or retrospective", "retrospective: card, first lines"),
+    answered(
+        "6", "kind of study, and its goal", "a model is made and measured: card, Intended use and Misuse"
+    ),
+    answered("7", "sources of the data", "docs/data.md; card, Data"),
+    left_open(
+        "8",
+        "who was included and left out, where, when and in what order",
+        "the sets' makers chose patients and slices, and say little of how (docs/data.md)",
+    ),
+    answered("9", "preparation of the pictures", "docs/architecture.md: all of it is inside the graph"),
+    left_open(
+        "10",
+        "what was selected of the raw data, and by whom",
+        "how single slices of a scan were picked is not told; the crop to the lungs is in the graph",
+    ),
+    left_open("11", "how the data were de-identified", "done by whoever published them, not checked here"),
+    answered(
+        "12",
+        "what was done about missing data",
+        "rows without a label are passed over, neighbours stand in for patient ids (docs/training.md)",
+    ),
+    left_open("13", "how the pictures were taken", "scanner and protocol are unknown for nearly all slices"),
+    left_open(
+        "14",
+        "how the reference standard was obtained",
+        "the label of the set, by slice; whether by PCR, reader or caption is told in part (docs/data.md)",
+    ),
+    left_open(
+        "15",
+        "why that reference standard, and its errors",
+        "taken as the sets bring it: no other was at hand, and wrong labels are not counted",
+    ),
+    left_open("16", "who annotated, and how skilled", "stated for outlines of lesions alone (docs/data.md)"),
+    left_open("17", "how the test set was annotated", "as the rest of its set; nobody read it again"),
+    left_open("18", "how far annotators agree", "no set has two readings of COVID-19 in a slice"),
+    answered("19", "how slices were assigned to splits", "docs/training.md; docs/audit.md; card, Data"),
+    answered(
+        "20", "at what level splits are disjoint", "patient, or neighbours in number: card, Data and Audit"
+    ),
+    left_open("21", "how large the test set had to be", "all there was; no size was set beforehand"),
+    answered(
+        "22", "the model, in full", "docs/architecture.md; covidct/training; config.json; the graph itself"
+    ),
+    answered("23", "software and versions", "card, How it was made; constraints.txt"),
+    answered(
+        "24",
+        "initial weights",
+        "card, How it was made, with their digest; covidct/training/networks/build.py",
+    ),
+    answered("25", "how it was trained", "docs/training.md; recipe in config.json; covidct/training/fit.py"),
+    answered(
+        "26",
+        "how the final model was chosen",
+        "card, How it was made; docs/experiments.md; what the choice had seen: docs/benchmark.md",
+    ),
+    inapplicable("27", "ensembles", "a bundle is one network; averaged logits are only measured"),
+    answered(
+        "28",
+        "measures of performance, and published models beside",
+        "covidct/stats/metrics.py; card, Figures; docs/benchmark.md, Published figures beside",
+    ),
+    answered(
+        "29",
+        "uncertainty, and tests of significance",
+        "95 % intervals over patients; recipes are compared by a paired bootstrap: card, Abroad",
+        needs=ABROAD,
+    ),
+    answered(
+        "30", "robustness", "card, What it looks at, and how steady it is (covidct examine)", needs=EXAMINED
+    ),
+    answered(
+        "31",
+        "explanation, and whether it was tested",
+        "the same: pointing, lungs blacked out, shuffled weights",
+        needs=EXAMINED,
+    ),
+    left_open(
+        "32",
+        "test on data from home, and how it compares with training",
+        "tune alone, which chose thresholds (card, Figures); nothing is given on train",
+    ),
+    answered(
+        "33",
+        "test on data from elsewhere",
+        "card, Abroad: of models that lack a source each; the one that ships has learnt from all",
+        needs=ABROAD,
+    ),
+    inapplicable("34", "registration of a clinical trial", "nothing was tried on patients"),
+    left_open(
+        "35",
+        "how many were included and left out",
+        "slices left out are not counted, no chart is drawn; those used: card, Data",
+    ),
+    left_open(
+        "36",
+        "who the patients of each split are",
+        "age and sex are unknown for most; by subgroup where a manifest has them",
+    ),
+    left_open(
+        "37",
+        "performance on every split, and by group of people",
+        "not on train, nor by age, sex or ethnicity where unknown; the rest: card, Figures and Abroad",
+    ),
+    answered(
+        "38", "diagnostic accuracy and its precision", "card, Figures and Abroad, by source, with intervals"
+    ),
+    answered(
+        "39",
+        "analysis of failures",
+        "card, Failures on synthetic slices; on slices of your own: covidct evaluate (mistakes.png)",
+        needs=FAILURES,
+    ),
+    answered("40", "limits", "card, Limits"),
+    answered("41", "what follows for practice", "card, Misuse: nothing for care, as yet"),
+    answered(
+        "42", "where a full protocol or further details are", "docs/benchmark.md, Protocol; docs/training.md"
+    ),
+    answered(
+        "43",
+        "where software, model and data are, on what terms",
+        "this repository; data at their makers (docs/data.md); card, Licences",
+    ),
+    left_open("44", "funding, and the role of funders", "nothing is stated"),
+)

@@ -1,0 +1,124 @@
+"""Lungs blacked out: what is left of the answer when what it should rest on is gone.
+
+If an AUC survives it, the model reads the hospital and not the lung. Knows pixels, outlines and logits.
+The blacked-out slices go straight through the graph: the gate would refuse them, as it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.stats import rankdata
+
+from covidct.audit.lungs import find_lungs
+from covidct.evaluation.examination.subjects import Subject
+from covidct.inference.session import Session
+from covidct.stats.metrics import Estimate, evaluate_scores
+from covidct.stats.resampling import Bools
+from covidct.types import Pixels
+
+BORDER = 4  # pixels
+BLANK = 128  # the grey of what nothing may be read from
+TISSUE = 192  # where a slice shows none
+
+
+class View(StrEnum):
+    """What is left of a slice."""
+
+    WHOLE = "as it is"
+    NO_LUNGS = "lungs blacked out"
+    BORDER = "border alone"
+    LUNGS = "lungs alone"
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """The logits of one slice by view; `outlined` is who said where its lungs are."""
+
+    source: str
+    patient: str
+    label: int
+    logits: Mapping[View, float]
+    outlined: str
+
+
+@dataclass(frozen=True)
+class Blackout:
+    """AUCs of the same `n` slices of `groups` patients by view; `positives` of them have COVID-19.
+
+    `outlined` counts who said where the lungs are: mask, graph, grey levels.
+    """
+
+    source: str
+    n: int
+    positives: int
+    groups: int
+    outlined: Mapping[str, int]
+    aucs: Mapping[str, Estimate]
+
+
+def view_subject(session: Session, subject: Subject, inside: Bools, *, outlined: str) -> Viewed:
+    """Answer for every view of a labelled slice; `inside` (H, W) is the outline of its lungs."""
+    if subject.label is None:
+        raise ValueError(f"{subject.path}: has no label; an AUC needs one")
+    views = to_views(subject.pixels, inside)
+    outputs = session.run(np.stack(list(views.values())))
+    logits = dict(zip(views, map(float, outputs.logit), strict=True))
+    return Viewed(subject.source, subject.patient, subject.label, logits, outlined)
+
+
+def to_views(pixels: Pixels, inside: Bools) -> dict[View, Pixels]:
+    """The views of a slice (H, W) uint8 with lungs `inside` (H, W).
+
+    Lungs, or all but the lungs, are filled with the slice's own soft tissue; all but the outermost four
+    pixels with one grey for all slices.
+    """
+    tissue = to_tissue(pixels, inside)
+    framed = pixels.copy()
+    framed[BORDER:-BORDER, BORDER:-BORDER] = BLANK
+    return {
+        View.WHOLE: pixels,
+        View.NO_LUNGS: np.where(inside, tissue, pixels),
+        View.BORDER: framed,
+        View.LUNGS: np.where(inside, pixels, tissue),
+    }
+
+
+def to_tissue(pixels: Pixels, inside: Bools) -> np.uint8:
+    """The grey of soft tissue: the median of what is bright outside the lungs."""
+    bright = pixels[~inside & (pixels > find_lungs(pixels).threshold)]
+    return np.uint8(np.median(bright) if bright.size else TISSUE)
+
+
+def to_blackouts(viewed: Sequence[Viewed]) -> tuple[Blackout, ...]:
+    """AUC by view, of every source apart: over several of them, to tell the source would be enough."""
+    return tuple(
+        _measure(source, [one for one in viewed if one.source == source])
+        for source in dict.fromkeys(one.source for one in viewed)
+    )
+
+
+def both_classes(blackouts: Sequence[Blackout]) -> list[Blackout]:
+    """Those of sources with both classes: the others have no AUC."""
+    return [one for one in blackouts if 0 < one.positives < one.n]
+
+
+def _measure(source: str, viewed: Sequence[Viewed]) -> Blackout:
+    labels, groups = [one.label for one in viewed], [one.patient for one in viewed]
+    outlined = [one.outlined for one in viewed]
+    aucs = {}
+    for view in View:
+        # Ranks: an AUC asks for no more, and logits beyond any float's sigmoid keep their order.
+        ranks = rankdata([one.logits[view] for one in viewed]) / len(viewed)
+        aucs[str(view)] = evaluate_scores(labels, ranks, groups, threshold=0.5).metrics["auc"]
+    return Blackout(
+        source=source,
+        n=len(viewed),
+        positives=sum(labels),
+        groups=len(set(groups)),
+        outlined={name: outlined.count(name) for name in dict.fromkeys(outlined)},
+        aucs=aucs,
+    )

@@ -1,0 +1,113 @@
+"""What is examined: slices with what is known of them, out of a manifest's rows or drawn.
+
+Knows files, masks and phantoms. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidct.data.manifest import DataPlan, Row, to_label
+from covidct.data.masks import Mask, find_mask, to_turn
+from covidct.errors import ManifestError, ReadError
+from covidct.images.dicom import read_hounsfield
+from covidct.images.hounsfield import LUNG_CENTRE, LUNG_WIDTH, to_display
+from covidct.images.phantoms.slice import Phantom, draw_slice
+from covidct.images.read import read_slice
+from covidct.stats.resampling import Bools
+from covidct.types import Pixels
+
+PHANTOM = "phantom"
+PHANTOM_SIZE = 384
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A slice: `pixels` (H, W) uint8 display, and where they are known `lungs` and `lesions` (H, W) bool.
+
+    `label` is 1 for COVID-19, 0 for everything else, None where nobody says; `patient` names whom it belongs
+    to, over all sources. `hu` (H, W) are Hounsfield units where `is_hu`, and what the grey levels would be if
+    they were the lung window's where not.
+    """
+
+    path: str
+    label: int | None
+    source: str
+    patient: str
+    pixels: Pixels = field(repr=False, compare=False)
+    hu: NDArray[np.float32] = field(repr=False, compare=False)
+    is_hu: bool = False
+    lungs: Bools | None = field(default=None, repr=False, compare=False)
+    lesions: Bools | None = field(default=None, repr=False, compare=False)
+
+
+def read_subject(row: Row, patient: str, plan: DataPlan, *, turns: Mapping[Path, int]) -> Subject:
+    """Read a row's slice and the masks beside it, those of lesions turned by `turns` (`masks.find_turns`).
+
+    Raises ManifestError for a file that cannot be read.
+    """
+    try:
+        item = read_slice(row.path)
+        is_hu = item.source.series_uid is not None
+        hu = read_hounsfield(row.path, name=str(row.path)) if is_hu else to_hu(item.pixels)
+    except ReadError as error:
+        raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
+    shape = item.pixels.shape
+    lesions = find_mask(row, Mask.LESION)
+    return Subject(
+        path=str(row.path),
+        label=to_label(row, plan) if row.label in plan.labels else None,
+        source=row.source,
+        patient=patient,
+        pixels=item.pixels,
+        hu=hu.astype(np.float32),
+        is_hu=is_hu,
+        lungs=_read_inside(find_mask(row, Mask.LUNG), shape),
+        lesions=_read_inside(lesions, shape, turn=to_turn(lesions, turns) if lesions else 0),
+    )
+
+
+def draw_subjects(count: int) -> Iterator[Subject]:
+    """Draw `count` phantoms with lesions, and the same chests without; every pair is one patient."""
+    for seed in range(count):
+        for kind in (Phantom.LESIONS, Phantom.NORMAL):
+            drawn = draw_slice(kind, seed=seed, size=PHANTOM_SIZE)
+            yield Subject(
+                path=f"{PHANTOM}-{kind}-{seed}",
+                label=int(kind is Phantom.LESIONS),
+                source=PHANTOM,
+                patient=f"{PHANTOM}/{seed}",
+                pixels=to_display(drawn.hu),
+                hu=drawn.hu.astype(np.float32),
+                is_hu=True,
+                lungs=drawn.lung_mask,
+                lesions=drawn.lesion_mask,
+            )
+
+
+def to_hu(pixels: Pixels) -> NDArray[np.float32]:
+    """Hounsfield units (H, W) that the lung window shows as these grey levels; between its ends only."""
+    return np.asarray(pixels / 255 * LUNG_WIDTH + LUNG_CENTRE - LUNG_WIDTH / 2, np.float32)
+
+
+def stretch(mask: Bools, shape: Sequence[int]) -> Bools:
+    """A mask (h, w) stretched to another shape, to the nearest pixel."""
+    rows, columns = (
+        (np.arange(side) * 2 + 1) * length // (2 * side)
+        for side, length in zip(shape, mask.shape, strict=True)
+    )
+    return np.asarray(mask[rows[:, None], columns])
+
+
+def _read_inside(path: Path | None, shape: Sequence[int], *, turn: int = 0) -> Bools | None:
+    if path is None:
+        return None
+    try:
+        return stretch(np.rot90(read_slice(path).pixels > 127, turn), shape)
+    except ReadError as error:
+        raise ManifestError(f"{error}; mend the mask or remove it") from error

@@ -1,0 +1,1 @@
+"""Figures, table and plot of models on sources left out of training."""

@@ -1,0 +1,67 @@
+"""Measuring a finished bundle on labelled rows: answers -> report, and a second look at the worst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from covidct.data.manifest import DataPlan, Row
+from covidct.errors import ManifestError, ReadError
+from covidct.evaluation.mistakes import Mistake, Picture, to_picture
+from covidct.evaluation.predictions import answer_rows
+from covidct.evaluation.report import PREVALENCES, Protocol, Report, to_report
+from covidct.images.read import read_slice
+from covidct.inference.classifier import Classifier
+
+
+def evaluate_rows(
+    classifier: Classifier,
+    rows: Sequence[Row],
+    plan: DataPlan,
+    *,
+    split: str,
+    digest: str,
+    prevalences: Sequence[float] = PREVALENCES,
+) -> Report:
+    """Measure what a classifier answers for rows; slices without an answer are told on stderr.
+
+    Raises ManifestError where none has an answer.
+    """
+    answers = answer_rows(classifier, rows, plan)
+    for result in answers.unanswered:
+        click.echo(f"not scored: {result.message}", err=True)
+    if not answers.scored:
+        raise ManifestError(f"none of {len(rows)} slices could be scored; see the messages above")
+    config, point = classifier.bundle.config, classifier.operating_point
+    protocol = Protocol(
+        bundle=config.name,
+        version=config.version,
+        manifest_digest=digest,
+        split=split,
+        threshold=point.threshold,
+        band=point.band,
+        points=config.operating_points,
+        prevalences=tuple(prevalences),
+    )
+    report = to_report(answers.scored, protocol)
+    return replace(report, pictures=look_again(classifier, report.mistakes))
+
+
+def look_again(classifier: Classifier, mistakes: Iterable[Mistake]) -> tuple[Picture | None, ...]:
+    """The picture of each mistake, None where its file cannot be read any more.
+
+    Read and answered once more: to keep the pixels of all slices until the worst are known takes too much.
+    """
+    return tuple(_look(classifier, Path(mistake.row.path)) for mistake in mistakes)
+
+
+def _look(classifier: Classifier, path: Path) -> Picture | None:
+    try:
+        item = read_slice(path)
+    except ReadError:
+        return None
+    result = classifier.predict(item)
+    return None if result.evidence is None else to_picture(item.pixels, result.evidence, box=result.box)

@@ -1,0 +1,75 @@
+"""Labelled slices through what ships: raw logits while a bundle is being made, answers once it is.
+
+Knows rows and graphs. Knows nothing of torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from covidct.data.manifest import DataPlan, Row, to_label
+from covidct.data.pixels import read_pixels
+from covidct.data.split import to_groups
+from covidct.evaluation.sections import Scored
+from covidct.inference.classifier import Classifier
+from covidct.inference.session import Outputs, Session
+from covidct.types import Pixels, Result, Status
+
+# Neighbours in number that stand in for a patient in intervals, where a source has no ids.
+INTERVAL_BLOCK = 10
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Scored slices, and the results of those that got no probability."""
+
+    scored: tuple[Scored, ...]
+    unanswered: tuple[Result, ...]
+
+
+def run_rows(session: Session, rows: Sequence[Row]) -> list[Outputs]:
+    """What a graph says of each row's slice, of any size, one run each, refused or not."""
+    return [session.run(pixels[None]) for pixels in read_pixels(rows, label="calibrating")]
+
+
+def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float64]:
+    """Logits (N,) of slices of any size, one run each."""
+    return np.array([session.run(pixels[None]).logit[0] for pixels in slices], np.float64)
+
+
+def predict_rows(classifier: Classifier, rows: Sequence[Row]) -> list[Result]:
+    """What people would get for each row."""
+    results = classifier.predict_many(row.path for row in rows)
+    with click.progressbar(results, length=len(rows), label="predicting".ljust(24), file=sys.stderr) as bar:
+        return list(bar)
+
+
+def answer_rows(classifier: Classifier, rows: Sequence[Row], plan: DataPlan) -> Answers:
+    """What people would get for each row; slices without an answer are kept apart, not scored."""
+    answers = predict_rows(classifier, rows)
+    patients = to_groups(rows, block=INTERVAL_BLOCK)
+    scored = tuple(
+        _to_scored(row, result, patient, plan)
+        for row, result, patient in zip(rows, answers, patients, strict=True)
+        if result.status is Status.OK
+    )
+    return Answers(scored, tuple(result for result in answers if result.status is not Status.OK))
+
+
+def _to_scored(row: Row, result: Result, patient: str, plan: DataPlan) -> Scored:
+    assert result.probability is not None
+    assert result.decision is not None
+    return Scored(
+        path=str(row.path),
+        label=to_label(row, plan),
+        source=row.source,
+        patient=patient,
+        probability=result.probability,
+        decision=result.decision.value,
+    )

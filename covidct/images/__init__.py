@@ -1,0 +1,1 @@
+"""A file, bytes or an array -> one Slice."""

@@ -1,0 +1,167 @@
+"""Folders -> the files in them that may be slices, in an order people expect; files -> bytes.
+
+Knows names, endings and the four letters of DICOM. Knows nothing of what is inside a file: a listed
+file may still turn out unreadable, and gets its own error when it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from covidct.errors import ReadError
+from covidct.images.limits import check_bytes
+
+ENDINGS = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".dcm", ".dicom", ".ima")
+)
+VOLUME_ENDINGS = (".nii", ".nii.gz")
+
+# What lies beside slices and is none: nobody misses it where it is not read.
+DOCUMENT_ENDINGS = frozenset(
+    (".md", ".txt", ".rst", ".pdf", ".html", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml")
+)
+DOCUMENT_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "changelog"))
+
+# What evidence overlays are called, so that a second run over a folder does not take them for slices.
+OVERLAY_ENDING = ".heatmap.png"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: `paths` to read, `skipped` to count, both in natural order.
+
+    A folder that is hidden, `__MACOSX`, unreadable or seen before is one entry of `skipped`.
+    """
+
+    paths: tuple[Path, ...]
+    skipped: tuple[Path, ...] = ()
+
+
+def find_slices(path: Path, *, volumes: bool = False) -> Found:
+    """List the files at `path` that may be slices; with `volumes` also those that may hold many (NIfTI).
+
+    A folder is searched with all its subfolders: files with a known ending are taken, files with another or
+    none only with the DICOM magic at byte 128. Anything else that is given, a missing path or an unreadable
+    folder too, is taken as it is, so that reading it says what is wrong with it. Names keep the given form in
+    pathlib's spelling: `a/b` gives `a/b/x.png`, and `.` gives `x.png`.
+    """
+    if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
+        return Found((path,))
+    paths: list[Path] = []
+    skipped: list[Path] = []
+    for entry, wanted in _walk(path):
+        wanted = wanted or (volumes and is_volume(entry))
+        (paths if wanted else skipped).append(entry)
+    return Found(tuple(paths), tuple(skipped))
+
+
+def read_bytes(path: Path, *, name: str) -> bytes:
+    """Read a whole regular file; `name` is what errors call it.
+
+    Raises ReadError for what is missing, forbidden, empty, too large, a folder, a pipe or a device.
+    """
+    try:
+        status = path.stat()
+        # Before opening: to open a pipe, or to read a device, can wait for ever.
+        _check_is_regular(status.st_mode, name)
+        check_bytes(status.st_size, name=name)
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ReadError(f"{name}: no such file; check the path") from error
+    except PermissionError as error:
+        raise ReadError(
+            f"{name}: may not be read (permission denied); change its rights or copy it"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ReadError(f"{name}: cannot be read ({error}); check the path and the disk") from error
+
+
+def write_beside(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` fill a neighbouring file, then rename it: `path` is never half-written. Raises OSError."""
+    partial = path.with_name(f"{path.name}.partial")
+    write(partial)
+    partial.replace(path)
+
+
+def _check_is_regular(mode: int, name: str) -> None:
+    if stat.S_ISDIR(mode):
+        raise ReadError(
+            f"{name}: a folder, not a file; give the files in it, and check that it may be listed"
+        )
+    if not stat.S_ISREG(mode):
+        raise ReadError(
+            f"{name}: not a regular file but a pipe, a socket or a device; write it to a file first"
+        )
+
+
+def is_document(name: str) -> bool:
+    """Whether a name, with or without folders, is that of a text, a table or a licence."""
+    path = Path(name)
+    return path.suffix.casefold() in DOCUMENT_ENDINGS or path.name.casefold() in DOCUMENT_NAMES
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Give the key that sorts `slice2` before `slice10`, whatever the case."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def _walk(top: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield (entry, whether to read it) below `top`, each real folder once, since links may loop."""
+    seen: set[tuple[int, int]] = set()
+    waiting = _entries(top, seen=seen) or []
+    while waiting:
+        entry = waiting.pop()
+        if is_clutter(entry.name):
+            yield entry, False
+        elif not os.path.isdir(entry):
+            yield entry, _is_candidate(entry)
+        elif (entries := _entries(entry, seen=seen)) is None:
+            yield entry, False
+        else:
+            waiting += entries
+
+
+def _entries(folder: Path, *, seen: set[tuple[int, int]]) -> list[Path] | None:
+    """List a folder, last name first; None where it may not be read or is in `seen`, to which it is added."""
+    try:
+        status = folder.stat()
+        entries = list(folder.iterdir())
+    except OSError:
+        return None
+    if (identity := (status.st_dev, status.st_ino)) in seen:
+        return None
+    seen.add(identity)
+    return sorted(entries, key=lambda entry: (natural_key(entry.name), entry.name), reverse=True)
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a name in a folder is passed over whatever is in it."""
+    # DICOMDIR is DICOM, and has the magic, but is a table of contents. Overlays are our own pictures.
+    return name.startswith(".") or name.endswith(OVERLAY_ENDING) or name.upper() in ("__MACOSX", "DICOMDIR")
+
+
+def is_volume(file: Path) -> bool:
+    """Whether a file is called as NIfTI volumes are."""
+    return file.name.lower().endswith(VOLUME_ENDINGS) and not is_clutter(file.name) and os.path.isfile(file)
+
+
+def _is_candidate(file: Path) -> bool:
+    # Pipes and devices are left alone: opening one can wait for ever.
+    if not os.path.isfile(file):
+        return False
+    return file.suffix.lower() in ENDINGS or has_dicom_magic(file)
+
+
+def has_dicom_magic(file: Path) -> bool:
+    """Whether a file has DICM at byte 128; False for one that cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False

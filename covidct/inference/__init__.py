@@ -1,0 +1,1 @@
+"""A bundle and slices -> results: session, gate, decision, classifier."""

@@ -1,0 +1,312 @@
+"""The straight line: path -> read -> gate -> session -> decide -> explain -> Result.
+
+Knows the order of the steps; each of them is a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from covidct.errors import BundleError, ForeignDicom, ReadError
+from covidct.images.cores import count_cores
+from covidct.images.orientation import turn, turn_back, turn_box_back
+from covidct.inference.bundle import Bundle, Config, load_bundle
+from covidct.inference.decision import decide, to_probability
+from covidct.inference.gate import check_outputs, check_slice
+from covidct.inference.overlay import Overlays
+from covidct.inference.prevalence import check_prevalence, to_prevalence
+from covidct.inference.rotation import is_turned
+from covidct.inference.series_result import conclude
+from covidct.inference.session import Outputs, Session
+from covidct.series.slices import Given, name_given, read_given
+from covidct.series.values import Series, SeriesAnswer
+from covidct.types import (
+    AtPrevalence,
+    Decision,
+    GateResult,
+    ModelGraph,
+    OperatingPoint,
+    Precision,
+    Prediction,
+    Reason,
+    Result,
+    Slice,
+    Status,
+)
+
+BATCH = 32
+TURNED = "looks turned by 90 degrees; turn it so that the front is above, and read it again"
+
+
+class Classifier:
+    """A model ready to answer for chest-CT slices."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        session: Session,
+        *,
+        precision: Precision,
+        operating_point: OperatingPoint,
+        prevalence: float | None = None,
+    ):
+        self.bundle = bundle
+        self.operating_point = operating_point
+        self.prevalence = prevalence
+        self.graph = ModelGraph(bundle.config.model, precision)
+        self._session = session
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | Path | None = None,
+        *,
+        precision: Precision = "float",
+        operating_point: str | None = None,
+        prevalence: float | None = None,
+        threads: int | None = None,
+    ) -> Classifier:
+        """Load a bundle (the shipped one by default) and its graph.
+
+        `precision` "int8" takes the smaller file, and less time; its logits differ from those of "float",
+        mostly by less than 0.3. `operating_point` is one of the bundle's by name, its first by default. With
+        `prevalence`, in (0, 1), results also say what they are worth where such a share of the slices shows
+        COVID-19 (`at_prevalence`); decisions stay those of the operating point. `threads` are the cores one
+        run may use, by default all that the process may. Raises BundleError, and ValueError for another
+        prevalence.
+        """
+        if prevalence is not None:
+            check_prevalence(prevalence)
+        loaded = load_bundle(bundle)
+        point = _find_point(loaded, operating_point)
+        session = Session(loaded.graph(precision), threads=threads)
+        return cls(loaded, session, precision=precision, operating_point=point, prevalence=prevalence)
+
+    def at(self, operating_point: str | None = None, *, prevalence: float | None = None) -> Classifier:
+        """The same model, loaded once, at another of its operating points or prevalences; see `load`."""
+        if prevalence is not None:
+            check_prevalence(prevalence)
+        point = _find_point(self.bundle, operating_point) if operating_point else self.operating_point
+        return Classifier(
+            self.bundle,
+            self._session,
+            precision=self.graph.precision,
+            operating_point=point,
+            prevalence=prevalence,
+        )
+
+    def run(self, item: Slice) -> Outputs:
+        """The graph's raw outputs for one slice, whatever it shows."""
+        return self._session.run(item.pixels[None])
+
+    def find_least(self) -> float | None:
+        """The least probability that the graph can give, in [0, 1]; None where nothing bounds it."""
+        return find_least(self.bundle.config, self._session)
+
+    def predict(self, given: Given) -> Result:
+        """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
+
+        What cannot be read gives a result with status `error`, not an exception.
+        """
+        return next(self.predict_many([given]))
+
+    def predict_many(
+        self, given: Iterable[Given], *, heatmaps: Path | Overlays | None = None
+    ) -> Iterator[Result]:
+        """Results in the order given, batch by batch; the next batch is read while one is answered.
+
+        With `heatmaps` the overlay of each answered slice is written into that folder.
+        """
+        if isinstance(given, str | Path | np.ndarray):
+            raise TypeError("predict_many takes a list of slices; for one slice there is predict")
+        yield from self._predict_all(given, heatmaps, is_placed=False)
+
+    def _predict_all(
+        self, given: Iterable[Given], heatmaps: Path | Overlays | None, *, is_placed: bool
+    ) -> Iterator[Result]:
+        """`predict_many`; `is_placed` where it is known how the slices lie, and they are turned by it."""
+        overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
+        with ThreadPoolExecutor(count_cores()) as readers:
+            for batch in self._read_ahead(readers, iter(given)):
+                predictions = self._predict_batch(batch)
+                for at, item in enumerate(batch):
+                    if isinstance(item, Result):
+                        yield item
+                    elif isinstance(verdict := predictions[at], GateResult):
+                        yield self._refuse(item, verdict)
+                    else:
+                        turned = not is_placed and self._seems_turned(item, verdict)
+                        yield self._to_result(item, verdict, overlays, turned=turned)
+
+    def predict_series(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> SeriesAnswer:
+        """The answer for a series of `study.read_study`: its slices, and what they say together."""
+        return self.conclude(series, self.predict_slices(series, heatmaps=heatmaps))
+
+    def predict_slices(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> Iterator[Result]:
+        """Results for the slices of a series from feet to head, read and answered batch by batch."""
+        results = self._predict_all(series.instances, heatmaps, is_placed=True)
+        for at, (instance, result) in enumerate(zip(series.instances, results, strict=True)):
+            yield replace(
+                result,
+                slice_index=at,
+                series_uid=series.acquisition.series_uid,
+                instance_uid=instance.sop_instance_uid,
+            )
+
+    def conclude(self, series: Series, slices: Iterable[Result]) -> SeriesAnswer:
+        """What the results of `predict_slices` say together; see `series_result`."""
+        config = self.bundle.config
+        return conclude(
+            series,
+            tuple(slices),
+            point=self.operating_point,
+            labels=(config.labels.positive, config.labels.negative),
+            graph=self.graph,
+        )
+
+    def _read_ahead(self, readers: Executor, given: Iterator[Given]) -> Iterator[list[Slice | Result]]:
+        """Batches of slices, each read while the one before it is answered."""
+        coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
+        while coming:
+            batch = [future.result() for future in coming]
+            coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
+            yield batch
+
+    def _read(self, given: Given) -> Slice | Result:
+        """The slice that was given, or the result that says why there is no answer for it."""
+        try:
+            item = read_given(given)
+        except ForeignDicom as error:
+            return self._without_answer(name_given(given), Status.REFUSED, Reason(error.reason), str(error))
+        except ReadError as error:
+            return self._without_answer(name_given(given), Status.ERROR, Reason.UNREADABLE, str(error))
+        verdict = check_slice(item.pixels)
+        return item if verdict.accepted else self._refuse(item, verdict)
+
+    def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction | GateResult]:
+        """Predictions, or refusals, by place in the batch; slices of one shape share a run of the graph."""
+        alike: dict[tuple[int, ...], list[tuple[int, Slice]]] = defaultdict(list)
+        for at, item in enumerate(batch):
+            if isinstance(item, Slice):
+                alike[turn(item.pixels, item.turn).shape].append((at, item))
+        predictions: dict[int, Prediction | GateResult] = {}
+        for places in alike.values():
+            outputs = self._session.run(np.stack([turn(item.pixels, item.turn) for _, item in places]))
+            for number, (at, _) in enumerate(places):
+                verdict = check_outputs(outputs, number, self.bundle.config.gate)
+                predictions[at] = self._decide(outputs, number) if verdict.accepted else verdict
+        return predictions
+
+    def _decide(self, outputs: Outputs, number: int) -> Prediction:
+        return decide(
+            float(outputs.logit[number]),
+            outputs.evidence[number],
+            self.bundle.config,
+            point=self.operating_point,
+            box=tuple(outputs.box[number].tolist()),
+        )
+
+    def _to_result(
+        self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: bool
+    ) -> Result:
+        evidence = turn_back(prediction.evidence, item.turn)
+        box = turn_box_back(prediction.box, item.turn)
+        heatmap = overlays.write(item, evidence, box=box) if overlays is not None else None
+        return Result(
+            path=item.source.path,
+            status=Status.OK,
+            model=self.graph.model,
+            precision=self.graph.precision,
+            decision=prediction.decision,
+            probability=prediction.probability,
+            prediction_set=prediction.prediction_set,
+            operating_point=self.operating_point,
+            at_prevalence=self._shift(prediction.probability),
+            reason=prediction.reason,
+            message=self._say(item, prediction, turned=turned),
+            series_uid=item.source.series_uid,
+            instance_uid=item.source.instance_uid,
+            heatmap=str(heatmap) if heatmap is not None else None,
+            logit=prediction.logit,
+            evidence=evidence,
+            box=box,
+            shape=(item.pixels.shape[0], item.pixels.shape[1]),
+            seems_turned=turned,
+        )
+
+    def _say(self, item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
+        """Why a slice is left undecided, and that it looks turned; any other answer needs no sentence."""
+        parts = []
+        if prediction.decision is Decision.INDETERMINATE:
+            low, high = self.operating_point.band
+            parts.append(
+                f"both {' and '.join(prediction.prediction_set)} remain plausible, as from {low:.3f} to "
+                f"{high:.3f} no answer is reliable enough at {self.operating_point.name}"
+            )
+        if turned:
+            parts.append(TURNED)
+        return f"{item.source.path}: {'; '.join(parts)}" if parts else None
+
+    def _seems_turned(self, item: Slice, prediction: Prediction) -> bool:
+        if not self.bundle.config.keeps_to_lungs:
+            return False
+        height, width = turn(item.pixels, item.turn).shape
+        return is_turned(prediction.evidence, prediction.box, shape=(height, width))
+
+    def _refuse(self, item: Slice, verdict: GateResult) -> Result:
+        message = f"{item.source.path}: {verdict.detail}"
+        return self._without_answer(item.source.path, Status.REFUSED, verdict.reason, message, item)
+
+    def _shift(self, probability: float) -> AtPrevalence | None:
+        if self.prevalence is None:
+            return None
+        return to_prevalence(
+            probability,
+            self.operating_point,
+            prevalence=self.prevalence,
+            calibrated_at=self.bundle.config.prevalence,
+        )
+
+    def _without_answer(
+        self, path: str, status: Status, reason: Reason | None, message: str, item: Slice | None = None
+    ) -> Result:
+        return Result(
+            path=path,
+            status=status,
+            model=self.graph.model,
+            precision=self.graph.precision,
+            reason=reason,
+            message=message,
+            series_uid=item.source.series_uid if item is not None else None,
+            instance_uid=item.source.instance_uid if item is not None else None,
+            shape=(item.pixels.shape[0], item.pixels.shape[1]) if item is not None else None,
+        )
+
+
+def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:
+    """A bundle's operating point by name, its first without one. Raises BundleError."""
+    points = {point.name: point for point in bundle.config.operating_points}
+    if name is None:
+        return bundle.config.operating_points[0]
+    if name not in points:
+        raise BundleError(f"{bundle.path}: has no operating point {name!r}; it has {', '.join(points)}")
+    return points[name]
+
+
+SIDE = 64
+
+
+def find_least(config: Config, session: Session) -> float | None:
+    """The probability in [0, 1] at no evidence at all; None where evidence may speak against, too."""
+    if not config.speaks_for_disease_only:
+        return None
+    outputs = session.run(np.zeros((1, SIDE, SIDE), np.uint8))
+    bias = float(outputs.logit[0]) - float(outputs.evidence[0].mean())
+    return to_probability(bias, temperature=config.temperature, shift=config.shift)

@@ -1,0 +1,61 @@
+"""From logit to decision: calibrated probability, prediction set, operating point.
+
+Knows the arithmetic only. Scaling by slope and intercept: Platt 1999, here as temperature and shift.
+"""
+
+from __future__ import annotations
+
+import math
+
+from covidct.inference.bundle import Config
+from covidct.types import WHOLE, Box, Decision, Evidence, OperatingPoint, Prediction, Reason
+
+
+def to_probability(logit: float, *, temperature: float, shift: float) -> float:
+    """Calibrated probability of COVID-19 in [0, 1]; one half where the logit is the shift."""
+    scaled = (logit - shift) / temperature
+    # Two forms of one function, so that neither end overflows.
+    if scaled >= 0:
+        return 1.0 / (1.0 + math.exp(-scaled))
+    return math.exp(scaled) / (1.0 + math.exp(scaled))
+
+
+def to_decision(probability: float, point: OperatingPoint) -> Decision:
+    """Indeterminate inside the band (ends included), else by the threshold, which lies within.
+
+    So a decision and its prediction set never contradict: below the band COVID-19 is not plausible any more,
+    above it nothing else is, and inside both are.
+    """
+    low, high = point.band
+    if low <= probability <= high:
+        return Decision.INDETERMINATE
+    return Decision.POSITIVE if probability >= point.threshold else Decision.NEGATIVE
+
+
+def to_prediction_set(decision: Decision, labels: tuple[str, str]) -> tuple[str, ...]:
+    """The labels that remain plausible; `labels` are (positive, negative)."""
+    match decision:
+        case Decision.POSITIVE:
+            return labels[:1]
+        case Decision.NEGATIVE:
+            return labels[1:]
+        case Decision.INDETERMINATE:
+            return labels
+
+
+def decide(
+    logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint, box: Box = WHOLE
+) -> Prediction:
+    """All that follows from one slice's outputs under a bundle's configuration."""
+    probability = to_probability(logit, temperature=config.temperature, shift=config.shift)
+    decision = to_decision(probability, point)
+    labels = config.labels
+    return Prediction(
+        logit=logit,
+        probability=probability,
+        prediction_set=to_prediction_set(decision, (labels.positive, labels.negative)),
+        decision=decision,
+        reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
+        evidence=evidence,
+        box=box,
+    )

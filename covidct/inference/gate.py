@@ -1,0 +1,70 @@
+"""Whether a slice may be answered for at all: once by its pixels, once by what the graph's gate says of it.
+
+Before the graph runs, only what is plainly no image of anything is refused. After it, what is no axial slice
+of a chest in computed tomography, or shows hardly any lung. Knows limits; knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidct.types import GateLimits, GateResult, Pixels, Reason
+
+if TYPE_CHECKING:
+    from covidct.inference.session import Outputs
+
+# Pixels of the shorter side. A secondary lobule, the size of the patterns that are looked for, is 10 to
+# 25 mm: two to four pixels where 64 hold a chest of 350 mm. The smallest slice of the public sets has 79.
+SMALLEST = 64
+FLATTEST = 4  # grey levels between the 1st and the 99th percentile
+SENTENCES: Mapping[Reason, str] = {
+    Reason.NOT_CT: "looks like no CT (a photograph, drawing, document ...); give an axial chest-CT slice",
+    Reason.RADIOGRAPH: "looks like a radiograph; give axial slices of a chest CT",
+    Reason.NOT_CHEST: "looks like another part of the body, or no CT; give a slice through the lungs",
+    Reason.NOT_AXIAL: "looks like a coronal or sagittal view; give axial slices",
+}
+
+
+def check_slice(pixels: Pixels) -> GateResult:
+    """Verdict on (H, W) uint8, display, before any model has seen it."""
+    height, width = pixels.shape
+    if min(height, width) < SMALLEST:
+        return GateResult(
+            False,
+            Reason.TOO_SMALL,
+            f"{width} x {height} pixels; {SMALLEST} x {SMALLEST} are needed, give the original slice",
+        )
+    # A coarse grid is enough to see that nothing is there, and costs nothing beside the network.
+    low, high = np.percentile(pixels[:: max(1, height // 96), :: max(1, width // 96)], (1, 99))
+    if high - low < FLATTEST:
+        return GateResult(False, Reason.BLANK, "one grey level only; check the window or the export")
+    return GateResult(True)
+
+
+def check_outputs(outputs: Outputs, number: int, limits: GateLimits | None) -> GateResult:
+    """Verdict on one slice of those that a graph answered for; all pass where there is no gate."""
+    if limits is None or outputs.gate is None or outputs.lung is None:
+        return GateResult(True)
+    return check_view(outputs.gate[number], float(outputs.lung[number]), limits)
+
+
+def check_view(logits: NDArray[np.float32], lung: float, limits: GateLimits) -> GateResult:
+    """Verdict on a graph's gate: logits (K,) of what the picture is, and the share of it that is lung."""
+    if to_odds(logits) < limits.least_chest:
+        reason = Reason(limits.classes[1 + int(np.argmax(logits[1:]))])
+        return GateResult(False, reason, SENTENCES[reason])
+    if lung < limits.least_lung:
+        share = f"{100 * lung:.1f} % of the picture, at least {100 * limits.least_lung:.1f} % are needed"
+        return GateResult(False, Reason.NO_LUNG, f"hardly any lung in view ({share}); give another slice")
+    return GateResult(True)
+
+
+def to_odds(logits: NDArray[np.float32]) -> float:
+    """Log-odds of the first class against all others together, of logits (K,)."""
+    others = np.asarray(logits[1:], np.float64)
+    highest = others.max()
+    return float(logits[0] - highest - np.log(np.exp(others - highest).sum()))

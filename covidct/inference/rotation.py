@@ -1,0 +1,39 @@
+"""Whether a slice seems turned by a quarter: the lungs lie one above the other, not side by side.
+
+Told from the evidence of a network that lays it out on the lungs alone, so that where evidence is, lung is.
+Of 582 real slices of the public sets that are answered none is told wrongly; of 1,200 turned on purpose 70 %
+are refused, and of the others 97 % are told (covidct-lung 3.2.0, `studies/orientation.py`). Knows maps.
+Knows nothing of pixels, nor of how a file says that it is turned.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidct.types import Box, Evidence
+
+FAINTEST = 0.05  # of the strong evidence: below, a cell is no lung
+LEAST_DIP = -0.3  # how much fuller the middle column may be than the middle row
+
+
+def is_turned(evidence: Evidence, box: Box, *, shape: tuple[int, int]) -> bool:
+    """Whether lungs seem turned by a quarter.
+
+    `evidence` is (h, w) float32 over the part `box` of a slice of `shape` (H, W). False where there is none.
+    """
+    left, top, right, bottom = box
+    height, width = (bottom - top) * shape[0], (right - left) * shape[1]
+    strength = np.abs(evidence)  # what speaks against disease lies on lungs as well
+    lung = strength > FAINTEST * max(float(np.percentile(strength, 90)), 1e-3)
+    if width >= height or not lung.any():
+        return False
+    return _find_dip(lung.sum(axis=0)) - _find_dip(lung.sum(axis=1)) > LEAST_DIP
+
+
+def _find_dip(counts: NDArray[np.int_]) -> float:
+    """The least in the middle fifth as a share of what either half reaches: near 0 between two lungs."""
+    size = len(counts)
+    middle = counts[size * 2 // 5 : max(size * 3 // 5, size * 2 // 5 + 1)].min()
+    halves = min(counts[: max(size // 2, 1)].max(), counts[size // 2 :].max())
+    return float(middle / max(1, halves))

@@ -1,0 +1,162 @@
+"""The results of a series' slices -> one result for the series.
+
+The probability of a series is that of its k-th most probable slice, where k is a tenth of the slices
+answered for and at least three: the greatest probability that a tenth of the lung reaches. Its decision
+follows from that by the operating point, as a slice's does. So a series is positive where a tenth of its
+slices are; a few false slices, however sure, change nothing; and neither the order of slices nor their
+number moves the answer, as they would in noisy-or, which takes neighbours for independent witnesses and is
+sure of any series that is long enough.
+
+A tenth, as prediction sets may miss the truth in a tenth of the slices of either class. **What was measured
+are slices.** No study of known diagnosis was there to fit or to measure this on: the figure is a slice's
+probability, and sensitivity and specificity are those of slices. Knows results. Knows nothing of pixels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from covidct.inference.decision import to_decision, to_prediction_set
+from covidct.series.values import RefusedSeries, Series, SeriesAnswer
+from covidct.types import (
+    Decision,
+    Kind,
+    ModelGraph,
+    Note,
+    OperatingPoint,
+    Reason,
+    Result,
+    SeriesSummary,
+    Status,
+)
+
+SHARE = 10  # one slice in so many
+LEAST = 3
+TELLING = 5
+MEASURED = "measured on slices, not on studies"
+
+
+def rank_of(answered: int) -> int:
+    """Which of the answered slices, the most probable being 1, gives the probability of the series."""
+    return max(LEAST, -(-answered // SHARE))
+
+
+def to_series_probability(probabilities: Sequence[float]) -> float:
+    """The probability of a series, of those of its answered slices, in [0, 1]; at least LEAST of them.
+
+    Does not depend on their order, and does not fall when one of them rises.
+    """
+    if len(probabilities) < LEAST:
+        raise ValueError(f"{len(probabilities)} slices, and {LEAST} are needed")
+    return sorted(probabilities, reverse=True)[rank_of(len(probabilities)) - 1]
+
+
+def conclude(
+    series: Series,
+    slices: tuple[Result, ...],
+    *,
+    point: OperatingPoint,
+    labels: tuple[str, str],
+    graph: ModelGraph,
+) -> SeriesAnswer:
+    """The answer for a series; `slices` are in the order of its instances, `labels` (positive, negative)."""
+    answered = [item for item in slices if item.probability is not None]
+    summary = _summarise(series, slices, answered)
+    if len(answered) < LEAST:
+        return SeriesAnswer(series, _refuse(series, slices, summary, graph), slices)
+    probability = to_series_probability([item.probability or 0.0 for item in answered])
+    decision = to_decision(probability, point)
+    rank = rank_of(len(answered))
+    result = Result(
+        path=series.path,
+        status=Status.OK,
+        model=graph.model,
+        precision=graph.precision,
+        kind=Kind.SERIES,
+        decision=decision,
+        probability=probability,
+        prediction_set=to_prediction_set(decision, labels),
+        operating_point=point,
+        reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
+        message=f"{series.path}: {rank} of {len(answered)} slices with lung reach {probability:.2f} or more, "
+        f"which the series takes over; {MEASURED}",
+        series_uid=series.acquisition.series_uid,
+        series=summary,
+    )
+    return SeriesAnswer(series, result, slices)
+
+
+def to_refused_result(refused: RefusedSeries, *, graph: ModelGraph) -> Result:
+    """The result for a series that is not answered for as one."""
+    series = refused.series
+    return Result(
+        path=series.path,
+        status=Status.REFUSED,
+        model=graph.model,
+        precision=graph.precision,
+        kind=Kind.SERIES,
+        reason=refused.reason,
+        message=refused.message,
+        series_uid=series.acquisition.series_uid,
+        series=SeriesSummary(slices=len(series.instances), answered=0, notes=series.notes),
+    )
+
+
+def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Result]) -> SeriesSummary:
+    positive = sum(item.decision is Decision.POSITIVE for item in answered)
+    ranked = sorted(answered, key=lambda item: (-(item.probability or 0.0), item.slice_index or 0))
+    return SeriesSummary(
+        slices=len(slices),
+        answered=len(answered),
+        evidence_share=positive / len(answered) if answered else None,
+        telling=tuple(item.slice_index for item in ranked[:TELLING] if item.slice_index is not None),
+        notes=(*series.notes, *_note_ends(slices), *_note_failures(slices)),
+    )
+
+
+def _note_ends(slices: Sequence[Result]) -> list[Note]:
+    """Lung in the outermost slice: more of it may lie beyond."""
+    ends = [
+        name
+        for name, item in (("lowest", slices[0]), ("highest", slices[-1]))
+        if item.probability is not None
+    ]
+    if not ends:
+        return []
+    code = "lung_at_both_ends" if len(ends) > 1 else f"lung_at_{ends[0]}"
+    where = " and the ".join(ends)
+    return [Note(code, f"Lung in the {where} slice: the series may not cover the lungs whole.")]
+
+
+def _note_failures(slices: Sequence[Result]) -> list[Note]:
+    failed = [item for item in slices if item.status is Status.ERROR]
+    if not failed:
+        return []
+    # (Why is said of each slice; here it would carry paths into pages that are to hold none.)
+    text = f"{'1 slice was' if len(failed) == 1 else f'{len(failed)} slices were'} not read, and left out."
+    return [Note("slices_not_read", text, {"n": len(failed)})]
+
+
+def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, graph: ModelGraph) -> Result:
+    """A series with too little lung in view; the reason most of its slices have, where none was answered."""
+    reasons = Counter(item.reason for item in slices if item.status is Status.REFUSED and item.reason)
+    if summary.answered:
+        reason = Reason.TOO_FEW_SLICES
+        what = f"{summary.answered} slices with lung, and {LEAST} are needed; give the whole chest"
+    elif reasons:
+        reason = reasons.most_common(1)[0][0]
+        what = "no slice with lung to answer for; give an axial CT of the chest"
+    else:
+        reason, what = Reason.UNREADABLE, "no slice could be read; copy the series again"
+    return Result(
+        path=series.path,
+        status=Status.REFUSED,
+        model=graph.model,
+        precision=graph.precision,
+        kind=Kind.SERIES,
+        reason=reason,
+        message=f"{series.path}: {what}",
+        series_uid=series.acquisition.series_uid,
+        series=summary,
+    )

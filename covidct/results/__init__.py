@@ -1,0 +1,1 @@
+"""Results for readers: text, tables, pages and pictures."""

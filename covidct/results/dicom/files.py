@@ -1,0 +1,89 @@
+"""The answer for a series as files of DICOM objects: the report, picture and segmentation.
+
+Knows which objects belong together and what they are called. Knows nothing of where they go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from covidct.errors import ReportError
+from covidct.images.files import write_beside
+from covidct.inference.series_result import to_refused_result
+from covidct.results.dicom.sc import to_sc
+from covidct.results.dicom.seg import to_seg
+from covidct.results.dicom.sr import to_bytes, to_references, to_sr
+from covidct.results.dicom.subject import read_subject
+from covidct.series.values import RefusedSeries, SeriesAnswer
+from covidct.types import ModelGraph
+
+SR, SC, SEG = "sr.dcm", "sc.dcm", "seg.dcm"
+KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
+
+
+@dataclass(frozen=True)
+class ObjectFiles:
+    """Files by name, `sr.dcm` always, `sc.dcm` and `seg.dcm` where slices were answered; the SR's UIDs by
+    keyword.
+
+    `series_uid` is that of the series they are about.
+    """
+
+    files: Mapping[str, bytes]
+    report: Mapping[str, str]
+    series_uid: str
+
+
+def to_object_files(
+    answer: SeriesAnswer,
+    *,
+    previous: Mapping[str, str] | None = None,
+    picture: bool = True,
+    segmentation: bool = False,
+) -> ObjectFiles:
+    """Make the objects. `previous` are the UIDs of the SR that this one replaces.
+
+    Raises ReportError; SegmentationError where only the segmentation cannot be made.
+    """
+    subject = read_subject(answer.series)
+    report = to_sr(answer, subject, previous=previous)
+    files = {SR: to_bytes(report)}
+    if picture and (capture := to_sc(answer, subject)) is not None:
+        files[SC] = to_bytes(capture)
+    if segmentation and (evidence := to_seg(answer, subject)) is not None:
+        files[SEG] = to_bytes(evidence)
+    return ObjectFiles(files, to_references(report), subject.series_uid)
+
+
+def to_refusal(refused: RefusedSeries, *, graph: ModelGraph) -> SeriesAnswer:
+    """The answer for a series that is not answered for: it says why."""
+    return SeriesAnswer(refused.series, to_refused_result(refused, graph=graph), ())
+
+
+def choose_reported(
+    answers: Sequence[SeriesAnswer], refused: Iterable[RefusedSeries], *, graph: ModelGraph
+) -> list[SeriesAnswer]:
+    """What is reported of a run: every series answered for; without one, why those refused are not."""
+    return list(answers) or [to_refusal(one, graph=graph) for one in refused]
+
+
+def write_objects(made: Sequence[ObjectFiles], kind: str, place: Path) -> list[Path]:
+    """Write the files of one kind (SR, SC, SEG): a single one to `place`, or each into the folder it is.
+
+    In a folder they are called after their series. Raises ReportError where there are several and `place` is
+    no folder, or none at all; OSError.
+    """
+    files = [(one.series_uid, one.files[kind]) for one in made if kind in one.files]
+    if not files:
+        raise ReportError(f"{place}: no series was answered for, so there is no {KINDS[kind]} to write")
+    if len(files) > 1 and not place.is_dir():
+        raise ReportError(f"{place}: there are {len(files)} series; name a folder that is there")
+    written = []
+    for series_uid, data in files:
+        path = place / f"{series_uid}.{kind}" if place.is_dir() else place
+        write_beside(path, partial(Path.write_bytes, data=data))
+        written.append(path)
+    return written

@@ -1,0 +1,77 @@
+"""The most telling slices of an answer as a DICOM Secondary Capture: a montage for any viewer (PS3.3 A.8.1).
+
+Knows which slices are shown and what is written under them. No patient's data are burnt in: who it is stands
+in the header, as for every image. Knows nothing of files or networks.
+"""
+
+from __future__ import annotations
+
+from highdicom import UID
+from highdicom.sc import SCImage
+from pydicom.dataset import Dataset
+
+from covidct.inference.series_result import MEASURED
+from covidct.results.contact_sheet import Tile, draw_contact_sheet
+from covidct.results.dicom.sr import SERIES_NUMBER, to_equipment
+from covidct.results.dicom.subject import Subject, put_subject
+from covidct.results.formats import name_model
+from covidct.results.sentences import to_conclusion, without_paths
+from covidct.series.slices import read_given
+from covidct.series.values import SeriesAnswer
+from covidct.types import DISCLAIMER, Result
+
+SHOWN = 6
+
+
+def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
+    """Make the picture, in a series of its own in the same study; None where no slice was answered.
+
+    Raises ReadError where a slice that was answered can no longer be read.
+    """
+    tiles = _to_tiles(answer)
+    if not tiles:
+        return None
+    notes = [note.text for note in answer.result.series.notes] if answer.result.series else []
+    title = (
+        to_conclusion(answer.result),
+        f"{name_model(answer.result)}, series {subject.series_number}; {MEASURED}",
+        *without_paths(answer, notes)[:3],
+    )
+    picture = SCImage(
+        pixel_array=draw_contact_sheet(tiles, title=title, footer=DISCLAIMER),
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "P"),  # slices are shown as usual, see `orientation`
+        study_instance_uid=subject.study_uid,
+        series_instance_uid=UID(),
+        series_number=SERIES_NUMBER + 1000 + subject.series_number,
+        sop_instance_uid=UID(),
+        instance_number=1,
+        **to_equipment(subject),
+    )
+    if not subject.is_oriented:
+        picture.PatientOrientation = []
+    picture.Laterality = ""  # lungs are a pair, and both are shown
+    picture.BurnedInAnnotation = "NO"
+    picture.ImageComments = DISCLAIMER
+    put_subject(picture, subject)
+    return picture
+
+
+def _to_tiles(answer: SeriesAnswer) -> list[Tile]:
+    """The most telling slices, in the order of the series: from feet to head."""
+    summary = answer.result.series
+    tiles = []
+    for at in sorted(summary.telling[:SHOWN] if summary else ()):
+        result, shown = answer.slices[at], read_given(answer.series.instances[at])
+        caption = _to_caption(answer, at, result)
+        tiles.append(Tile(shown.pixels, caption, result.evidence, result.box, shown.turn))
+    return tiles
+
+
+def _to_caption(answer: SeriesAnswer, at: int, result: Result) -> str:
+    place = f"slice {at + 1} of {len(answer.series.instances)}"
+    position = answer.series.instances[at].position_mm
+    where = place if position is None else f"{place}, {position:.0f} mm"
+    return f"{where}: {result.decision}, {result.probability:.2f}" if result.decision else where

@@ -1,0 +1,223 @@
+"""Where the evidence of an answer lies, as a DICOM Segmentation for any viewer (PS3.3 A.51).
+
+One binary segment: the pixels whose evidence for COVID-19 has at least half of the full colour of an overlay.
+Binary, as the two kinds of fractions that DICOM has are probability and occupancy, and evidence is neither.
+It lies on the pixels as they are stored. Knows the geometry of images. Knows nothing of files or networks.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from highdicom import UID, AlgorithmIdentificationSequence, PlanePositionSequence
+from highdicom.color import CIELabColor
+from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
+from highdicom.sr import CodedConcept
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+import covidct
+from covidct.errors import SegmentationError
+from covidct.images.blob import Blob
+from covidct.inference.overlay import FULL, lay_strength
+from covidct.results.dicom.sr import SCHEME, SERIES_NUMBER, to_equipment, to_evidence
+from covidct.results.dicom.subject import Subject, put_subject
+from covidct.series.enhanced import FrameBlob, to_frames
+from covidct.series.values import Instance, SeriesAnswer
+from covidct.types import DISCLAIMER
+
+LEVEL = FULL / 2  # evidence (logit per cell) from which a pixel belongs to the segment
+EVIDENCE = CodedConcept("evidence", SCHEME, "Evidence for COVID-19")
+ORANGE = CIELabColor(65, 45, 65)
+_GEOMETRY = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+_ASKED = (
+    *_GEOMETRY,
+    "PositionReferenceIndicator",
+    "Rows",
+    "Columns",
+    "SliceThickness",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A slice in the segmentation: its header, and where the segment lies, (H, W) bool as stored."""
+
+    instance: Instance
+    header: Dataset
+    mask: NDArray[np.bool_]
+
+
+def to_seg(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
+    """Make the segmentation, in a series of its own in the same study; None where no slice was answered.
+
+    It has a frame for each slice with such evidence. Where there is none, it has one, of the most telling
+    slice, that is empty. Raises SegmentationError where the images do not say where they lie.
+    """
+    if answer.result.series is None or not answer.result.series.telling:
+        return None
+    frames = _read_frames(answer.series.instances)
+    planes = _to_planes(answer, frames)
+    segmentation = Segmentation(
+        source_images=_to_sources(planes, frames, subject),
+        pixel_array=np.stack([plane.mask for plane in planes]),
+        plane_positions=[_to_position(plane) for plane in planes] if frames else None,
+        segmentation_type=SegmentationTypeValues.BINARY,
+        segment_descriptions=[_describe(answer)],
+        series_instance_uid=UID(),
+        series_number=SERIES_NUMBER + 2000 + subject.series_number,
+        sop_instance_uid=UID(),
+        instance_number=1,
+        device_serial_number="0",
+        content_label="EVIDENCE",
+        content_description="Where evidence for COVID-19 lies, research use only",
+        omit_empty_frames=False,
+        **to_equipment(subject),
+    )
+    put_subject(segmentation, subject)
+    return segmentation
+
+
+def _to_planes(answer: SeriesAnswer, frames: Sequence[Dataset]) -> list[_Plane]:
+    """The slices with evidence in the segment; without any, the most telling one."""
+    summary = answer.result.series
+    assert summary is not None
+    planes = {
+        at: _to_plane(answer, at, frames)
+        for at, result in enumerate(answer.slices)
+        # Whether a pixel may reach the level is asked first: it costs no header.
+        if result.evidence is not None and (result.evidence.max() >= LEVEL / 2 or at == summary.telling[0])
+    }
+    frames_of_reference = {plane.header.FrameOfReferenceUID for plane in planes.values()}
+    if len(frames_of_reference) > 1:
+        raise SegmentationError(
+            f"{answer.series.path}: its slices have {len(frames_of_reference)} frames of reference, and a "
+            "segmentation has one; leave the segmentation out"
+        )
+    return [plane for plane in planes.values() if plane.mask.any()] or [planes[summary.telling[0]]]
+
+
+def _to_plane(answer: SeriesAnswer, at: int, frames: Sequence[Dataset]) -> _Plane:
+    instance, result = answer.series.instances[at], answer.slices[at]
+    header = frames[instance.frame - 1] if instance.frame is not None else _read_header(instance)
+    if missing := [keyword for keyword in _GEOMETRY if not header.get(keyword)]:
+        raise SegmentationError(
+            f"{instance.path}: lacks {missing[0]}, so no segmentation can be laid over it; "
+            "leave the segmentation out, or export the images with their geometry"
+        )
+    assert result.evidence is not None
+    strength = lay_strength(result.evidence, shape=(int(header.Rows), int(header.Columns)), box=result.box)
+    return _Plane(instance, header, strength >= LEVEL / FULL)
+
+
+def _read_frames(instances: Sequence[Instance]) -> list[Dataset]:
+    """The headers of all frames of an enhanced object; none for other slices."""
+    volumes = {instance.sop_instance_uid: instance for instance in instances if instance.frame is not None}
+    if not volumes:
+        return []
+    first = instances[0]
+    if len(volumes) > 1 or any(instance.frame is None for instance in instances):
+        raise SegmentationError(
+            f"{first.path}: the series has more than one enhanced object, and a segmentation lies over "
+            "one alone; leave the segmentation out"
+        )
+    return to_frames(_read_header(first))
+
+
+def _read_header(instance: Instance) -> Dataset:
+    """The header of an object without its pixels; of an enhanced one whole."""
+    blob: Blob | None = instance.blob
+    asked: list[str] | None = list(_ASKED)
+    if isinstance(blob, FrameBlob):
+        blob, asked = blob.volume, None
+    if blob is None:
+        raise SegmentationError(f"{instance.path}: not read from DICOM, so nothing can be laid over it")
+    try:
+        with warnings.catch_warnings(), blob.open() as stream:
+            # Odd values of others are passed on as they are; warnings would quote them.
+            warnings.simplefilter("ignore")
+            header = dcmread(stream, stop_before_pixels=True, specific_tags=asked, force=True)
+            header.decode()
+    except Exception as error:  # broad: a damaged header surfaces as nearly any exception
+        raise SegmentationError(f"{instance.path}: its header cannot be read; copy it again") from error
+    return header
+
+
+def _to_sources(planes: list[_Plane], frames: Sequence[Dataset], subject: Subject) -> list[Dataset]:
+    """What highdicom must know of the images: one for each plane, or the enhanced object of all of them."""
+    sources = [_to_source(plane, planes[0], subject) for plane in (planes[:1] if frames else planes)]
+    if frames:
+        sources[0].NumberOfFrames = len(frames)
+        sources[0].SharedFunctionalGroupsSequence = [_to_shared(sources[0])]
+        sources[0].PerFrameFunctionalGroupsSequence = [_to_group(frame) for frame in frames]
+    return sources
+
+
+def _to_source(plane: _Plane, first: _Plane, subject: Subject) -> Dataset:
+    """Geometry is that of the first, for which the series was found even; places are each slice's own."""
+    source = to_evidence(plane.instance, subject)
+    for keyword in _ASKED:
+        if keyword in first.header:
+            setattr(source, keyword, first.header[keyword].value)
+    source.ImagePositionPatient = plane.header.ImagePositionPatient
+    source.setdefault("SliceThickness", None)
+    source.Modality = "CT"
+    return source
+
+
+def _to_shared(source: Dataset) -> Dataset:
+    shared, orientation, measures = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = source.ImageOrientationPatient
+    measures.PixelSpacing, measures.SliceThickness = source.PixelSpacing, source.SliceThickness
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
+    return shared
+
+
+def _to_group(frame: Dataset) -> Dataset:
+    group, position = Dataset(), Dataset()
+    position.ImagePositionPatient = frame.ImagePositionPatient
+    group.PlanePositionSequence = [position]
+    return group
+
+
+def _to_position(plane: _Plane) -> PlanePositionSequence:
+    return PlanePositionSequence("PATIENT", plane.header.ImagePositionPatient)
+
+
+def _describe(answer: SeriesAnswer) -> SegmentDescription:
+    name, _, version = answer.result.model.rpartition("-")
+    description = SegmentDescription(
+        segment_number=1,
+        segment_label="Evidence for COVID-19",
+        # (No structure and no finding: a region to which an algorithm points.)
+        segmented_property_category=codes.SCT.SpatialAndRelationalConcept,
+        segmented_property_type=EVIDENCE,
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name=name or answer.result.model,
+            family=codes.DCM.ArtificialIntelligence,
+            version=version,
+            source="covidct",
+            parameters={
+                "covidct": covidct.__version__,
+                "graph": answer.result.precision,
+                "least evidence": f"{LEVEL:g}",
+            },
+        ),
+        tracking_uid=UID(),
+        tracking_id="evidence for COVID-19",
+        display_color=ORANGE,
+    )
+    description.SegmentDescription = (
+        f"Where an algorithm found evidence for COVID-19 of at least {LEVEL:g} (logit per cell). It tells "
+        f"the region, not the outline of a lesion. {DISCLAIMER}"
+    )
+    return description

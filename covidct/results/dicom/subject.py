@@ -1,0 +1,141 @@
+"""Whose series it is: the patient and study modules of its instances, for the objects that are made of it.
+
+Knows the modules that new objects of a study share with it (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2). Knows nothing
+of pixels or answers.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.valuerep import PersonName
+
+from covidct.errors import ReportError
+from covidct.series.enhanced import FrameBlob
+from covidct.series.values import Instance, Series
+
+# Type 2: there, if empty (PS3.5 7.4.3).
+EMPTY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "StudyID",
+    "ReferringPhysicianName",
+)
+SHARED = (
+    *EMPTY,
+    "StudyInstanceUID",
+    "IssuerOfPatientID",
+    "OtherPatientIDsSequence",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "StudyDescription",
+)
+_ASKED = (*SHARED, "SpecificCharacterSet", "SeriesInstanceUID", "SeriesNumber", "ImageOrientationPatient")
+# What must be the same in all instances; another patient's slice in a series is worse than no report.
+_SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The modules of patient and study, their text decoded, and what of the series new objects ask for.
+
+    `is_oriented` says whether its slices tell where the patient's left and right are.
+    """
+
+    modules: Dataset
+    study_uid: str
+    series_uid: str
+    series_number: int
+    is_oriented: bool
+
+
+def read_subject(series: Series) -> Subject:
+    """Read whose series it is, from the headers of all its instances.
+
+    Raises ReportError where it is not of DICOM, a header cannot be read or lacks the UIDs, and where patient
+    or study are not one and the same. Messages name files, no values.
+    """
+    headers: dict[str, Dataset] = {}
+    for instance in series.instances:
+        if instance.path not in headers:
+            headers[instance.path] = _read_header(instance)
+    if not headers:
+        raise ReportError(f"{series.path}: a series without instances; nothing can be reported of it")
+    first = next(iter(headers.values()))
+    for path, header in headers.items():
+        if different := [keyword for keyword in _SAME if header.get(keyword) != first.get(keyword)]:
+            raise ReportError(
+                f"{path}: has another {different[0]} than the rest of the series; no report is made of a "
+                "mixed series: sort it out, or export it again"
+            )
+    return _to_subject(first, series.path)
+
+
+def put_subject(target: Dataset, subject: Subject) -> None:
+    """Give a new object the patient and study of the series, whatever it had in their place."""
+    for keyword in SHARED:
+        if keyword in target:
+            delattr(target, keyword)
+        if keyword in subject.modules:
+            target[keyword] = copy.deepcopy(subject.modules[keyword])
+        elif keyword in EMPTY:
+            setattr(target, keyword, None)
+    target.SpecificCharacterSet = "ISO_IR 192"
+
+
+def _read_header(instance: Instance) -> Dataset:
+    if instance.blob is None:
+        raise ReportError(f"{instance.path}: not read from DICOM, so no DICOM report can be made of it")
+    # A frame that was made an object of its own has left the patient behind.
+    frame = instance.blob if isinstance(instance.blob, FrameBlob) else None
+    try:
+        with warnings.catch_warnings(), (frame.volume if frame else instance.blob).open() as stream:
+            # Odd values of others are passed on as they are; warnings would quote them.
+            warnings.simplefilter("ignore")
+            header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
+            header.decode()
+            if frame and "ImageOrientationPatient" in frame.head:
+                header.ImageOrientationPatient = frame.head.ImageOrientationPatient
+    except Exception as error:  # broad: a damaged header surfaces as nearly any exception
+        raise ReportError(f"{instance.path}: its header cannot be read; copy it again") from error
+    if not (header.get("StudyInstanceUID") and header.get("SeriesInstanceUID")):
+        raise ReportError(
+            f"{instance.path}: lacks StudyInstanceUID or SeriesInstanceUID, so there is no study to report to"
+        )
+    return header
+
+
+def _to_subject(header: Dataset, path: str) -> Subject:
+    modules = Dataset()
+    for keyword in SHARED:
+        if keyword in header:
+            element = copy.deepcopy(header[keyword])
+            element.value = _to_text(element.value)
+            modules[keyword] = element
+    number = header.get("SeriesNumber")
+    return Subject(
+        modules=modules,
+        study_uid=str(header.StudyInstanceUID),
+        series_uid=str(header.SeriesInstanceUID),
+        series_number=int(number) if number is not None and str(number).isdecimal() else 0,
+        is_oriented=bool(header.get("ImageOrientationPatient")),
+    )
+
+
+def _to_text(value: Any) -> Any:
+    """Names without memory of the character set that they were written in."""
+    return PersonName(str(value)) if isinstance(value, PersonName) else value

@@ -1,0 +1,218 @@
+"""Results as text: JSON lines, CSV, a table. One schema, `docs/result.schema.json`, for all.
+
+Knows words and columns. Knows nothing of where results come from or go to.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from covidct.inference.prevalence import predictive_values
+from covidct.types import (
+    AtPrevalence,
+    Decision,
+    Kind,
+    ModelGraph,
+    OperatingPoint,
+    Result,
+    SeriesSummary,
+    Status,
+)
+
+# Raised whenever a field or a word is added, taken away or means something else: the schema is closed.
+SCHEMA_VERSION = 4
+DIGITS = 6
+COLUMNS = (
+    "kind",
+    "path",
+    "status",
+    "decision",
+    "probability",
+    "prediction_set",
+    "operating_point",
+    "prevalence",
+    "probability_at_prevalence",
+    "ppv",
+    "npv",
+    "reason",
+    "message",
+    "model",
+    "precision",
+    "series_uid",
+    "instance_uid",
+    "slice_index",
+    "heatmap",
+    "series",
+)
+# What `series` becomes in CSV.
+SERIES_COLUMNS = ("slices", "answered", "evidence_share", "telling", "notes")
+CSV_COLUMNS = (*COLUMNS[:-1], *SERIES_COLUMNS)
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how what a spreadsheet would work out begins
+
+
+def to_record(result: Result) -> dict[str, Any]:
+    """A result under the schema's names, as JSON values; probabilities to six digits."""
+    point = result.operating_point
+    values = {
+        "kind": result.kind.value,
+        "path": result.path,
+        "status": result.status.value,
+        "decision": result.decision.value if result.decision else None,
+        "probability": None if result.probability is None else round(result.probability, DIGITS),
+        "prediction_set": list(result.prediction_set) if result.prediction_set is not None else None,
+        "operating_point": _to_point(point) if point else None,
+        **_to_worth(result.at_prevalence),
+        "reason": result.reason.value if result.reason else None,
+        "message": result.message,
+        "model": result.model,
+        "precision": result.precision,
+        "series_uid": result.series_uid,
+        "instance_uid": result.instance_uid,
+        "slice_index": result.slice_index,
+        "heatmap": result.heatmap,
+        "series": _to_series(result.series) if result.series else None,
+    }
+    return {"schema_version": SCHEMA_VERSION} | values
+
+
+def name_model(answered: ModelGraph | Result) -> str:
+    """What answered, for people: the model with its version, and which of its graphs."""
+    return f"{answered.model}, {answered.precision} graph"
+
+
+def to_json_line(result: Result) -> str:
+    """One line of JSON, without the line's end."""
+    # ASCII only: a path that is no valid UTF-8 (surrogates) survives, and no terminal chokes.
+    return json.dumps(to_record(result), ensure_ascii=True, allow_nan=False)
+
+
+def csv_header() -> str:
+    """The first line of the CSV form, without the line's end."""
+    return _csv_line(["schema_version", *CSV_COLUMNS])
+
+
+def to_csv_line(result: Result) -> str:
+    """One line of CSV, without the line's end; the operating point by name, lists joined by `|`.
+
+    Text that a spreadsheet would take for a formula begins with `'`.
+    """
+    record = to_record(result)
+    point = record["operating_point"]
+    record["operating_point"] = point["name"] if point else None
+    summary = record.pop("series") or {}
+    record |= {name: summary.get(name) for name in SERIES_COLUMNS}
+    return _csv_line(
+        "|".join(map(str, value)) if isinstance(value, list) else value for value in record.values()
+    )
+
+
+def table_header(prevalence: float | None = None) -> str:
+    """The first line of the table; with a prevalence, of the one that has a column more for it."""
+    more = "" if prevalence is None else f"{f'at {prevalence:g}':>12}"
+    return f"{'decision':<14}{'probability':>12}{more}   slice"
+
+
+def to_table_line(result: Result, prevalence: float | None = None) -> str:
+    """One line for people: decision (or why there is none), probability, path or message.
+
+    With a prevalence also the probability there.
+    """
+    what = result.decision.value if result.decision else result.status.value
+    worth, more = result.at_prevalence, ""
+    if prevalence is not None:
+        more = f"{_to_cell(worth.probability if worth else None):>12}"
+    return f"{what:<14}{_to_cell(result.probability):>12}{more}   {_one_line(result.message or result.path)}"
+
+
+def to_worth_sentence(point: OperatingPoint, prevalence: float) -> str:
+    """What the calls of an operating point's threshold would be worth at a prevalence."""
+    values = predictive_values(point.sensitivity, point.specificity, prevalence=prevalence)
+    ppv, npv = ("–" if value is None else f"{value:.1%}" for value in values)
+    return (
+        f"At a prevalence of {prevalence:g}, told apart as where it was measured: PPV {ppv} and NPV {npv} of "
+        f"the threshold of {point.name} ({point.threshold:.3f}) alone, indeterminate or not."
+    )
+
+
+def to_summary(results: Counter[tuple[Kind, str]]) -> str:
+    """A sentence that counts what was decided of slices, and one for series where there are any.
+
+    `results` are counted by kind, and by decision or, without one, by status.
+    """
+    series = any(kind is Kind.SERIES for kind, _ in results)
+    return " ".join(
+        _to_count(results, kind) for kind in ((Kind.SLICE, Kind.SERIES) if series else (Kind.SLICE,))
+    )
+
+
+def _to_count(results: Counter[tuple[Kind, str]], kind: Kind) -> str:
+    order = [*(item.value for item in Decision), Status.REFUSED.value, Status.ERROR.value]
+    parts = [f"{results[kind, name]} {name}" for name in order if results[kind, name]]
+    total = sum(count for (of, _), count in results.items() if of is kind)
+    plural = "s" if kind is Kind.SLICE and total != 1 else ""
+    return f"{total} {kind.value}{plural}: {', '.join(parts) or 'nothing to do'}."
+
+
+def _to_point(point: OperatingPoint) -> dict[str, Any]:
+    return {
+        "name": point.name,
+        "threshold": round(point.threshold, DIGITS),
+        "band": [round(end, DIGITS) for end in point.band],
+        "sensitivity": round(point.sensitivity, DIGITS),
+        "specificity": round(point.specificity, DIGITS),
+        "alpha": [round(share, DIGITS) for share in point.alpha],
+        "coverage": [round(share, DIGITS) for share in point.coverage],
+    }
+
+
+def _to_worth(worth: AtPrevalence | None) -> dict[str, float | None]:
+    """The four fields of what an answer is worth at a prevalence, all None where none was asked for."""
+    if worth is None:
+        return dict.fromkeys(("prevalence", "probability_at_prevalence", "ppv", "npv"))
+    return {
+        "prevalence": worth.prevalence,
+        "probability_at_prevalence": round(worth.probability, DIGITS),
+        "ppv": None if worth.ppv is None else round(worth.ppv, DIGITS),
+        "npv": None if worth.npv is None else round(worth.npv, DIGITS),
+    }
+
+
+def _to_series(summary: SeriesSummary) -> dict[str, Any]:
+    share = summary.evidence_share
+    return {
+        "slices": summary.slices,
+        "answered": summary.answered,
+        "evidence_share": None if share is None else round(share, DIGITS),
+        "telling": list(summary.telling),
+        "notes": [note.text for note in summary.notes],
+        "note_codes": [{"code": note.code, "values": dict(note.values)} for note in summary.notes],
+    }
+
+
+def _to_cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    buffer = io.StringIO()
+    # Until Python 3.13 line ends inside a value are quoted only where they are the writer's own.
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow([_to_plain(value) for value in values])
+    return buffer.getvalue().removesuffix("\r\n")
+
+
+def _to_plain(value: Any) -> Any:
+    """A value as a cell: names of files are no formulas, whatever they begin with (`=1+2.png`)."""
+    if isinstance(value, str) and value.startswith(FORMULAS):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def _one_line(text: str) -> str:
+    """Control characters in file names must not move a terminal's cursor."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

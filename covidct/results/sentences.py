@@ -1,0 +1,63 @@
+"""The answer for a series in sentences for people, to be kept in an archive: they name no file, no patient.
+
+Knows results and how to say them. Knows nothing of DICOM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from covidct.series.values import SeriesAnswer
+from covidct.types import DISCLAIMER, Result, Status
+
+
+def to_sentences(answer: SeriesAnswer) -> list[str]:
+    """The report for people: answer, notes, what it is for. Names no file, no patient."""
+    result = answer.result
+    own = [
+        to_conclusion(result),
+        *without_paths(answer, (result.message,)),
+        *without_paths(answer, _notes(result)),
+        *_to_prevalence(answer),
+    ]
+    return [*dict.fromkeys(own), DISCLAIMER]
+
+
+def to_conclusion(result: Result) -> str:
+    """The answer in a sentence or two."""
+    if result.status is not Status.OK or result.decision is None:
+        return f"COVID-19: not answered ({result.reason.value if result.reason else result.status.value})."
+    share = ""
+    if (summary := result.series) and summary.evidence_share is not None:
+        share = (
+            f" {summary.answered} of {summary.slices} slices answered, "
+            f"{summary.evidence_share:.0%} of them decided positive."
+        )
+    return f"COVID-19: {result.decision.value}, probability {result.probability:.3f}.{share}"
+
+
+def _notes(result: Result) -> tuple[str, ...]:
+    return tuple(note.text for note in result.series.notes) if result.series else ()
+
+
+def without_paths(answer: SeriesAnswer, sentences: Iterable[str | None]) -> list[str]:
+    """Sentences without paths: where a file lay is nobody's business in a PACS."""
+    paths = sorted(
+        {answer.series.path, *(item.path for item in answer.series.instances)}, key=len, reverse=True
+    )
+    kept = []
+    for sentence in filter(None, sentences):
+        for path in paths:
+            sentence = sentence.replace(f"{path}: ", "").replace(path, "a file")
+        kept.append(sentence[:1].upper() + sentence[1:])
+    return kept
+
+
+def _to_prevalence(answer: SeriesAnswer) -> list[str]:
+    """What a prevalence that was asked for is about; nothing where none was."""
+    asked = {item.at_prevalence.prevalence for item in answer.slices if item.at_prevalence is not None}
+    return [
+        f"Probabilities at a prevalence are those of slices where {prevalence:g} of such slices show "
+        "COVID-19; the series has none."
+        for prevalence in sorted(asked)
+    ]

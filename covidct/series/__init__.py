@@ -1,0 +1,1 @@
+"""Folders, archives, DICOMDIRs and volumes -> a Study of Series."""

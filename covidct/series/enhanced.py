@@ -1,0 +1,123 @@
+"""A frame of an enhanced multi-frame CT object -> a CT Image Storage object of its own.
+
+Knows functional groups (PS3.3 C.7.6.16), which may be shared by all frames or be of each. A frame is read
+only when it is asked for, so that a volume need not be in memory. Knows nothing of what slices mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import BinaryIO
+
+# Before gdcm, which pydicom loads: see `dicom`.
+import PIL.Image  # noqa: F401
+from pydicom import dcmread, uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
+
+from covidct.errors import ReadError
+from covidct.images.blob import Blob
+
+# Where the elements of a single slice are in a frame's functional groups (PS3.3 A.38).
+_MACROS = {
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+    "PixelValueTransformationSequence": ("RescaleIntercept", "RescaleSlope", "RescaleType"),
+    "CTReconstructionSequence": ("ConvolutionKernel",),
+    "CTXRayDetailsSequence": ("KVP",),
+}
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_PIXEL_DATA = (0x7FE0, 0x0010)
+
+
+@dataclass(frozen=True)
+class FrameBlob:
+    """One frame as an object of its own; `head` is that object without its pixels."""
+
+    name: str
+    volume: Blob = field(repr=False)
+    head: Dataset = field(repr=False)
+    index: int
+    frames: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the volume: a copy that was cut off is smaller."""
+        return self.volume.size
+
+    def open(self) -> BinaryIO:
+        """The object as a stream. Raises ReadError."""
+        return BytesIO(self.read())
+
+    def read(self) -> bytes:
+        """The object. Raises ReadError where the volume is damaged or cut off."""
+        with self.volume.open() as stream:
+            pixels = self._read_pixels(stream)
+        frame = _copy(self.head)
+        frame.file_meta = self.head.file_meta
+        frame.PixelData = pixels
+        frame["PixelData"].VR = "OW" if self.head.get("BitsAllocated", 16) > 8 else "OB"
+        buffer = BytesIO()
+        frame.save_as(buffer, enforce_file_format=True)
+        return buffer.getvalue()
+
+    def _read_pixels(self, stream: BinaryIO) -> bytes:
+        head = self.head
+        syntax = uid.UID(self.head.file_meta.TransferSyntaxUID)
+        # Stops where the pixels begin, and leaves the stream there.
+        dcmread(stream, stop_before_pixels=True, specific_tags=["SOPClassUID"], force=True)
+        length = _enter_pixels(stream, implicit=syntax.is_implicit_VR, name=self.name)
+        if syntax.is_encapsulated:
+            frame = get_frame(stream, self.index, number_of_frames=self.frames)
+            return encapsulate([frame])
+        size: int = head.Rows * head.Columns * head.get("SamplesPerPixel", 1) * head.BitsAllocated // 8
+        stream.seek(self.index * size, 1)
+        data = stream.read(size)
+        if len(data) < size or length < (self.index + 1) * size:
+            raise ReadError(f"{self.name}: frame {self.index + 1} is cut off; copy the object again")
+        return data + b"\0" * (size % 2)
+
+
+def is_enhanced(dataset: Dataset) -> bool:
+    """Whether an object has frames with functional groups."""
+    return bool(dataset.get("PerFrameFunctionalGroupsSequence")) and bool(dataset.get("NumberOfFrames"))
+
+
+def to_frames(dataset: Dataset) -> list[Dataset]:
+    """The frames of an object as objects of their own, without pixels."""
+    shared, each = (dataset.get(keyword) or [] for keyword in _GROUPS)
+    plain = Dataset({tag: item for tag, item in dataset.items() if item.VR != "SQ" and tag != _PIXEL_DATA})
+    plain.NumberOfFrames = 1
+    # What a frame declares in Modality, geometry and pixels is what a slice does; so it is read as one.
+    plain.SOPClassUID = uid.CTImageStorage
+    return [_to_frame(plain, dataset, [*shared[:1], group]) for group in each]
+
+
+def _to_frame(plain: Dataset, dataset: Dataset, groups: list[Dataset]) -> Dataset:
+    frame = _copy(plain)
+    frame.file_meta = FileMetaDataset()
+    frame.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    for group in groups:
+        for sequence, keywords in _MACROS.items():
+            for macro in (group.get(sequence) or [])[:1]:
+                for keyword in keywords:
+                    if keyword in macro:
+                        setattr(frame, keyword, macro[keyword].value)
+        for macro in (group.get("CTImageFrameTypeSequence") or [])[:1]:
+            frame.ImageType = macro.FrameType
+    return frame
+
+
+def _copy(dataset: Dataset) -> Dataset:
+    # (A Dataset made of another shares its elements with it.)
+    return Dataset(dict(dataset.items()))
+
+
+def _enter_pixels(stream: BinaryIO, *, implicit: bool, name: str) -> int:
+    """Move from the tag of PixelData to its value; its length in bytes, 2^32 - 1 where undefined."""
+    head = stream.read(8 if implicit else 12)
+    if head[:4] not in (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10"):
+        raise ReadError(f"{name}: no PixelData where it should be; copy the object again")
+    return int.from_bytes(head[-4:], "little" if head[:1] == b"\xe0" else "big")

@@ -1,0 +1,118 @@
+"""The state of a training run between two epochs, on disk: what an interrupted run goes on from.
+
+Checkpoints are working files of one machine and are read without executing anything in them
+(`weights_only`); what ships is safetensors and ONNX.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from covidct.data.recipe import Recipe
+from covidct.errors import RecipeError
+from covidct.evaluation.plots import plot_history
+from covidct.images.files import write_beside
+from covidct.training.networks.build import Network
+
+CHECKPOINT, BEST, METRICS, CURVES = "checkpoint.pt", "best.safetensors", "metrics.csv", "curves.png"
+
+
+@dataclass
+class Progress:
+    """How far a run has come. `done` counts epochs of the phase, `epoch` those of the run."""
+
+    phase: int = 0
+    done: int = 0
+    epoch: int = 0
+    best_score: float = -math.inf
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def is_stale(self, patience: int) -> bool:
+        """Whether the phase has gone on for `patience` epochs without a better one."""
+        return min(self.epoch - self.best_epoch, self.done) >= patience
+
+
+@dataclass
+class Run:
+    """The networks of a run (trained and averaged), its progress, and what it adds to each source's logits.
+
+    `offsets` (S,) float32 are there for training alone: what ships knows no sources.
+    """
+
+    network: Network
+    average: AveragedModel
+    progress: Progress
+    offsets: nn.Parameter
+
+
+def keep_epoch(
+    run: Run, record: dict[str, Any], recipe: Recipe, *, optimiser: AdamW, schedule: LRScheduler, out: Path
+) -> None:
+    """Write all that the next epoch needs. The checkpoint comes last, as it vouches for the rest."""
+    progress = run.progress
+    progress.history.append(record)
+    progress.epoch += 1
+    progress.done += 1
+    # Small tune splits tie at 1.0 early; the loss then tells which epoch is the surer one.
+    score = progress.epoch if recipe.choose == "last" else record[f"tune_{recipe.choose}"]
+    if (score, -record["tune_loss"]) > (progress.best_score, -progress.best_loss):
+        progress.best_score, progress.best_loss = score, record["tune_loss"]
+        progress.best_epoch = progress.epoch
+        state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
+        write_beside(out / BEST, lambda path: save_file(state, path))
+    write_beside(out / METRICS, lambda path: _write_history(progress.history, path))
+    plot_history(progress.history, out / CURVES, recipe.choose)
+    checkpoint = {
+        "recipe": _to_text(recipe),
+        "network": run.network.state_dict(),
+        "average": run.average.state_dict(),
+        "offsets": run.offsets.detach(),
+        "optimiser": optimiser.state_dict(),
+        "schedule": schedule.state_dict(),
+        "progress": asdict(progress),
+    }
+    write_beside(out / CHECKPOINT, lambda path: torch.save(checkpoint, path))
+
+
+def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
+    """Load the checkpoint under `out` into `run`; {} where there is none.
+
+    Raises RecipeError when the checkpoint is another recipe's.
+    """
+    path = out / CHECKPOINT
+    if not path.is_file():
+        return {}
+    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if saved["recipe"] != _to_text(recipe):
+        raise RecipeError(f"{out}: holds a run of another recipe; choose another --out, or remove it")
+    run.network.load_state_dict(saved["network"])
+    run.average.load_state_dict(saved["average"])
+    run.offsets.data.copy_(saved["offsets"])
+    run.progress = Progress(**saved["progress"])
+    return saved
+
+
+def _to_text(recipe: Recipe) -> str:
+    return json.dumps(asdict(recipe), sort_keys=True)
+
+
+def _write_history(history: Sequence[dict[str, Any]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

@@ -1,0 +1,309 @@
+"""Training: the phases of a recipe, from pretrained weights to the best averaged ones.
+
+Knows rates and early stopping. The best epoch is the last, or chosen by the `tune` split alone: the
+mean AUC over the sources that have both labels there.
+Sources: Smith 2018 (one cycle); Howard & Ruder 2018 (rates by depth); Izmailov et al. 2018 (averaged
+weights).
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from sklearn.metrics import log_loss, roc_auc_score
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from covidct.data.balance import to_weights
+from covidct.data.manifest import Row
+from covidct.data.recipe import Phase, Recipe
+from covidct.errors import ManifestError, RecipeError
+from covidct.training.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
+from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
+from covidct.training.lesion_paste import find_pastes
+from covidct.training.loss import compute_loss
+from covidct.training.networks.build import Network, build_network
+from covidct.training.networks.lung_crop import DETAIL
+from covidct.training.networks.lung_finder import LungFinder
+from covidct.training.networks.lung_net import LungNet
+from covidct.training.pretrained import Pretrained, apply_pretrained
+from covidct.training.slices import (
+    ROOM,
+    AugmentedSlices,
+    Batch,
+    Draws,
+    Slices,
+    name_sources,
+    read_slices,
+    with_lesions,
+)
+
+Loader = DataLoader[Batch]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What stays the same through a run: recipe, slices, place and number of loading processes."""
+
+    recipe: Recipe
+    train: Slices
+    tune: Slices
+    out: Path
+    workers: int = 0
+
+
+def fit(
+    recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
+) -> Network:
+    """Train by the recipe; returns the network of the best epoch, on the CPU and in eval mode.
+
+    Writes `metrics.csv`, `curves.png`, `checkpoint.pt` and `best.safetensors` under `out` after
+    every epoch; an interrupted run goes on after its last whole one.
+    Raises ManifestError when `train` or `tune` lack slices of either label, RecipeError when an epoch
+    fills no batch or `out` holds a run of another recipe.
+    """
+    train, tune = (read_split(rows, recipe, split) for split in ("train", "tune"))
+    if recipe.lesions:
+        train = with_lesions(train)
+    if (drawn := recipe.epoch_slices or len(train)) < recipe.batch:
+        raise RecipeError(
+            f"recipe {recipe.name}: an epoch of {drawn} slices fills no batch of {recipe.batch}; "
+            "lower batch, or raise epoch_slices"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    finder = find_finder(recipe, rows, out=out, pretrained=pretrained, workers=workers)
+    run = build_run(recipe, pretrained, finder, sources=len(name_sources(train)))
+    run_phases(run, Fitting(recipe, train, tune, out, workers))
+    best = build_network(recipe)
+    best.load_state_dict(load_file(out / BEST))
+    return best.eval()
+
+
+def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
+    """The slices of a split at the network's size; `train` with room around where augmentation moves them.
+
+    Raises ManifestError where they are not of both labels.
+    """
+    chosen = [row for row in rows if row.split == split]
+    has_room = split == "train" and recipe.augment.moves
+    side = round(to_side(recipe) * ROOM) if has_room else to_side(recipe)
+    slices = read_slices(chosen, recipe.data, side=side, label=f"{split} slices", resize=recipe.resize)
+    if len(set(slices.labels.tolist())) < 2:
+        raise ManifestError(
+            f"split {split}: {len(slices)} slices and not of both labels; give it slices of each, or "
+            "empty the manifest's split column to have all splits assigned"
+        )
+    return slices
+
+
+def to_side(recipe: Recipe) -> int:
+    """The side of the squares that a network is shown: what it crops must be there in full detail."""
+    return round(recipe.size * DETAIL) if recipe.network == "lung_net" else recipe.size
+
+
+def find_finder(
+    recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
+) -> LungFinder | None:
+    """The lung finder of a recipe that has one: the one under `out`, else trained on `train`'s lung masks.
+
+    Raises ManifestError where there are no such masks.
+    """
+    if recipe.network != "lung_net":
+        return None
+    if (out / FINDER).is_file():
+        return load_finder(out / FINDER)
+    drawn = [row for row in rows if row.split == "train"]
+    return fit_finder(
+        drawn, out=out, pretrained=pretrained, seed=recipe.seed, steps=recipe.finder_steps, workers=workers
+    )
+
+
+def build_run(
+    recipe: Recipe, pretrained: Pretrained | None, finder: LungFinder | None = None, *, sources: int = 0
+) -> Run:
+    """A fresh network by the recipe's seed, on a GPU where there is one, with its running average.
+
+    It learns from so many `sources`.
+    """
+    torch.manual_seed(recipe.seed)
+    network = build_network(recipe)
+    if isinstance(network, LungNet) and finder is not None:
+        network.use(finder)
+    if pretrained is not None:
+        apply_pretrained(network, pretrained)
+    network = network.to("cuda" if torch.cuda.is_available() else "cpu")
+    network.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaging = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+    offsets = nn.Parameter(torch.zeros(sources, device=next(network.parameters()).device))
+    return Run(network, average, Progress(), offsets)
+
+
+def run_phases(run: Run, fitting: Fitting) -> None:
+    """Go through the phases, from wherever a checkpoint left off."""
+    recipe = fitting.recipe
+    draws = build_draws(recipe, fitting.train)
+    loader = DataLoader(
+        build_views(run.network, fitting.train, recipe),
+        recipe.batch,
+        sampler=draws,
+        drop_last=True,
+        num_workers=fitting.workers,
+    )
+    saved = resume_run(run, recipe, fitting.out)
+    progress = run.progress
+    while progress.phase < len(recipe.phases):
+        phase = recipe.phases[progress.phase]
+        optimiser, schedule = build_optimiser(
+            run.network, phase, recipe, steps=len(loader), offsets=run.offsets
+        )
+        if progress.done:
+            optimiser.load_state_dict(saved["optimiser"])
+            schedule.load_state_dict(saved["schedule"])
+        while progress.done < phase.epochs and not progress.is_stale(recipe.patience):
+            draws.epoch = progress.epoch
+            # Seeded anew each epoch, so that a resumed run draws what an unbroken one would have.
+            torch.manual_seed(recipe.seed * 10_007 + progress.epoch)
+            record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
+            keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=fitting.out)
+        progress.phase, progress.done = progress.phase + 1, 0
+
+
+def build_draws(recipe: Recipe, slices: Slices) -> Draws:
+    """Which slices an epoch sees: sources and labels alike, or each slice once."""
+    count = recipe.epoch_slices or len(slices)
+    if recipe.balance:
+        return Draws(
+            torch.from_numpy(to_weights(slices.labels, slices.sources)), count=count, seed=recipe.seed
+        )
+    weights = torch.ones(len(slices), dtype=torch.float64)
+    return Draws(weights, count=min(count, len(slices)), seed=recipe.seed, replacement=False)
+
+
+def build_views(network: Network, slices: Slices, recipe: Recipe) -> AugmentedSlices:
+    """The random views of a recipe; a network that finds lungs can have lesions moved into them."""
+    pastes = None
+    if recipe.augment.pastes and isinstance(network, LungNet):
+        finder = copy.deepcopy(network.crop.finder).cpu()
+        pastes = find_pastes(finder, slices.pixels, slices.labels, slices.lesions)
+    return AugmentedSlices(
+        slices, recipe.augment, size=to_side(recipe), seed=recipe.seed, pastes=pastes, apart=recipe.apart
+    )
+
+
+def run_epoch(
+    run: Run, phase: Phase, fitting: Fitting, loader: Loader, optimiser: AdamW, schedule: LRScheduler
+) -> dict[str, Any]:
+    """Train one epoch and measure it on `tune`; returns its line of `metrics.csv`."""
+    started = time.monotonic()
+    prepare(run.network, phase)
+    losses: list[float] = []
+    for batch in _with_progress(loader, run.progress, fitting.recipe, losses):
+        loss = compute_loss(run.network, batch, fitting.recipe, offsets=run.offsets)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        run.average.update_parameters(run.network)
+        losses.append(loss.item())
+    logits = compute_logits(run.average.module, fitting.tune.pixels)
+    aucs = compute_aucs(logits, fitting.tune)
+    right = (logits > 0) == (fitting.tune.labels == 1)
+    return {
+        "epoch": run.progress.epoch + 1,
+        "phase": phase.name,
+        "train_loss": round(float(np.mean(losses)), 5),
+        "tune_loss": round(float(log_loss(fitting.tune.labels, 1 / (1 + np.exp(-logits.astype(float))))), 5),
+        "tune_auc": round(float(np.mean(list(aucs.values()))), 5),
+        "tune_accuracy": round(float(right.mean()), 5),
+        "rate": schedule.get_last_lr()[-1],
+        "seconds": round(time.monotonic() - started, 1),
+        **{f"tune_auc_{source}": round(auc, 5) for source, auc in aucs.items()},
+    }
+
+
+def prepare(network: Network, phase: Phase) -> None:
+    """Training mode, but for what stays as it is: its statistics are not to change either."""
+    network.train()
+    still = len(network.features) if phase.freeze else phase.frozen_blocks
+    network.features[:still].eval()
+
+
+@torch.inference_mode()
+def compute_logits(network: nn.Module, pixels: NDArray[np.uint8], *, batch: int = 32) -> NDArray[np.float32]:
+    """Logits (N,) float32 of slices (N, H, W) uint8, in float32 and eval mode."""
+    device = next(network.parameters()).device
+    network.eval()
+    slices = (torch.from_numpy(pixels[at : at + batch]) for at in range(0, len(pixels), batch))
+    parts = [network(part.to(device))[0] for part in slices]
+    logits: NDArray[np.float32] = torch.cat(parts).float().cpu().numpy()
+    return logits
+
+
+def compute_aucs(logits: NDArray[np.float32], slices: Slices) -> dict[str, float]:
+    """AUC of each source that has both labels; over all slices, under "all", where none has."""
+    sources = np.array(slices.sources)
+    members = {source: sources == source for source in sorted(set(slices.sources))}
+    mixed = {source: at for source, at in members.items() if len(set(slices.labels[at].tolist())) == 2}
+    mixed = mixed or {"all": np.ones(len(slices), bool)}
+    return {source: float(roc_auc_score(slices.labels[at], logits[at])) for source, at in mixed.items()}
+
+
+def build_optimiser(
+    network: Network, phase: Phase, recipe: Recipe, *, steps: int, offsets: nn.Parameter | None = None
+) -> tuple[AdamW, LRScheduler]:
+    """AdamW over the network's depths, lowest rate first, under the phase's schedule; frozen: the head alone.
+
+    Without weight decay AdamW is Adam (Loshchilov & Hutter 2019). Before all come the sources' `offsets`,
+    where the recipe learns them.
+    """
+    network.features.requires_grad_(not phase.freeze)
+    network.features[: phase.frozen_blocks].requires_grad_(False)
+    groups = network.depths()[-1:] if phase.freeze else network.depths()
+    rates = [phase.rate * phase.depth_factor**distance for distance in reversed(range(len(groups)))]
+    options = [
+        {"params": [weights for weights in group if weights.requires_grad], "lr": rate}
+        for group, rate in zip(groups, rates, strict=True)
+    ]
+    if offsets is not None and recipe.offsets:
+        options.insert(0, {"params": [offsets], "lr": recipe.offsets, "weight_decay": 0.0})
+        rates.insert(0, recipe.offsets)
+    optimiser = AdamW(options, weight_decay=recipe.weight_decay)
+    if phase.schedule == "constant":
+        return optimiser, LambdaLR(optimiser, lambda step: 1.0)
+    return optimiser, OneCycleLR(optimiser, max_lr=rates, total_steps=phase.epochs * steps + 1)
+
+
+def _with_progress(
+    loader: Loader, progress: Progress, recipe: Recipe, losses: list[float]
+) -> Iterator[Batch]:
+    """The loader's batches under a bar that shows loss, AUC so far and time left."""
+    total = sum(phase.epochs for phase in recipe.phases)
+    last = ""
+    if progress.history:
+        record = progress.history[-1]
+        last = f"tune auc {record['tune_auc']:.3f}"
+        if recipe.choose != "last":
+            score = record[f"tune_{recipe.choose}"]
+            last = f"tune {recipe.choose} {score:.3f} best {progress.best_score:.3f}"
+
+    def show(_: object) -> str | None:
+        return f"loss {np.mean(losses[-50:]):.3f} {last}" if losses else None
+
+    label = f"epoch {progress.epoch + 1} of {total}".ljust(17)
+    with click.progressbar(loader, label=label, item_show_func=show, show_pos=True, file=sys.stderr) as bar:
+        yield from bar

@@ -1,0 +1,293 @@
+"""Training, the straight line:
+manifest -> split -> audit -> fit -> export -> calibrate -> evaluate -> card -> bundle.
+
+Knows the order of the steps and what is written where.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+import covidct
+from covidct.audit.report.write import write_reports
+from covidct.audit.run import audit
+from covidct.audit.verdict import Audit, Level
+from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label, write_manifest
+from covidct.data.pixels import read_pixels
+from covidct.data.recipe import Recipe
+from covidct.data.split import assign_splits, count_splits, to_groups
+from covidct.errors import AuditError, RecipeError
+from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
+from covidct.evaluation.card.card import to_card
+from covidct.evaluation.measure import evaluate_rows
+from covidct.evaluation.predictions import INTERVAL_BLOCK, run_rows, score_logits
+from covidct.evaluation.report import Report, write_report
+from covidct.evaluation.report_json import from_sections, to_figures
+from covidct.evaluation.subgroups import measure_subgroups
+from covidct.images.hounsfield import LUNG_CENTRE, LUNG_WIDTH
+from covidct.inference.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
+from covidct.inference.classifier import Classifier
+from covidct.inference.gate import check_outputs
+from covidct.inference.reference import to_reference
+from covidct.inference.session import Outputs, Session
+from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
+from covidct.training.fit import find_finder, fit
+from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
+from covidct.training.learning_rates import find_rate
+from covidct.training.networks.build import Network
+from covidct.training.networks.gate_head import GateHead
+from covidct.training.networks.lung_finder import LungFinder
+from covidct.training.networks.lung_net import LungNet
+from covidct.training.pretrained import Pretrained
+from covidct.types import GateLimits, Precision
+
+CALIBRATION_SLICES = 200
+PARITY_SLICES = 100
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training run is asked for.
+
+    `accept` is why to go on where the audit of the data fails; it goes into the model card.
+    """
+
+    recipe: Recipe
+    manifest: Manifest
+    out: Path
+    version: str = "0.1.0"
+    pretrained: Pretrained | None = None
+    notes: str = ""
+    workers: int = 0
+    accept: str = ""
+
+
+def train(job: Job) -> Path:
+    """Go from manifest to bundle; returns the bundle's folder, `out/bundle`.
+
+    Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
+    `curves.png`, checkpoints, and `evaluation/` of the bundle on `tune`. Raises AuditError where the data are
+    not fit to learn from and the job accepts no such thing.
+    """
+    rows = split_rows(job)
+    job.out.mkdir(parents=True, exist_ok=True)
+    write_manifest(rows, job.out / "manifest.csv")
+    audited = audit_rows(job, rows)
+    network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
+    if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
+        network.guard(gate)
+    return build_bundle(job, rows, network, audited=audited)
+
+
+def split_rows(job: Job) -> tuple[Row, ...]:
+    """The rows that a job's recipe asks for, each in a split."""
+    return assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+
+
+def search_rates(job: Job) -> Iterator[str]:
+    """Search the learning rate of every phase; gives a line on each. Writes `rates-N.csv` and `.png`."""
+    rows = split_rows(job)
+    for number, phase in enumerate(job.recipe.phases):
+        found = find_rate(job.recipe, rows, out=job.out, pretrained=job.pretrained, phase=number)
+        yield (
+            f"phase {number + 1}, {phase.name}: {found.suggestion:.1e} suggested, {phase.rate:.1e} in the "
+            "recipe; "
+            f"see {job.out / f'rates-{number + 1}.png'}"
+        )
+
+
+def find_gate(job: Job, rows: Sequence[Row], finder: LungFinder) -> GateHead | None:
+    """A recipe's gate, if it has one: that under `out`, else trained on `train` and all that is no chest."""
+    gating = job.recipe.gate
+    if not gating.views:
+        return None
+    if (job.out / GATE).is_file():
+        return load_gate(job.out / GATE)
+    return fit_gate(
+        _only(rows, "train"), job.manifest.rows, gating, finder=finder, out=job.out, seed=job.recipe.seed
+    )
+
+
+def train_gate(job: Job) -> Path:
+    """Train lung finder and gate alone, where `out` has none yet; returns the file of the gate.
+
+    Raises RecipeError for a recipe without them.
+    """
+    rows = split_rows(job)
+    job.out.mkdir(parents=True, exist_ok=True)
+    finder = find_finder(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
+    if finder is None or find_gate(job, rows, finder) is None:
+        raise RecipeError(
+            f'recipe {job.recipe.name}: has no gate; it needs network = "lung_net" and [gate] views above 0'
+        )
+    return job.out / GATE
+
+
+def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
+    """Audit the rows as they were split, and write the reports. Raises AuditError."""
+    manifest = Manifest(job.manifest.path, job.manifest.digest, tuple(rows))
+    found = audit(manifest, job.recipe.data)
+    page = job.out / "audit.html"
+    write_reports(found, manifest, html=page, document=job.out / "audit.json")
+    failed = [check.title for check in found.checks if check.level is Level.FAIL]
+    if failed and not job.accept:
+        raise AuditError(
+            f"{job.manifest.path}: the audit fails ({'; '.join(failed)}): see {page}. Mend the data, or say "
+            "why to "
+            "go on with --accept REASON, which goes into the model card"
+        )
+    return found
+
+
+def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Audit) -> Path:
+    """Export, check, calibrate, evaluate and describe a network; the bundle appears when all is done."""
+    folder, final = job.out / "bundle.partial", job.out / "bundle"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    parity = _export(network, rows, job.recipe, folder)
+    config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity, audited)}
+    _write_json(folder / CONFIG, config)
+    _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
+    # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
+    (folder / CARD).write_text("", encoding="utf-8")
+    write_sums(folder)
+    reports = {name: evaluate(folder, rows, job, precision=name) for name in GRAPHS}
+    write_report(reports["float"], job.out / "evaluation")
+    config["training"] |= _figures(reports, rows) | {"notes": job.notes}
+    _write_json(folder / CONFIG, config)
+    (folder / CARD).write_text(to_card(config), encoding="utf-8")
+    write_sums(folder)
+    load_bundle(folder)
+    shutil.rmtree(final, ignore_errors=True)
+    return folder.rename(final)
+
+
+def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precision) -> Report:
+    """The finished bundle on the `tune` split."""
+    classifier = Classifier.load(folder, precision=precision)
+    return evaluate_rows(
+        classifier, _only(rows, "tune"), job.recipe.data, split="tune", digest=job.manifest.digest
+    )
+
+
+def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[str, Any]:
+    """What was measured, for the card to be made from, now and again."""
+    report = reports["float"]
+    subgroups = measure_subgroups(report.overall.rows, rows, threshold=report.protocol.threshold)
+    return {
+        "figures": {name: to_figures(report) for name, report in reports.items()},
+        "subgroups": {name: from_sections(sections) for name, sections in subgroups.items()},
+    }
+
+
+def _export(network: Network, rows: Sequence[Row], recipe: Recipe, folder: Path) -> dict[str, float]:
+    """Write both graphs; returns how far they are apart, on all of `tune`. Raises ParityError."""
+    float_path, int8_path = folder / GRAPHS["float"], folder / GRAPHS["int8"]
+    export_float(network, float_path)
+    rng = np.random.default_rng(recipe.seed)
+    train = _only(rows, "train")
+    drawn = rng.choice(len(train), min(CALIBRATION_SLICES, len(train)), replace=False)
+    ranges = list(read_pixels([train[at] for at in drawn], label="calibration"))
+    export_int8(float_path, int8_path, ranges, spared=count_spared(network))
+    tune = _only(rows, "tune")
+    slices, labels = list(read_pixels(tune, label="tune")), [to_label(row, recipe.data) for row in tune]
+    sample = rng.choice(len(slices), min(PARITY_SLICES, len(slices)), replace=False)
+    apart = check_float(network, float_path.read_bytes(), [slices[at] for at in sample])
+    logits = {name: score_logits(_session(folder, name), slices) for name in GRAPHS}
+    aucs = {name: float(roc_auc_score(labels, given)) for name, given in logits.items()}
+    positives = sum(labels)
+    check_int8(aucs["float"], aucs["int8"], pairs=positives * (len(labels) - positives))
+    return {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
+
+
+def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
+    """The configuration's numbers, from the float graph, which is the one that runs by default."""
+    plan, session = job.recipe.data, _session(folder, "float")
+    parts = [_only(rows, split) for split in ("calibrate", "tune")]
+    seen = [run_rows(session, part) for part in parts]
+    limits = to_limits([outputs for part in seen for outputs in part])
+    # What is refused gets no probability, so it has no say in what a probability is.
+    spared, tune = (
+        _describe(part, outputs, plan).choose(
+            np.array([check_outputs(one, 0, limits).accepted for one in outputs], bool)
+        )
+        for part, outputs in zip(parts, seen, strict=True)
+    )
+    scale, points = calibrate(spared, tune)
+    return {
+        "format": FORMAT,
+        "name": f"covidct-{job.recipe.name}",
+        "version": job.version,
+        "labels": {"positive": plan.positive[0], "negative": plan.negative[0]},
+        "window": [LUNG_CENTRE, LUNG_WIDTH],
+        **asdict(scale),
+        "prevalence": PREVALENCE,
+        "operating_points": [asdict(point) for point in points],
+        "gate": None if limits is None else asdict(limits),
+    }
+
+
+def to_limits(seen: Sequence[Outputs]) -> GateLimits | None:
+    """The limits of a graph's gate, chosen on real slices, one each; None where it has no gate."""
+    if any(outputs.gate is None for outputs in seen):
+        return None
+    logits = np.concatenate([outputs.gate for outputs in seen if outputs.gate is not None])
+    lungs = np.concatenate([outputs.lung for outputs in seen if outputs.lung is not None])
+    return choose_limits(logits, lungs)
+
+
+def _describe(rows: Sequence[Row], seen: Sequence[Outputs], plan: DataPlan) -> Slices:
+    """Rows with their logits, as they are calibrated on."""
+    logits = np.array([outputs.logit[0] for outputs in seen], np.float64)
+    labels = np.array([to_label(row, plan) for row in rows], np.int64)
+    patients = to_groups(rows, block=INTERVAL_BLOCK)
+    return Slices(logits, labels, [row.source for row in rows], patients)
+
+
+def _record(job: Job, rows: Sequence[Row], parity: dict[str, float], audited: Audit) -> dict[str, Any]:
+    """What a reader needs to make the model again, without any path of this machine."""
+    return {
+        "recipe": asdict(job.recipe),
+        "manifest_sha256": job.manifest.digest,
+        "splits": count_splits(rows, job.recipe.data),
+        "pretrained": None
+        if job.pretrained is None
+        else {"origin": job.pretrained.origin, "sha256": job.pretrained.digest},
+        "parity": parity,
+        "audit": {
+            "level": audited.level,
+            "checks": [
+                {"title": check.title, "level": check.level, "headline": check.headline}
+                for check in audited.checks
+            ],
+            "accepted": job.accept if audited.level is Level.FAIL else "",
+        },
+        "versions": {
+            "covidct": covidct.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+    }
+
+
+def _only(rows: Sequence[Row], split: str) -> list[Row]:
+    return [row for row in rows if row.split == split]
+
+
+def _session(folder: Path, precision: Precision) -> Session:
+    return Session((folder / GRAPHS[precision]).read_bytes())
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

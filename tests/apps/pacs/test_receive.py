@@ -1,0 +1,231 @@
+"""The node's reception over a real network: this machine's loopback."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import dcmread, uid
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+from covidct.apps.pacs.arrivals import Arrivals
+from covidct.apps.pacs.counts import Counts
+from covidct.apps.pacs.peer import parse_caller
+from covidct.apps.pacs.receive import Identity, Misfit, Reception, parse_identity, to_entity
+from covidct.apps.pacs.spool import Spool, to_key
+from covidct.errors import ReadError
+from makers import dicom_bytes
+from pacs import free_port, patient_dataset, wait_for
+
+VERIFICATION = "1.2.840.10008.1.1"
+
+
+class Received:
+    """A reception with its server, spool and counters."""
+
+    def __init__(self, folder: Path, *allow: str):
+        self.spool, self.counts = Spool(folder), Counts()
+        self.arrivals = Arrivals(settle=0, quiet=10)
+        self.reception = Reception(
+            self.spool, self.arrivals, self.counts, callers=[parse_caller(text) for text in allow]
+        )
+        self.port = free_port()
+        self.server = to_entity("COVIDCT").start_server(
+            ("127.0.0.1", self.port), block=False, evt_handlers=self.reception.handlers()
+        )
+
+    def associate(self, *, called: str = "COVIDCT", calling: str = "TESTS", **contexts: str) -> Association:
+        entity = AE(calling)
+        entity.add_requested_context(VERIFICATION)
+        entity.add_requested_context(contexts.get("storage", uid.CTImageStorage), uid.ExplicitVRLittleEndian)
+        return entity.associate("127.0.0.1", self.port, ae_title=called)
+
+    def store(self, dataset: Dataset) -> int:
+        association = self.associate(storage=dataset.SOPClassUID)
+        status: int = association.send_c_store(dataset).Status
+        association.release()
+        return status
+
+
+@pytest.fixture
+def received(tmp_path: Path) -> Iterator[Received]:
+    yield from _serve(Received(tmp_path))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Received]:
+    yield from _serve(Received(tmp_path, "CT1@127.0.0.1", "ELSEWHERE@192.0.2.1"))
+
+
+def _serve(received: Received) -> Iterator[Received]:
+    yield received
+    assert received.server is not None
+    received.server.shutdown()
+    received.server.server_close()
+    received.spool.__exit__(None, None, None)
+
+
+def test_echo(received: Received) -> None:
+    association = received.associate()
+    assert association.send_c_echo().Status == 0
+    association.release()
+
+
+def test_an_instance_is_on_disk_when_it_is_acknowledged(received: Received) -> None:
+    dataset = patient_dataset(1)
+    association = received.associate()
+    assert association.send_c_store(dataset).Status == 0x0000
+    key = to_key(dataset.SeriesInstanceUID)
+    (path,) = received.spool.instances(key)
+    assert dcmread(path) == dataset
+    assert received.arrivals.take_due(now=1e12) == [key]
+    association.release()
+    assert received.counts["instances_kept"] == 1
+
+
+def test_a_series_is_due_when_the_association_is_released(received: Received) -> None:
+    association = received.associate()
+    association.send_c_store(patient_dataset(1))
+    assert received.reception.busy
+    association.release()
+    wait_for(lambda: received.reception.served)
+    assert received.arrivals.take_due(now=1e9)
+
+
+def test_after_an_abort_what_was_acknowledged_is_there(received: Received) -> None:
+    association = received.associate()
+    assert association.send_c_store(patient_dataset(1)).Status == 0x0000
+    association.abort()
+    wait_for(lambda: received.reception.served)
+    assert len(received.spool.instances(to_key(patient_dataset(1).SeriesInstanceUID))) == 1
+    assert received.store(patient_dataset(2)) == 0x0000, "it serves on"
+
+
+def test_a_connection_cut_in_the_middle_of_an_instance_leaves_nothing(received: Received) -> None:
+    association = received.associate()
+    socket = association.dul.socket
+    assert socket is not None
+    assert socket.socket is not None
+    # A P-DATA-TF (PS3.8 9.3.5) that announces more than it brings.
+    socket.socket.sendall(b"\x04\x00\x00\x00\x40\x00" + bytes(100))
+    socket.socket.close()
+    assert received.store(patient_dataset(2)) == 0x0000
+    assert received.counts["instances_kept"] == 1
+
+
+def test_another_called_title_is_rejected(received: Received) -> None:
+    association = received.associate(called="OTHER")
+    assert association.is_rejected
+
+
+@pytest.mark.parametrize("calling", ["UNKNOWN", "ELSEWHERE"])
+def test_callers_not_on_the_list_are_rejected(guarded: Received, calling: str) -> None:
+    association = guarded.associate(calling=calling)
+    assert association.is_rejected
+    assert association.acceptor.primitive is not None
+    assert association.acceptor.primitive.diagnostic == 0x03, "calling AE title not recognised"
+    wait_for(lambda: guarded.counts["associations_rejected"] == 1)
+
+
+def test_callers_on_the_list_are_let_in(guarded: Received) -> None:
+    association = guarded.associate(calling="CT1")
+    assert association.send_c_echo().Status == 0
+    association.release()
+    assert guarded.counts["associations"] == 1
+
+
+def test_kinds_that_are_no_ct_are_not_negotiated(received: Received) -> None:
+    association = received.associate(storage=uid.MRImageStorage)
+    assert [str(context.abstract_syntax) for context in association.accepted_contexts] == [VERIFICATION]
+    association.release()
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        ({"Modality": "MR"}, 0xA900),
+        ({"Modality": None}, 0xA900),
+        ({"SeriesInstanceUID": None}, 0xC000),
+        ({"StudyInstanceUID": None}, 0xC000),
+        ({"PixelData": None}, 0xC000),
+        ({"PixelData": bytes(100)}, 0xC000),
+        ({"Rows": None}, 0xC000),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_status(
+    received: Received, tags: dict[str, Any], status: int
+) -> None:
+    assert received.store(patient_dataset(1, **tags)) == status
+    assert received.counts["instances_refused"] == 1
+    assert not list(received.spool.series.iterdir())
+
+
+def test_a_full_disk_is_out_of_resources_and_it_serves_on(
+    received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(received.spool, "_check_room", _no_room)
+        assert received.store(patient_dataset(1)) == 0xA700
+    assert received.store(patient_dataset(1)) == 0x0000
+    assert received.counts["instances_no_room"] == 1
+
+
+def _no_room(_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+DATA = dicom_bytes(patient_dataset(1))
+UID = str(patient_dataset(1).SOPInstanceUID)
+
+
+def test_identity() -> None:
+    expected = Identity(UID, str(patient_dataset(1).SeriesInstanceUID))
+    assert parse_identity(DATA, sop_instance_uid=UID) == expected
+
+
+def test_another_instance_than_was_announced_is_a_misfit() -> None:
+    with pytest.raises(Misfit, match="another one"):
+        parse_identity(DATA, sop_instance_uid="1.2.3")
+
+
+@pytest.mark.parametrize("wrong", ["../../etc/passwd", "1.2/3", "1..2", "1", "", "1." + "2" * 64])
+def test_uids_become_names_of_files_so_they_must_be_uids(wrong: str) -> None:
+    dataset = patient_dataset(1)
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        changed = Dataset()
+        changed.update(dataset)
+        changed.file_meta = dataset.file_meta
+        changed[keyword]._value = uid.UID(wrong, validation_mode=0)
+        with pytest.raises(ReadError):
+            parse_identity(_bytes(changed), sop_instance_uid=str(changed.SOPInstanceUID))
+
+
+def _bytes(dataset: Dataset) -> bytes:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+@given(st.integers(0, len(DATA) - 1))
+def test_an_instance_cut_off_anywhere_is_not_understood(size: int) -> None:
+    with pytest.raises(ReadError):
+        parse_identity(DATA[:size], sop_instance_uid=UID)
+
+
+def test_a_compressed_instance_cut_off_is_not_understood() -> None:
+    dataset = patient_dataset(1)
+    dataset.compress(uid.RLELossless, generate_instance_uid=False)
+    data = dicom_bytes(dataset)
+    assert parse_identity(data, sop_instance_uid=UID).sop_instance_uid == UID
+    for size in (len(data) - 5, len(data) - 8, len(data) - 100):
+        with pytest.raises(ReadError):
+            parse_identity(data[:size], sop_instance_uid=UID)

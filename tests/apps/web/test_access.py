@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from covidct.apps.web.access import Access
+from covidct.apps.web.counters import Counters
+from covidct.apps.web.log import LOGGER
+from covidct.apps.web.upload_answers import Reading
+from covidct.types import ModelGraph
+from servers import BRIGHT, client, files, make_server
+
+SECRET = "Mustermann^Erika"
+
+
+def test_lines_hold_routes_and_no_names(tiny_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger=LOGGER)
+    with client(make_server(tiny_bundle)) as caller:
+        caller.post("/api/predict", files=[("files", (SECRET, BRIGHT))], params={"note": SECRET})
+        job = caller.post("/api/jobs", files=[("files", (SECRET, b"nothing"))]).json()
+        caller.get(f"/api/jobs/{job['id']}")
+        caller.get(f"/{SECRET}", headers={"user-agent": SECRET})
+        caller.request(SECRET, "/health")
+    lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert any(line.startswith("POST /api/predict 200 ") and line.endswith(" ms") for line in lines)
+    assert any(line.startswith("GET /api/jobs/{id} 200 ") for line in lines)
+    assert any(line.startswith("GET other 404 ") for line in lines)
+    assert SECRET not in caplog.text
+    assert job["id"] not in caplog.text
+
+
+def test_a_failure_is_answered_and_the_server_stays_up(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(SECRET)
+
+    server = make_server(tiny_bundle)
+    with client(server, raise_server_exceptions=False) as caller:
+        with monkeypatch.context() as broken:
+            broken.setattr(Reading, "pieces", lambda self: iter(fail, None))
+            answer = caller.post("/api/predict", files=files(BRIGHT))
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert SECRET not in answer.text
+        assert "RuntimeError at fail:" in caplog.text
+        assert SECRET not in caplog.text
+        assert server.api.memory.held == 0
+        assert caller.post("/api/predict", files=files(BRIGHT)).status_code == 200
+
+
+def test_what_fails_outside_of_the_router_is_answered_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise KeyError(SECRET)
+
+    import asyncio
+
+    sent: list[dict[str, object]] = []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    asyncio.run(Access(broken, Counters(graph=ModelGraph("m", "float"), gauges={}))(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 500
+    assert SECRET not in caplog.text

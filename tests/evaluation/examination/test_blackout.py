@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from covidct.evaluation.examination.blackout import (
+    View,
+    both_classes,
+    to_blackouts,
+    to_tissue,
+    to_views,
+    view_subject,
+)
+from covidct.images.phantoms.slice import Phantom
+from covidct.types import Evidence, Pixels
+from subjects import Told, make_subject
+
+SUBJECT = make_subject()
+assert SUBJECT.lungs is not None
+LUNGS = SUBJECT.lungs
+
+
+def test_views_keep_what_they_say() -> None:
+    views = to_views(SUBJECT.pixels, LUNGS)
+    assert (views[View.WHOLE] == SUBJECT.pixels).all()
+    assert len(np.unique(views[View.NO_LUNGS][LUNGS])) == 1
+    assert (views[View.NO_LUNGS][~LUNGS] == SUBJECT.pixels[~LUNGS]).all()
+    assert (views[View.LUNGS][LUNGS] == SUBJECT.pixels[LUNGS]).all()
+    assert len(np.unique(views[View.LUNGS][~LUNGS])) == 1
+    border = views[View.BORDER]
+    assert (border[4:-4, 4:-4] == 128).all()
+    assert (border[:4] == SUBJECT.pixels[:4]).all()
+
+
+def test_the_fill_is_soft_tissue() -> None:
+    # -50 to 100 HU in the lung window.
+    assert 220 <= to_tissue(SUBJECT.pixels, LUNGS) <= 255
+    assert to_tissue(np.zeros((32, 32), np.uint8), np.zeros((32, 32), bool)) == 192
+
+
+def sees_lungs(pixels: Pixels) -> Evidence:
+    """Reads the brightness of the lungs."""
+    return np.full((2, 2), pixels[LUNGS].mean(), np.float32)
+
+
+def sees_corner(pixels: Pixels) -> Evidence:
+    return np.full((2, 2), float(pixels[0, 0]), np.float32)
+
+
+def blackout_of(session: Told, *, marked: bool = False) -> dict[str, float]:
+    """AUCs over eight chests with and without lesions; `marked` slices with lesions have a bright corner."""
+    viewed = []
+    for seed in range(8):
+        for kind in (Phantom.LESIONS, Phantom.NORMAL):
+            subject = make_subject(kind, seed=seed)
+            pixels = subject.pixels.copy()
+            if marked and subject.label:
+                pixels[0, 0] = 255
+            assert subject.lungs is not None
+            viewed.append(
+                view_subject(session, replace(subject, pixels=pixels), subject.lungs, outlined="mask")
+            )
+    (found,) = to_blackouts(viewed)
+    assert (found.n, found.positives, found.groups, found.outlined) == (16, 8, 8, {"mask": 16})
+    return {name: one.value for name, one in found.aucs.items() if one.value is not None}
+
+
+def test_a_session_that_reads_lungs_falls_to_chance() -> None:
+    aucs = blackout_of(Told(sees_lungs))
+    assert aucs[View.WHOLE] > 0.7
+    assert aucs[View.LUNGS] > 0.7
+    assert aucs[View.NO_LUNGS] == pytest.approx(0.5, abs=0.15)
+    assert aucs[View.BORDER] == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_session_that_reads_a_mark_does_not() -> None:
+    aucs = blackout_of(Told(sees_corner), marked=True)
+    assert aucs[View.NO_LUNGS] == aucs[View.BORDER] == aucs[View.WHOLE] == 1
+    assert aucs[View.LUNGS] < 0.8
+
+
+def test_one_class_has_no_auc() -> None:
+    viewed = [view_subject(Told(sees_corner), make_subject(), LUNGS, outlined="mask")]
+    (found,) = to_blackouts(viewed)
+    assert found.aucs[View.WHOLE].value is None
+    assert both_classes([found]) == []
+
+
+def test_a_slice_without_label_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no label"):
+        view_subject(Told(sees_corner), replace(SUBJECT, label=None), LUNGS, outlined="mask")
+
+
+def test_huge_logits_keep_their_order() -> None:
+    viewed = []
+    for seed, label in enumerate((0, 1)):
+        subject = replace(make_subject(seed=seed), label=label)
+        session = Told(lambda _, label=label: np.full((2, 2), 500.0 + label, np.float32))  # type: ignore[misc]
+        viewed.append(view_subject(session, subject, LUNGS, outlined="mask"))
+    (found,) = to_blackouts(viewed)
+    assert found.aucs[View.WHOLE].value == 1

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bundles import CONFIG_TABLE, SHIFT, TEMPERATURE
+from covidct.errors import BundleError
+from covidct.inference.bundle import (
+    CONFIG,
+    REQUIRED,
+    SUMS,
+    default_path,
+    load_bundle,
+    parse_config,
+    write_sums,
+)
+from covidct.types import GateLimits, OperatingPoint
+
+POINT: dict[str, Any] = CONFIG_TABLE["operating_points"][0]
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A copy that may be damaged."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+
+
+def config(**changes: Any) -> bytes:
+    return json.dumps(CONFIG_TABLE | changes).encode()
+
+
+def test_loads_what_was_written(tiny_bundle: Path) -> None:
+    loaded = load_bundle(tiny_bundle)
+    assert loaded.path == tiny_bundle
+    assert loaded.config.model == "tiny-1.2.3"
+    assert (loaded.config.temperature, loaded.config.shift) == (TEMPERATURE, SHIFT)
+    assert loaded.config.prevalence == 0.5
+    assert loaded.config.window == (-600.0, 1500.0)
+    assert (loaded.config.labels.positive, loaded.config.labels.negative) == ("covid", "non-covid")
+    assert loaded.config.operating_points[0] == OperatingPoint(
+        "balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)
+    )
+    assert loaded.card.startswith("# tiny\n")
+    assert set(loaded.files) == set(REQUIRED)
+    assert loaded.graph("float") == (tiny_bundle / "model.onnx").read_bytes()
+    assert loaded.graph("int8") == (tiny_bundle / "model.int8.onnx").read_bytes()
+
+
+def test_a_path_may_be_text(tiny_bundle: Path) -> None:
+    assert load_bundle(str(tiny_bundle)) == load_bundle(tiny_bundle)
+
+
+def test_the_shipped_one_is_the_default_and_light() -> None:
+    loaded = load_bundle()
+    assert loaded.path == default_path()
+    assert len(loaded.graph("float")) <= 16_000_000
+    assert len(loaded.graph("int8")) <= 5_000_000
+    assert {file.name for file in default_path().iterdir()} == {*REQUIRED, SUMS}
+
+
+def test_is_frozen(tiny_bundle: Path) -> None:
+    loaded = load_bundle(tiny_bundle)
+    for holder, name in (
+        (loaded, "path"),
+        (loaded.config, "temperature"),
+        (loaded.config.labels, "positive"),
+        (loaded.config.operating_points[0], "threshold"),
+    ):
+        with pytest.raises(FrozenInstanceError):
+            setattr(holder, name, None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from((*REQUIRED, SUMS)),
+    place=st.integers(0, 10**9),
+    change=st.integers(1, 255),
+)
+def test_any_changed_byte_is_refused(tiny_bundle: Path, name: str, place: int, change: int) -> None:
+    original = (tiny_bundle / name).read_bytes()
+    data = bytearray(original)
+    data[place % len(data)] ^= change
+    try:
+        (tiny_bundle / name).write_bytes(data)
+        with pytest.raises(BundleError, match=r"copy|copied"):
+            load_bundle(tiny_bundle)
+    finally:
+        (tiny_bundle / name).write_bytes(original)
+
+
+@pytest.mark.parametrize("end", ["\r", "\f", "\v", "\x1c"])
+def test_line_ends_of_the_sums_count_too(bundle: Path, end: str) -> None:
+    lines = (bundle / SUMS).read_bytes()
+    (bundle / SUMS).write_bytes(lines.replace(b"\n", end.encode()))
+    with pytest.raises(BundleError):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_file(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name}: cannot be read .*copy the bundle again"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_file_cut_off(bundle: Path, name: str) -> None:
+    (bundle / name).write_bytes((bundle / name).read_bytes()[:-1])
+    with pytest.raises(BundleError, match=f"{name}: is not what SHA256SUMS says"):
+        load_bundle(bundle)
+
+
+def test_no_directory(tmp_path: Path, bundle: Path) -> None:
+    for path in (tmp_path / "none", bundle / CONFIG):
+        with pytest.raises(BundleError, match="no such model directory"):
+            load_bundle(path)
+
+
+def test_no_sums(bundle: Path) -> None:
+    (bundle / SUMS).unlink()
+    with pytest.raises(BundleError, match="no readable SHA256SUMS"):
+        load_bundle(bundle)
+
+
+def test_sums_that_are_no_text(bundle: Path) -> None:
+    (bundle / SUMS).write_bytes(b"\xff\xfe")
+    with pytest.raises(BundleError, match="no readable SHA256SUMS"):
+        load_bundle(bundle)
+
+
+def test_sums_that_do_not_list_all(bundle: Path) -> None:
+    lines = (bundle / SUMS).read_text().splitlines(keepends=True)
+    (bundle / SUMS).write_text("".join(line for line in lines if CONFIG not in line))
+    with pytest.raises(BundleError, match=r"does not list config\.json"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "..", ".", "nul\0", "x" * 5000])
+def test_what_lies_outside_is_not_read(bundle: Path, name: str) -> None:
+    (bundle.parent / "x").write_bytes(b"")
+    with (bundle / SUMS).open("a") as stream:
+        stream.write(f"{'0' * 64}  {name}\n")
+    with pytest.raises(BundleError):
+        load_bundle(bundle)
+
+
+def test_more_files_may_be_listed(bundle: Path) -> None:
+    sums = (bundle / SUMS).read_text()
+    of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    (bundle / "extra").touch()
+    (bundle / SUMS).write_text(f"{sums}{of_nothing}  extra\n")
+    assert load_bundle(bundle).files["extra"] == b""
+
+
+def test_sums_are_those_of_sha256sum(tiny_bundle: Path) -> None:
+    lines = (tiny_bundle / SUMS).read_text().splitlines()
+    assert [line[64:66] for line in lines] == ["  "] * len(REQUIRED)
+    assert [line[66:] for line in lines] == sorted(REQUIRED)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'"format"'])
+def test_broken_json_with_the_right_sum(bundle: Path, data: bytes) -> None:
+    (bundle / CONFIG).write_bytes(data)
+    write_sums(bundle)
+    with pytest.raises(BundleError, match=r"config\.json: is no configuration"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, "2", None])
+def test_another_format(number: object) -> None:
+    with pytest.raises(BundleError, match=r"is of format .*this covidct reads 2"):
+        parse_config(config(format=number))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temperature": "warm"},
+        {"temperature": None},
+        {"temperature": 10**400},
+        {"labels": {"positive": "covid"}},
+        {"labels": []},
+        {"window": [-600]},
+        {"window": -600},
+        {"operating_points": [{"name": "balanced"}]},
+        {"operating_points": [{**CONFIG_TABLE["operating_points"][0], "colour": "red"}]},
+        {"operating_points": [{**POINT, "band": [0.5]}]},
+        {"operating_points": [{**POINT, "alpha": 0.1}]},
+        {"operating_points": [{**POINT, "coverage": ["much", 1]}]},
+        {"operating_points": [{**POINT, "threshold": "high"}]},
+        {"shift": "left"},
+        {"prevalence": None},
+        {"operating_points": 5},
+    ],
+)
+def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
+    with pytest.raises(BundleError, match=r"^here: is no configuration of a bundle"):
+        parse_config(config(**changes), where="here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"temperature": 0}, "needs a finite temperature above 0"),
+        ({"temperature": -1}, "needs a finite temperature above 0"),
+        ({"temperature": math.nan}, "needs a finite temperature above 0"),
+        ({"shift": math.inf}, "and a finite shift"),
+        ({"prevalence": 0}, "has a prevalence of 0.0, which must lie between 0 and 1"),
+        ({"prevalence": 1}, "has a prevalence of 1.0"),
+        ({"prevalence": math.nan}, "has a prevalence of nan"),
+        ({"operating_points": []}, "needs operating points"),
+        ({"operating_points": [POINT, POINT]}, "each with a name of its own"),
+        (
+            {"operating_points": [POINT | {"threshold": 0.3}]},
+            "'balanced' needs its threshold within its band",
+        ),
+        ({"operating_points": [POINT | {"threshold": math.nan}]}, "needs its threshold within its band"),
+        ({"operating_points": [POINT | {"band": [0.6, 0.4]}]}, "needs its threshold within its band"),
+        ({"operating_points": [POINT | {"band": [-0.1, 0.6]}]}, "both within 0 to 1"),
+        ({"operating_points": [POINT | {"coverage": [1.1, 1]}]}, "'balanced' has a share outside 0 to 1"),
+        ({"operating_points": [POINT | {"alpha": [0.1, math.nan]}]}, "'balanced' has a share outside 0 to 1"),
+        ({"operating_points": [POINT | {"sensitivity": -1}]}, "'balanced' has a share outside 0 to 1"),
+    ],
+)
+def test_what_cannot_decide(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(BundleError, match=rf"^here: .*{fault}.*; the bundle cannot decide, train it again$"):
+        parse_config(config(**changes), where="here")
+
+
+@pytest.mark.parametrize("key", list(CONFIG_TABLE))
+def test_every_key_is_needed(key: str) -> None:
+    with pytest.raises(BundleError, match=key):
+        parse_config(json.dumps({name: CONFIG_TABLE[name] for name in CONFIG_TABLE if name != key}).encode())
+
+
+def test_the_limits_of_a_gate() -> None:
+    gate = {"classes": ["chest", "not_ct", "not_axial"], "least_chest": -1.5, "least_lung": 0.02}
+    config = parse_config(json.dumps(CONFIG_TABLE | {"gate": gate}).encode())
+    assert config.gate == GateLimits(("chest", "not_ct", "not_axial"), -1.5, 0.02)
+    assert parse_config(json.dumps(CONFIG_TABLE | {"gate": None}).encode()).gate is None
+    for wrong in (
+        {"classes": ["chest"]},
+        {"classes": ["chest", "cat"]},
+        {"least_lung": 2},
+        {"least_chest": "x"},
+    ):
+        with pytest.raises(BundleError, match="is no configuration"):
+            parse_config(json.dumps(CONFIG_TABLE | {"gate": gate | wrong}).encode())

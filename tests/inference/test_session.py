@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bundles import BIASES, tiny_graph
+from covidct.errors import BundleError
+from covidct.images.cores import count_cores
+from covidct.images.hounsfield import to_display
+from covidct.images.phantoms.slice import Phantom
+from covidct.inference.bundle import load_bundle
+from covidct.inference.session import Session
+from covidct.types import Precision
+from makers import phantom_hu
+
+
+@cache
+def tiny() -> Session:
+    return Session(tiny_graph(BIASES["float"]), threads=1)
+
+
+def noise(*shape: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(number=st.integers(1, 5), height=st.integers(1, 700), width=st.integers(1, 700))
+def test_any_number_of_slices_of_any_size(number: int, height: int, width: int) -> None:
+    outputs = tiny().run(noise(number, height, width))
+    assert outputs.logit.shape == (number,)
+    assert outputs.logit.dtype == np.float32
+    assert outputs.evidence.shape == (number, 4, 4)
+    assert outputs.evidence.dtype == np.float32
+
+
+def test_the_map_is_the_decision() -> None:
+    outputs = tiny().run(noise(4, 40, 50))
+    np.testing.assert_allclose(
+        outputs.evidence.mean(axis=(1, 2)) + BIASES["float"], outputs.logit, rtol=0, atol=1e-5
+    )
+
+
+def test_the_shipped_map_is_the_decision() -> None:
+    """The bias is the graph's own, so it must be the same for every slice of every size."""
+    session = Session(load_bundle().graph("float"), threads=1)
+    slices = [
+        to_display(phantom_hu(Phantom.NORMAL, size=128)),
+        to_display(phantom_hu(Phantom.LESIONS, seed=1, size=200)),
+        noise(90, 140),
+        np.zeros((64, 64), np.uint8),
+    ]
+    biases = []
+    for pixels in slices:
+        outputs = session.run(pixels[None])
+        assert outputs.evidence.shape[0] == 1
+        biases.append(float(outputs.logit[0] - outputs.evidence[0].mean()))
+    np.testing.assert_allclose(biases, biases[0], rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float", "int8"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 300), (1, 33, 57)])
+def test_the_shipped_graphs_take_any_size(precision: Precision, shape: tuple[int, int, int]) -> None:
+    outputs = Session(load_bundle().graph(precision), threads=1).run(noise(*shape))
+    assert outputs.logit.shape == shape[:1]
+    assert outputs.evidence.ndim == 3
+    assert np.isfinite(outputs.logit).all()
+
+
+def test_a_slice_does_not_depend_on_its_neighbours() -> None:
+    slices = noise(3, 60, 60)
+    together = tiny().run(slices)
+    for at in range(3):
+        alone = tiny().run(slices[at : at + 1])
+        np.testing.assert_allclose(alone.logit[0], together.logit[at], rtol=0, atol=1e-5)
+
+
+def test_memory_order_does_not_matter() -> None:
+    slices = noise(2, 40, 60)
+    turned = np.asarray(np.asfortranarray(slices))
+    np.testing.assert_array_equal(tiny().run(turned).logit, tiny().run(slices).logit)
+    np.testing.assert_array_equal(
+        tiny().run(slices[:, ::2, ::3]).logit, tiny().run(slices[:, ::2, ::3].copy()).logit
+    )
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [
+        np.zeros((32, 32), np.uint8),
+        np.zeros((1, 1, 32, 32), np.uint8),
+        np.zeros((1, 32, 32), np.int16),
+        np.zeros((1, 32, 32), np.float32),
+        np.zeros((1, 32, 32), bool),
+    ],
+)
+def test_wrong_shape_or_type(slices: NDArray[Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be \(N, H, W\) uint8, not \("):
+        tiny().run(slices)
+
+
+@pytest.mark.parametrize("graph", [b"", b"no graph at all", tiny_graph(0)[:-40]])
+def test_what_is_no_graph(graph: bytes) -> None:
+    with pytest.raises(BundleError, match="cannot be loaded by ONNX Runtime"):
+        Session(graph)
+
+
+@pytest.mark.parametrize("name", ["slices", "logit", "map"])
+def test_another_graph(name: str) -> None:
+    model = onnx.load_from_string(tiny_graph(0))
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = "other" if value.name == name else value.name
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["other" if each == name else each for each in names]
+    with pytest.raises(BundleError, match=f"the graph lacks {name}"):
+        Session(model.SerializeToString())
+
+
+def test_cores() -> None:
+    assert count_cores() >= 1
+
+
+def test_large_slices_go_through_in_parts_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = tiny()
+    slices = np.random.default_rng(0).integers(0, 256, (5, 40, 30), np.uint8)
+    whole = session.run(slices)
+    monkeypatch.setattr("covidct.inference.session.PIXELS", 2 * 40 * 30)
+    parts = session.run(slices)
+    np.testing.assert_allclose(parts.logit, whole.logit, rtol=1e-6)
+    np.testing.assert_allclose(parts.evidence, whole.evidence, rtol=1e-6)
+
+
+def test_the_runtime_calls_nobody_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """ONNX Runtime 1.32 by itself writes an id of the machine into the home folder, and calls its maker."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        (tmp_path / name).mkdir()
+        environment[name] = str(tmp_path / name)
+    code = "from covidct import Classifier; Classifier.load(threads=1)"
+    subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

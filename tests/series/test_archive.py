@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import struct
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from covidct.errors import ReadError
+from covidct.images.blob import FileBlob, MemoryBlob
+from covidct.series import archive
+from covidct.series.archive import open_archive
+
+
+def pack(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+    return buffer.getvalue()
+
+
+DICOM = bytes(128) + b"DICM" + b"x" * 100
+FILES = {"b/s10.dcm": b"10", "b/s2.dcm": b"2", "a/IM1": DICOM, "notes.txt": b"n", "__MACOSX/b/s2.dcm": b"m"}
+
+
+def failure(data: bytes) -> str:
+    unpacked = open_archive(MemoryBlob("x.zip", data))
+    with pytest.raises(ReadError) as caught:
+        unpacked.blobs[0].read()
+    with pytest.raises(ReadError):
+        unpacked.blobs[0].open()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_files_are_listed_as_in_a_folder(tmp_path: Path, method: int) -> None:
+    data = pack(FILES, method)
+    (tmp_path / "x.zip").write_bytes(data)
+    for blob in (MemoryBlob("x.zip", data), FileBlob(tmp_path / "x.zip", "x.zip")):
+        unpacked = open_archive(blob)
+        assert [one.name for one in unpacked.blobs] == ["x.zip/a/IM1", "x.zip/b/s2.dcm", "x.zip/b/s10.dcm"]
+        assert set(unpacked.skipped) == {"x.zip/notes.txt", "x.zip/__MACOSX/b/s2.dcm"}
+        assert [one.read() for one in unpacked.blobs] == [DICOM, b"2", b"10"]
+        with unpacked.blobs[0].open() as stream:
+            assert stream.read() == DICOM
+
+
+def test_a_path_in_an_archive_is_but_a_name(tmp_path: Path) -> None:
+    unpacked = open_archive(MemoryBlob("x.zip", pack({"../../etc/s.dcm": b"1", "/tmp/t.dcm": b"2"})))
+    assert [blob.read() for blob in unpacked.blobs] == [b"1", b"2"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encrypted_file_says_so() -> None:
+    data = bytearray(pack({"s.dcm": b"secret"}))
+    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        struct.pack_into("<H", data, data.index(magic) + at, 1)
+    assert failure(bytes(data)).startswith("x.zip/s.dcm: encrypted; unpack the archive with its password")
+
+
+def test_damage_says_so() -> None:
+    data = pack({"s.dcm": bytes(range(256)) * 40}, zipfile.ZIP_STORED)
+    assert "damaged in the archive (Bad CRC-32" in failure(data.replace(b"\x10\x11", b"\x11\x10", 1))
+    assert failure(data[:200]).startswith("x.zip: a damaged ZIP archive")
+    assert failure(b"PK\x03\x04").startswith("x.zip: a damaged ZIP archive")
+    assert failure(pack({})).startswith("x.zip: an archive with nothing in it")
+    assert failure(pack({"s.dcm": b""})) == "x.zip/s.dcm: the file is empty; copy it again"
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_TOTAL", 1000)
+    assert "2,000 bytes unpacked, and at most 1,000" in failure(pack({"s.dcm": bytes(2000)}))
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 2)
+    assert failure(pack(FILES)).startswith("x.zip: 5 files in an archive")
+
+
+def test_one_file_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("covidct.images.limits.MAX_BYTES", 1000)
+    assert "2,000 bytes, and at most 1,000" in failure(pack({"s.dcm": bytes(2000)}))
+
+
+def test_a_size_that_lies_gives_no_more_than_it_says() -> None:
+    data = bytearray(pack({"s.dcm": bytes(100_000)}))
+    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, 10)  # the size in the table of contents
+    assert "damaged in the archive" in failure(bytes(data))

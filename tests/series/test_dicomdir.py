@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom import config, uid
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from covidct.errors import ReadError
+from covidct.series.dicomdir import read_dicomdir
+from covidct.series.slices import read_instance
+from covidct.series.study import read_study
+from makers import dicom_bytes
+from stacks import save, stack, volume
+
+SLICES = volume(4)
+
+
+def write_medium(folder: Path, listed: list[list[str]]) -> Path:
+    """A table of contents: one record an image, with a patient above them."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid.MediaStorageDirectoryStorage
+    dataset.SOPInstanceUID = "1.2.3"
+    patient = Dataset()
+    patient.DirectoryRecordType = "PATIENT"
+    dataset.DirectoryRecordSequence = [patient, *map(record, listed)]
+    (folder / "DICOMDIR").write_bytes(dicom_bytes(dataset))
+    return folder / "DICOMDIR"
+
+
+def record(parts: list[str]) -> Dataset:
+    item = Dataset()
+    item.DirectoryRecordType = "IMAGE"
+    with config.disable_value_validation():
+        item.ReferencedFileID = parts
+    return item
+
+
+@pytest.fixture
+def medium(tmp_path: Path) -> Path:
+    """A medium with one series, its files named as the standard wants."""
+    names = [f"IM{at}" for at in range(4)]
+    save(tmp_path / "m" / "DICOM" / "ST1", stack(SLICES), names)
+    return write_medium(tmp_path / "m", [["DICOM", "ST1", name] for name in names])
+
+
+def test_a_medium_is_read(medium: Path) -> None:
+    study = read_study([medium])
+    (series,) = study.series
+    assert (len(series.instances), series.path, study.loose) == (4, str(medium), ())
+    assert all(item.path.startswith(str(medium.parent)) for item in series.instances)
+    assert read_study([medium.parent]).series[0].uid == series.uid
+
+
+def test_names_in_small_letters_are_found(medium: Path) -> None:
+    for path in sorted(medium.parent.rglob("*"), reverse=True):
+        if path != medium:
+            path.rename(path.with_name(path.name.lower()))
+    assert len(read_study([medium]).series[0].instances) == 4
+
+
+def test_a_missing_file_is_an_error(medium: Path) -> None:
+    next(path for path in medium.parent.rglob("IM*") if path.is_file()).unlink()
+    study = read_study([medium])
+    assert len(study.series[0].instances) == 3
+    with pytest.raises(ReadError, match="no such file"):
+        read_instance(study.loose[0])
+
+
+@pytest.mark.parametrize("parts", [["..", "OUTSIDE"], [".", "A"], ["/ETC/PASSWD"]])
+def test_it_may_not_point_elsewhere(tmp_path: Path, parts: list[str]) -> None:
+    medium = write_medium(tmp_path, [parts])
+    with pytest.raises(ReadError, match="points out of its folder"):
+        read_dicomdir(medium, name="DICOMDIR")
+
+
+def test_one_that_lists_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="lists no images"):
+        read_dicomdir(write_medium(tmp_path, []), name="DICOMDIR")
+
+
+@pytest.mark.parametrize("data", [b"x" * 200, bytes(128) + b"DICM", b""])
+def test_damage_is_told(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "DICOMDIR").write_bytes(data)
+    study = read_study([tmp_path / "DICOMDIR"])
+    with pytest.raises(ReadError, match="DICOMDIR"):
+        read_instance(study.loose[0])

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import gzip
+import sys
+from itertools import product
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from covidct.errors import ReadError
+from covidct.images.hounsfield import to_display
+from covidct.series import nifti
+from covidct.series.slices import read_instance
+from covidct.series.study import read_study
+from stacks import volume
+
+SLICES = volume(4)
+# Axes to the right, the front and the head, as NIfTI counts them.
+RAS = np.stack([hu[::-1, ::-1].T for hu in SLICES], axis=-1)
+AFFINE = np.diag([0.7, 0.8, 5.0, 1.0])
+
+
+def save(
+    path: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = RAS, affine: object = AFFINE
+) -> Path:
+    nibabel.save(nibabel.Nifti1Image(values, affine), path)  # type: ignore[no-untyped-call]
+    return path
+
+
+def turned(axes: tuple[int, ...], signs: tuple[int, ...]) -> tuple[object, object]:
+    """The same volume stored along other axes."""
+    values = RAS[tuple(slice(None, None, sign) for sign in signs)].transpose(axes)
+    affine = np.eye(4)
+    affine[:3, :3] = (np.diag([0.7, 0.8, 5.0]) * signs)[:, axes]
+    return values, affine
+
+
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_a_volume_is_a_series(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / name)
+    for given in ([path], [tmp_path], [(name, path.read_bytes())]):
+        study = read_study(given)
+        (series,) = study.series
+        assert (study.loose, study.refused, study.skipped, series.notes) == ((), (), (), ())
+        assert series.acquisition.spacing_mm == pytest.approx(5)
+        assert series.acquisition.pixel_spacing_mm == pytest.approx((0.8, 0.7))
+        assert series.acquisition.series_uid is None
+        for instance, hu in zip(series.instances, SLICES, strict=True):
+            assert np.array_equal(read_instance(instance).pixels, to_display(hu))
+            assert read_instance(instance).source.path == instance.path
+
+
+@pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_any_orientation_is_the_same_series(
+    tmp_path: Path, axes: tuple[int, ...], signs: tuple[int, ...]
+) -> None:
+    values, affine = turned(axes, signs)
+    (series,) = read_study([save(tmp_path / "v.nii", values, affine)]).series  # type: ignore[arg-type]
+    for instance, hu in zip(series.instances, SLICES, strict=True):
+        assert np.array_equal(read_instance(instance).pixels, to_display(hu))
+
+
+def test_a_scale_is_applied(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image((RAS + 1024).astype(np.uint16), AFFINE)  # type: ignore[no-untyped-call]
+    image.header.set_slope_inter(1, -1024)  # type: ignore[no-untyped-call]
+    nibabel.save(image, tmp_path / "v.nii")
+    (series,) = read_study([tmp_path]).series
+    assert np.array_equal(read_instance(series.instances[0]).pixels, to_display(SLICES[0]))
+
+
+@pytest.mark.parametrize(
+    ("values", "affine", "words"),
+    [
+        ((RAS > 0).astype(np.uint8), AFFINE, "do not look like Hounsfield units"),
+        ((RAS + 1024).astype(np.int16), AFFINE, "do not look like Hounsfield units"),
+        (np.full((4, 4, 4), np.nan, np.float32), AFFINE, "do not look like Hounsfield units"),
+        (np.stack([RAS, RAS], axis=-1), AFFINE, "give one grey volume of three dimensions"),
+        (RAS, None, "an affine without directions"),
+        (RAS, [[0.7, 0, 0, 0], [0, 0.6, 3, 0], [0, -0.6, 4, 0], [0, 0, 0, 1]], None),
+        (RAS, [[0.7, 0, 0, 0], [0, 0.5, 3.6, 0], [0, -0.5, 3.5, 0], [0, 0, 0, 1]], "an oblique volume"),
+    ],
+)
+def test_what_is_no_ct_is_an_error(
+    tmp_path: Path,
+    values: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
+    affine: object,
+    words: str | None,
+) -> None:
+    study = read_study(
+        [save(tmp_path / "v.nii.gz", values, affine if affine is None else np.asarray(affine, float))]
+    )
+    if words is None:
+        assert len(study.series) == 1
+        return
+    assert study.series == ()
+    with pytest.raises(ReadError, match=words):
+        read_instance(study.loose[0])
+
+
+def test_damage_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, packed = save(tmp_path / "v.nii").read_bytes(), save(tmp_path / "v.nii.gz").read_bytes()
+    for name, data, words in (
+        ("v.nii", whole[:5000], "damaged, cut off"),
+        ("v.nii.gz", packed[:5000], "damaged, cut off"),
+        ("v.nii.gz", packed[:200] + b"\xff" * 400 + packed[600:], "damaged"),
+        ("v.nii.gz", gzip.compress(b"text"), "damaged, cut off"),
+    ):
+        study = read_study([(name, data)])
+        with pytest.raises(ReadError, match=words):
+            read_instance(study.loose[0])
+    monkeypatch.setattr(nifti, "MAX_VOLUME", 10_000)
+    with pytest.raises(ReadError, match="more than 10,000 bytes"):
+        read_instance(read_study([("v.nii.gz", packed)]).loose[0])
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "v.nii.gz")
+    monkeypatch.delitem(sys.modules, "covidct.series.nifti")
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(ReadError, match=r"a NIfTI volume .*pip install '\.\[nifti\]'"):
+        read_instance(read_study([path]).loose[0])

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from covidct import Classifier
+from covidct.apps.cli.main import main
+from covidct.audit.verdict import Level
+from covidct.data.manifest import DataPlan, read_manifest, write_manifest
+from covidct.data.pixels import read_pixels
+from covidct.data.split import assign_splits
+from covidct.errors import AuditError, ManifestError, ParityError
+from covidct.evaluation.card.card import Later, to_card
+from covidct.evaluation.measure import evaluate_rows
+from covidct.evaluation.predictions import answer_rows
+from covidct.evaluation.report import Report
+from covidct.evaluation.report_json import parse_figures
+from covidct.evaluation.rows import place_rows
+from covidct.inference.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
+from covidct.inference.reference import check_reference
+from covidct.inference.session import Session
+from covidct.training.run import Job, audit_rows, train
+from covidct.types import Precision
+from training import SOURCES, tiny_recipe, write_phantoms
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_phantoms(tmp_path_factory.mktemp("slices"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def any_int8() -> Iterator[None]:
+    """Two epochs from random weights leave nearly equal logits, whose order int8 cannot keep."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("covidct.training.export.INT8_TOLERANCE", 1.0)
+        yield
+
+
+def make_job(manifest: Path, out: Path) -> Job:
+    return Job(tiny_recipe(), read_manifest(manifest), out, version="9.9.9", notes="## A note\n\nof ours")
+
+
+@pytest.fixture(scope="module")
+def out(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run on phantoms, from manifest to bundle."""
+    out = tmp_path_factory.mktemp("run")
+    train(make_job(manifest, out))
+    return out
+
+
+def test_a_run_leaves_a_bundle_that_loads_and_answers(out: Path, manifest: Path) -> None:
+    classifier = Classifier.load(out / "bundle")
+    results = list(classifier.predict_many(row.path for row in read_manifest(manifest).rows))
+    assert {result.status for result in results} == {"ok"}
+    assert results[0].model == "covidct-tiny-9.9.9"
+    assert {path.name for path in (out / "bundle").iterdir()} == {*REQUIRED, SUMS}
+
+
+def test_a_run_whose_int8_strays_leaves_no_bundle(
+    out: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (out / "bundle" / SUMS).read_text()
+    monkeypatch.setattr("covidct.training.export.INT8_TOLERANCE", -1.0)
+    monkeypatch.setattr("covidct.training.export.PAIRS", 0.0)
+    with pytest.raises(ParityError, match="int8 graph"):
+        train(Job(tiny_recipe(), read_manifest(manifest), out, version="0.0.1"))
+    assert (out / "bundle" / SUMS).read_text() == before
+
+
+def test_nothing_is_trained_where_the_audit_fails_and_nobody_says_why(manifest: Path, tmp_path: Path) -> None:
+    rows = read_manifest(manifest).rows
+    spoilt = [replace(row, source=row.label, patient_id=row.label + row.patient_id) for row in rows]
+    write_manifest(spoilt, tmp_path / "spoilt.csv")
+    job = Job(tiny_recipe(), read_manifest(tmp_path / "spoilt.csv"), tmp_path / "out")
+    with pytest.raises(AuditError, match=r"fails \(Source and label\).*audit\.html.*--accept REASON"):
+        train(job)
+    assert {path.name for path in job.out.iterdir()} == {"manifest.csv", "audit.html", "audit.json"}
+    divided = read_manifest(job.out / "manifest.csv").rows
+    assert audit_rows(replace(job, accept="a teaching example"), divided).level is Level.FAIL
+
+
+def test_the_card_tells_what_the_audit_found_and_why_it_was_accepted(out: Path) -> None:
+    bundle = load_bundle(out / "bundle")
+    assert "## Audit of the data: warn" in bundle.card
+    assert "- Claims: **warn**. On tune, " in bundle.card
+    assert "Trained on all the same" not in bundle.card
+    config = json.loads((out / "bundle" / "config.json").read_text())
+    config["training"]["audit"] |= {"level": "fail", "accepted": "a teaching example"}
+    assert "Trained on all the same, because: a teaching example\n" in to_card(config)
+
+
+def test_a_run_leaves_its_splits_curves_and_evaluation(out: Path) -> None:
+    for name in (
+        "manifest.csv",
+        "metrics.csv",
+        "curves.png",
+        "evaluation/evaluation.json",
+        "evaluation/roc.png",
+    ):
+        assert (out / name).stat().st_size > 0
+    splits = {row.split for row in read_manifest(out / "manifest.csv").rows}
+    assert splits == {"train", "tune", "calibrate"}
+    assert not [path for path in out.glob("*.partial*") if path.is_file()]
+
+
+def test_a_run_that_is_done_makes_the_same_bundle_again(out: Path, manifest: Path) -> None:
+    before = (out / "bundle" / SUMS).read_text()
+    train(make_job(manifest, out))
+    assert (out / "bundle" / SUMS).read_text() == before
+
+
+def test_the_graphs_hold_no_path_of_the_machine(out: Path) -> None:
+    for name in GRAPHS.values():
+        data = (out / "bundle" / name).read_bytes()
+        assert b"site-packages" not in data
+        assert str(out).encode() not in data
+        assert not any(node.metadata_props for node in onnx.load(out / "bundle" / name).graph.node)
+
+
+def test_int8_has_unsigned_activations_and_weights_by_channel(out: Path) -> None:
+    graph = onnx.load(out / "bundle" / GRAPHS["int8"]).graph
+    kinds = {item.name: (item.data_type, list(item.dims)) for item in graph.initializer}
+    quantised = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert quantised
+    assert {kinds[node.input[2]][0] for node in quantised} == {onnx.TensorProto.UINT8}
+    weights = [
+        kinds[node.input[0]]
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in kinds
+    ]
+    assert any(kind == onnx.TensorProto.INT8 and len(dims) == 4 for kind, dims in weights)
+    assert any(
+        len(kinds[node.input[1]][1]) == 1 and kinds[node.input[1]][1][0] > 1
+        for node in graph.node
+        if node.op_type == "DequantizeLinear"
+    )
+
+
+@pytest.mark.parametrize("precision", ["float", "int8"])
+@pytest.mark.parametrize("shape", [(1, 1), (512, 512), (61, 115), (33, 700)])
+def test_the_graphs_take_slices_of_any_size(out: Path, precision: Precision, shape: tuple[int, int]) -> None:
+    session = Session(load_bundle(out / "bundle").graph(precision))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    outputs = session.run(pixels)
+    assert outputs.logit.shape == (3,)
+    assert outputs.evidence.shape == (3, 1, 1)
+    alone = session.run(pixels[1:2])
+    assert outputs.logit[1] == pytest.approx(alone.logit[0], abs=1e-3)
+
+
+def test_the_recorded_outputs_are_those_of_the_graphs(out: Path) -> None:
+    bundle = load_bundle(out / "bundle")
+    sessions = {name: Session(bundle.graph(name)) for name in GRAPHS}
+    reference = json.loads(bundle.files["reference.json"])
+    assert max(check_reference(sessions, reference).values()) < 0.01
+    reference["logits"]["float"]["normal-1"] += 1
+    assert check_reference(sessions, reference)["float"] > 1
+
+
+def test_the_card_tells_data_figures_limits_and_notes(out: Path) -> None:
+    card = load_bundle(out / "bundle").card
+    for words in (
+        "covidct-tiny 9.9.9",
+        "not a\nmedical device",
+        "north",
+        "south",
+        "95 %",
+        "## Limits",
+        "of ours",
+        "ImageNet-1k): none",
+        "non-commercial",
+        "look up those of `north`, `south`",
+    ):
+        assert words in card
+    assert str(out) not in card
+
+
+def measure(out: Path) -> Report:
+    rows = [row for row in read_manifest(out / "manifest.csv").rows if row.split == "tune"]
+    return evaluate_rows(Classifier.load(out / "bundle"), rows, DataPlan(), split="tune", digest="0" * 64)
+
+
+def test_the_card_can_be_made_again_from_what_the_bundle_records(out: Path) -> None:
+    config = json.loads((out / "bundle" / "config.json").read_text())
+    assert to_card(config) == (out / "bundle" / "README.md").read_text()
+    assert str(out) not in json.dumps(config)
+    report = measure(out)
+    assert (
+        parse_figures(config["training"]["figures"]["float"]).overall.evaluation == report.overall.evaluation
+    )
+
+
+def test_a_card_without_notes_has_no_gap(out: Path) -> None:
+    config = json.loads((out / "bundle" / "config.json").read_text())
+    card = to_card(config, Later(notes=""))
+    assert "of ours" not in card
+    assert "\n\n\n" not in card
+
+
+def test_evaluate_measures_the_shipped_graph_by_source(out: Path, manifest: Path, tmp_path: Path) -> None:
+    arguments = [
+        "evaluate",
+        str(out / "bundle"),
+        "--data",
+        str(manifest),
+        "--split",
+        "tune",
+        "--out",
+        str(tmp_path),
+    ]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert {section["name"] for section in report["sources"]} == set(SOURCES)
+    assert 0 <= report["overall"]["metrics"]["auc"]["value"] <= 1
+    ours = json.loads((out / "evaluation" / "evaluation.json").read_text())
+    assert report["overall"] == ours["overall"]
+
+
+def test_evaluate_keeps_the_split_that_training_made(out: Path, manifest: Path) -> None:
+    rows = read_manifest(manifest).rows
+    again = {row.path.name: row.split for row in assign_splits(rows, tiny_recipe().data)}
+    assert again == {row.path.name: row.split for row in read_manifest(out / "manifest.csv").rows}
+
+
+def test_evaluate_of_one_source(out: Path, manifest: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", str(out / "bundle"), "--data", str(manifest), "--split", "all"]
+    done = CliRunner().invoke(main, [*arguments, "--source", "south", "--float", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "evaluation.json").read_text())["overall"]["n"] == 24
+
+
+def test_evaluate_says_when_a_split_is_empty(out: Path, manifest: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", str(out / "bundle"), "--data", str(manifest), "--split", "external"]
+    done = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "no labelled slice" in done.output
+
+
+def test_slices_without_an_answer_are_kept_apart(out: Path, tmp_path: Path) -> None:
+    manifest = write_phantoms(tmp_path, patients=1)
+    (tmp_path / "north-0-0.png").write_bytes(b"")
+    rows = read_manifest(manifest).rows
+    answers = answer_rows(Classifier.load(out / "bundle"), rows, DataPlan())
+    assert len(answers.scored) == len(rows) - 1
+    assert "north-0-0.png" in str(answers.unanswered[0].message)
+    with pytest.raises(ManifestError, match=r"north-0-0\.png"):
+        list(read_pixels(rows, label="slices"))
+    with pytest.raises(ManifestError, match="could be scored"):
+        evaluate_rows(Classifier.load(out / "bundle"), rows[:1], DataPlan(), split="all", digest="")
+
+
+def test_slices_of_a_source_that_was_not_trained_on_are_external(manifest: Path) -> None:
+    rows = read_manifest(manifest).rows
+    placed = place_rows(rows, DataPlan(sources=("north",)))
+    assert {row.split for row in placed if row.source == "south"} == {"external"}
+    assert {row.split for row in placed if row.source == "north"} == {"train", "tune", "calibrate"}
+    assert "external" not in {row.split for row in place_rows(rows, DataPlan())}
