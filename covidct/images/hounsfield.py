@@ -1,7 +1,7 @@
 """Stored CT values -> Hounsfield units -> display grey levels of a window.
 
-Knows words, bits, padding, what air looks like, and windows. Knows nothing of DICOM objects: `dicom` says which
-values a file declares, and plain arrays are asked the same question about air.
+Knows words, bits, padding, what air looks like, and windows. Knows nothing of DICOM objects: `dicom`
+says which values a file declares, and plain arrays are asked the same question about air.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Check 7: pictures that look like no axial chest CT in a lung window.
 
-A classical check of a few signs (`appearance`), set so that it rarely cries wolf. It misses other parts of the
-body that have dark insides, grey photographs with two clear tones, the middle slices of coronal and
+A classical check of a few signs (`appearance`), set so that it rarely cries wolf. It misses other parts of
+the body that have dark insides, grey photographs with two clear tones, the middle slices of coronal and
 sagittal series that are no taller than wide, and radiographs cut to look like a slice. Files whose header
 says another modality or plane never come here: the reader refuses them.
 """

@@ -42,8 +42,8 @@ class Outline:
 def outline_lungs(subject: Subject, finder: Session | None) -> Outline | None:
     """The outline of a slice's lungs; None where nobody finds any.
 
-    `finder` is a graph whose map is the shares of lung (`graph_surgery.expose_lungs`). Where there is a mask of a
-    reader's, it is believed; a classical finder is asked where there is neither mask nor graph.
+    `finder` is a graph whose map is the shares of lung (`graph_surgery.expose_lungs`). Where there is a mask
+    of a reader's, it is believed; a classical finder is asked where there is neither mask nor graph.
     """
     shape = subject.pixels.shape
     if subject.lungs is not None:
