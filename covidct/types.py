@@ -222,7 +222,7 @@ class SeriesSummary:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer for one slice or one series: the schema of `docs/result.schema.json` as a value.
+    """The answer for one slice or one series: the schema of `docs/reference/result.schema.json` as a value.
 
     `model` and `precision` are those of the `ModelGraph` that answered, or would have. `reason` is a word
     (`Reason`), `message` the sentence for people; `at_prevalence` is None where no prevalence was asked for.

@@ -1,4 +1,4 @@
-"""What `studies/original.py` measured, as tables and pictures: docs/original.md, docs/img/original-*.png.
+"""What `studies/original.py` measured: tables of docs/research/original.md, and docs/img/original-*.png.
 
 `python studies/original_report.py runs/original/results.json` rewrites the tables between the page's
 marks and draws the pictures. No picture of a patient is drawn: mistakes are shown on synthetic slices.
@@ -37,7 +37,7 @@ from covidct.stats.resampling import Floats
 from covidct.types import Slice, Source
 
 ROOT = Path(__file__).parents[1]
-PAGE, PICTURES = ROOT / "docs" / "original.md", ROOT / "docs" / "img"
+PAGE, PICTURES = ROOT / "docs" / "research" / "original.md", ROOT / "docs" / "img"
 APPROACHES = {"original-scratch": "six layers, from scratch", "original-mobilenet": "MobileNetV2, transfer"}
 PROTOCOLS = {
     "original": "original: augment, then split at random",

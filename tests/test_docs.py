@@ -1,30 +1,77 @@
 from __future__ import annotations
 
+import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from covidct.evaluation.card.checklists import to_markdown
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
+NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PLACES = ("covidct", "docs", "examples", "recipes", "scripts", "studies", "benchmarks", "tests")
+MENTION = re.compile(r"\bdocs/[\w./-]+\.(?:md|json|png)\b")
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a page that are no code, with their numbers."""
+    fenced = False
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+def anchors(path: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    titles = (line.lstrip("# ") for _, line in prose(path) if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    page = ROOT / name
+    for number, line in prose(page):
+        for link in LINK.findall(line):
+            file, _, anchor = link.partition("#")
+            if re.match(r"[a-z]+:", link):
+                continue
+            target = (page.parent / file).resolve() if file else page
+            assert target.exists(), f"{name}:{number}: {link}"
+            assert not anchor or anchor in anchors(target), f"{name}:{number}: no heading for {link}"
+
+
+def test_every_page_that_a_file_names_is_there() -> None:
+    """In code, recipes and scripts: `docs/guide/predict.md`."""
+    files = [path for place in PLACES for path in (ROOT / place).rglob("*") if path.is_file()]
+    for file in files:
+        if file.suffix in (".py", ".js", ".toml", ".json", ".md", "") and "model" not in file.parts:
+            for named in MENTION.findall(file.read_text(encoding="utf-8", errors="ignore")):
+                assert (ROOT / named).exists(), f"{file.relative_to(ROOT)} names {named}"
 
 
 def test_the_commands_page_is_what_the_program_says() -> None:
     text = runpy.run_path(str(ROOT / "scripts" / "docs"))["cli_text"]()
-    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == text, "run scripts/docs"
+    assert (REFERENCE / "cli.md").read_text(encoding="utf-8") == text, "run scripts/docs"
 
 
 def test_the_package_holds_the_schema_of_results() -> None:
     name = "result.schema.json"
-    assert (ROOT / "covidct" / "results" / name).read_bytes() == (ROOT / "docs" / name).read_bytes(), (
+    assert (ROOT / "covidct" / "results" / name).read_bytes() == (REFERENCE / name).read_bytes(), (
         "run scripts/docs"
     )
 
 
 def test_the_checklists_are_those_of_the_program() -> None:
-    assert (ROOT / "docs" / "checklists.md").read_text(encoding="utf-8") == to_markdown(), "run scripts/docs"
+    assert (REFERENCE / "checklists.md").read_text(encoding="utf-8") == to_markdown(), "run scripts/docs"
 
 
 def test_the_examples_are_drawn_by_the_projects_own_code() -> None:

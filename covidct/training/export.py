@@ -36,7 +36,7 @@ from covidct.types import Pixels
 
 OPSET = 20
 FLOAT_TOLERANCE = 1e-3  # of the logit, against torch
-# Convolutions that stay in float at the start. Measured (docs/experiments.md): all in int8, the mean
+# Convolutions that stay in float at the start. Measured (docs/research/experiments.md): all in int8, the mean
 # |d logit| is 0.50; with four in float 0.13; seven bring the AUC of the smallest source within 0.004.
 FLOAT_LAYERS = 7
 INT8_TOLERANCE = 5e-3  # of the AUC on `tune`, against float

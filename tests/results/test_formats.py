@@ -38,7 +38,7 @@ from covidct.types import (
 )
 from places import ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))
 POSITIVE = Result(
     path="a/b.png",

@@ -27,7 +27,7 @@ NOISE = ("Service Worker registration blocked by Playwright", "Multiple readback
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files as any static host gives them, under the policy that docs/web-app.md advises."""
+    """Files as any static host gives them, under the policy that docs/guide/web-page.md advises."""
 
     protocol_version = "HTTP/1.1"
 

@@ -24,7 +24,7 @@ from places import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FilePayload, Page
 
-SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 
 
 STUDY = "1.2.826.0.1.3680043.8.498.9"

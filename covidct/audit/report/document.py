@@ -1,4 +1,4 @@
-"""An audit as JSON values: everything that was found, all files listed. Schema: `docs/audit.schema.json`.
+"""An audit as JSON values: everything found, all files listed. Schema: `docs/reference/audit.schema.json`.
 
 Knows names and numbers. Knows nothing of where the document goes.
 """

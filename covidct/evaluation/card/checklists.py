@@ -1,4 +1,4 @@
-"""The checklists for reports on medical AI, whole for docs/checklists.md and summed up for the model card.
+"""The checklists for reports on medical AI: whole for docs/reference/checklists.md, short for the model card.
 
 Knows how lists are written out, and how their rows were compared with the papers. Knows no item: those are in
 `claim` and `tripod`.
@@ -45,7 +45,10 @@ def sum_up(*, without: Collection[str] = ()) -> str:
 
     `without` is what was not measured for this card: items that need it are open.
     """
-    parts = ["## Checklists\n", "All items with their answers: docs/checklists.md of the project.\n"]
+    parts = [
+        "## Checklists\n",
+        "All items with their answers: docs/reference/checklists.md of the project.\n",
+    ]
     for name, listed in CHECKLISTS.items():
         items = [
             replace(item, answer=UNMEASURED, state=State.OPEN) if item.needs in without else item

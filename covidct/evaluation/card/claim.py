@@ -29,19 +29,23 @@ CLAIM = (
         "how CT serves against COVID-19, and other work, are hardly described; the role: card, Intended use",
     ),
     answered(
-        "4", "aims and hypotheses", "docs/benchmark.md: does it hold on a source left out? Aims as figures"
+        "4",
+        "aims and hypotheses",
+        "docs/training/benchmark.md: does it hold on a source left out? Aims as figures",
     ),
     answered("5", "prospective or retrospective", "retrospective: card, first lines"),
     answered(
         "6", "kind of study, and its goal", "a model is made and measured: card, Intended use and Misuse"
     ),
-    answered("7", "sources of the data", "docs/data.md; card, Data"),
+    answered("7", "sources of the data", "docs/training/data.md; card, Data"),
     left_open(
         "8",
         "who was included and left out, where, when and in what order",
-        "the sets' makers chose patients and slices, and say little of how (docs/data.md)",
+        "the sets' makers chose patients and slices, and say little of how (docs/training/data.md)",
     ),
-    answered("9", "preparation of the pictures", "docs/architecture.md: all of it is inside the graph"),
+    answered(
+        "9", "preparation of the pictures", "docs/reference/architecture.md: all of it is inside the graph"
+    ),
     left_open(
         "10",
         "what was selected of the raw data, and by whom",
@@ -51,29 +55,38 @@ CLAIM = (
     answered(
         "12",
         "what was done about missing data",
-        "rows without a label are passed over, neighbours stand in for patient ids (docs/training.md)",
+        "rows without a label are passed over, neighbours stand in for patient ids (docs/training/train.md)",
     ),
     left_open("13", "how the pictures were taken", "scanner and protocol are unknown for nearly all slices"),
     left_open(
         "14",
         "how the reference standard was obtained",
-        "the label of the set, by slice; whether by PCR, reader or caption is told in part (docs/data.md)",
+        "the label of the set, by slice; whether by PCR, reader or caption is stated in part "
+        "(docs/training/data.md)",
     ),
     left_open(
         "15",
         "why that reference standard, and its errors",
         "taken as the sets bring it: no other was at hand, and wrong labels are not counted",
     ),
-    left_open("16", "who annotated, and how skilled", "stated for outlines of lesions alone (docs/data.md)"),
+    left_open(
+        "16", "who annotated, and how skilled", "stated for outlines of lesions alone (docs/training/data.md)"
+    ),
     left_open("17", "how the test set was annotated", "as the rest of its set; nobody read it again"),
     left_open("18", "how far annotators agree", "no set has two readings of COVID-19 in a slice"),
-    answered("19", "how slices were assigned to splits", "docs/training.md; docs/audit.md; card, Data"),
+    answered(
+        "19",
+        "how slices were assigned to splits",
+        "docs/training/train.md; docs/training/audit.md; card, Data",
+    ),
     answered(
         "20", "at what level splits are disjoint", "patient, or neighbours in number: card, Data and Audit"
     ),
     left_open("21", "how large the test set had to be", "all there was; no size was set beforehand"),
     answered(
-        "22", "the model, in full", "docs/architecture.md; covidct/training; config.json; the graph itself"
+        "22",
+        "the model, in full",
+        "docs/reference/architecture.md; covidct/training; config.json; the graph itself",
     ),
     answered("23", "software and versions", "card, How it was made; constraints.txt"),
     answered(
@@ -81,17 +94,20 @@ CLAIM = (
         "initial weights",
         "card, How it was made, with their digest; covidct/training/networks/build.py",
     ),
-    answered("25", "how it was trained", "docs/training.md; recipe in config.json; covidct/training/fit.py"),
+    answered(
+        "25", "how it was trained", "docs/training/train.md; recipe in config.json; covidct/training/fit.py"
+    ),
     answered(
         "26",
         "how the final model was chosen",
-        "card, How it was made; docs/experiments.md; what the choice had seen: docs/benchmark.md",
+        "card, How it was made; docs/research/experiments.md; what the choice had seen: "
+        "docs/training/benchmark.md",
     ),
     inapplicable("27", "ensembles", "a bundle is one network; averaged logits are only measured"),
     answered(
         "28",
         "measures of performance, and published models beside",
-        "covidct/stats/metrics.py; card, Figures; docs/benchmark.md, Published figures beside",
+        "covidct/stats/metrics.py; card, Figures; docs/training/benchmark.md, Published figures beside",
     ),
     answered(
         "29",
@@ -147,12 +163,14 @@ CLAIM = (
     answered("40", "limits", "card, Limits"),
     answered("41", "what follows for practice", "card, Misuse: nothing for care, as yet"),
     answered(
-        "42", "where a full protocol or further details are", "docs/benchmark.md, Protocol; docs/training.md"
+        "42",
+        "where a full protocol or further details are",
+        "docs/training/benchmark.md, Protocol; docs/training/train.md",
     ),
     answered(
         "43",
         "where software, model and data are, on what terms",
-        "this repository; data at their makers (docs/data.md); card, Licences",
+        "this repository; data at their makers (docs/training/data.md); card, Licences",
     ),
     left_open("44", "funding, and the role of funders", "nothing is stated"),
 )

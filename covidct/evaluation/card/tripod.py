@@ -17,55 +17,75 @@ TRIPOD = (
     left_open(
         "3a",
         "context of care, reason for the model, models before it",
-        "context of care and other models are hardly described; reason: docs/original.md",
+        "context of care and other models are hardly described; reason: docs/research/original.md",
     ),
     answered("3b", "for whom, for what, and used by whom", "card, Intended use and Misuse: no place in care"),
     left_open("3c", "known inequalities in health", "nothing is written of them; the data name no group"),
-    answered("4", "aims: made, measured, or both", "both: card, first lines; docs/benchmark.md"),
-    answered("5a", "sources of data, why these, whom they represent", "docs/data.md; card, Data and Limits"),
-    left_open("5b", "dates", "2020 for most COVID-19 slices; not recorded by slice (docs/data.md)"),
-    left_open("6a", "setting, number and place of centres", "told in part by one set or two (docs/data.md)"),
-    left_open("6b", "who was eligible", "not stated for slices with COVID-19 (docs/data.md)"),
+    answered("4", "aims: made, measured, or both", "both: card, first lines; docs/training/benchmark.md"),
+    answered(
+        "5a",
+        "sources of data, why these, whom they represent",
+        "docs/training/data.md; card, Data and Limits",
+    ),
+    left_open("5b", "dates", "2020 for most COVID-19 slices; not recorded by slice (docs/training/data.md)"),
+    left_open(
+        "6a", "setting, number and place of centres", "told in part by one set or two (docs/training/data.md)"
+    ),
+    left_open("6b", "who was eligible", "not stated for slices with COVID-19 (docs/training/data.md)"),
     left_open("6c", "treatments received", "not recorded"),
     answered(
         "7",
         "preparation and checks of the data, alike for all groups",
-        "one graph for every slice (docs/architecture.md); docs/audit.md",
+        "one graph for every slice (docs/reference/architecture.md); docs/training/audit.md",
     ),
     left_open(
         "8a",
         "outcome: what, how and when assessed, why it",
-        "COVID-19 pneumonia by the set's label; how and when is told in part (docs/data.md)",
+        "COVID-19 pneumonia by the set's label; how and when is told in part (docs/training/data.md)",
     ),
     left_open("8b", "who judged the outcome, where that takes judgement", "not stated by the sets"),
     left_open("8c", "whether they were blinded", "not stated by the sets"),
     answered("9a", "which predictors, and how chosen", "pixels alone; no tag, age or sex is seen"),
-    answered("9b", "how predictors are defined", "grey levels of the lung window (docs/predict.md)"),
+    answered("9b", "how predictors are defined", "grey levels of the lung window (docs/guide/predict.md)"),
     inapplicable("9c", "who measured predictors that take judgement", "no predictor does"),
     left_open("10", "size of the study, and whether it suffices", "all there was; nothing was calculated"),
     answered(
         "11",
         "missing data, and what was left out",
-        "docs/training.md; a slice is whole or refused (docs/predict.md)",
+        "docs/training/train.md; a slice is whole or refused (docs/guide/predict.md)",
     ),
-    answered("12a", "which data for what", "card, Data: train, tune, calibrate; left out: docs/benchmark.md"),
-    answered("12b", "handling of predictors", "size and grey levels: in the graph (docs/architecture.md)"),
+    answered(
+        "12a",
+        "which data for what",
+        "card, Data: train, tune, calibrate; left out: docs/training/benchmark.md",
+    ),
+    answered(
+        "12b", "handling of predictors", "size and grey levels: in the graph (docs/reference/architecture.md)"
+    ),
     answered(
         "12c",
         "type of model, building, tuning, internal validation",
-        "recipe in config.json; docs/training.md; docs/experiments.md",
+        "recipe in config.json; docs/training/train.md; docs/research/experiments.md",
     ),
-    answered("12d", "differences between places: how measured", "docs/benchmark.md; figures by source"),
-    answered("12e", "measures and plots", "covidct/stats/metrics.py; docs/training.md; docs/benchmark.md"),
+    answered(
+        "12d", "differences between places: how measured", "docs/training/benchmark.md; figures by source"
+    ),
+    answered(
+        "12e",
+        "measures and plots",
+        "covidct/stats/metrics.py; docs/training/train.md; docs/training/benchmark.md",
+    ),
     inapplicable("12f", "updating after evaluation", "none is done: thresholds are frozen before"),
-    answered("12g", "how predictions were computed", "by the exported graphs (docs/benchmark.md)"),
+    answered("12g", "how predictions were computed", "by the exported graphs (docs/training/benchmark.md)"),
     answered(
         "13",
         "class imbalance, and recalibration after it",
-        "drawn alike (docs/training.md); card, From logit to decision, and Limits",
+        "drawn alike (docs/training/train.md); card, From logit to decision, and Limits",
     ),
     left_open("14", "what was done for fairness, and why", "nothing: groups of people are unknown"),
-    answered("15", "output, its classes and thresholds", "card, From logit to decision; docs/predict.md"),
+    answered(
+        "15", "output, its classes and thresholds", "card, From logit to decision; docs/guide/predict.md"
+    ),
     left_open(
         "16",
         "how training and evaluation data differ",
@@ -75,10 +95,12 @@ TRIPOD = (
     left_open("18a", "funding, and the role of funders", "nothing is stated"),
     left_open("18b", "conflicts of interest", "nothing is stated"),
     answered(
-        "18c", "where the protocol is, or that there is none", "none was published; aims: docs/benchmark.md"
+        "18c",
+        "where the protocol is, or that there is none",
+        "none was published; aims: docs/training/benchmark.md",
     ),
     answered("18d", "registration, or that there is none", "not registered"),
-    answered("18e", "availability of data", "at their makers, on their terms (docs/data.md)"),
+    answered("18e", "availability of data", "at their makers, on their terms (docs/training/data.md)"),
     answered("18f", "availability of code", "this repository, Apache-2.0"),
     answered("19", "part of patients and public, or that they had none", "they had none"),
     left_open(
@@ -106,16 +128,18 @@ TRIPOD = (
     answered(
         "25",
         "interpretation: aims, earlier studies, fairness",
-        "README; docs/benchmark.md, Published figures beside; fairness: card, Limits",
+        "README; docs/training/benchmark.md, Published figures beside; fairness: card, Limits",
     ),
     answered(
-        "26", "limits, and what they do to the figures", "card, Limits; docs/benchmark.md, What may leak"
+        "26",
+        "limits, and what they do to the figures",
+        "card, Limits; docs/training/benchmark.md, What may leak",
     ),
-    answered("27a", "poor or missing input at use", "refused with a reason (docs/predict.md)"),
+    answered("27a", "poor or missing input at use", "refused with a reason (docs/guide/predict.md)"),
     left_open(
         "27b",
         "what users must do, and know",
-        "which expertise its users need is not said; what to give it: docs/predict.md",
+        "which expertise its users need is not said; what to give it: docs/guide/predict.md",
     ),
-    answered("27c", "next steps", "docs/experiments.md, Not tried yet"),
+    answered("27c", "next steps", "docs/research/experiments.md, Not tried yet"),
 )

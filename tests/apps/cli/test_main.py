@@ -30,7 +30,7 @@ from covidct.types import DISCLAIMER
 from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 from places import ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 HU = phantom_hu()
 SHOWN = to_display(HU)
 COMMANDS = [

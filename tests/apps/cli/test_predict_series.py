@@ -24,7 +24,7 @@ from places import ROOT
 from stacks import SERIES, enhanced, save, stack, volume
 from studies import SLICES, backwards, halves, rotated, shuffled, singly, stored_turned, zipped
 
-SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

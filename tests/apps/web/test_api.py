@@ -27,7 +27,7 @@ from places import ROOT
 from servers import BRIGHT, DARK, LESIONS, client, files, make_server
 from stacks import stack, volume
 
-SCHEMA = ROOT / "docs" / "result.schema.json"
+SCHEMA = ROOT / "docs" / "reference" / "result.schema.json"
 PAINTED = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 

@@ -14,7 +14,7 @@ from covidct.stats.metrics import Estimate
 from exhibits import NASTY, make_audit
 from places import ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "audit.schema.json").read_text(encoding="utf-8"))
 
 
 def validate(document: Any) -> None:

@@ -51,8 +51,8 @@ def test_every_file_that_an_answer_names_is_there(name: str) -> None:
 @pytest.mark.parametrize("name", CHECKLISTS)
 def test_every_section_that_an_answer_names_is_there(name: str) -> None:
     for item in CHECKLISTS[name]:
-        for page, section in re.findall(r"(card|docs/\w+\.md), ([A-Z][a-z]+)", item.answer):
-            paths = [ROOT / "covidct" / "train" / part for part in ("card.py", "making.py")]
+        for page, section in re.findall(r"(card|docs/[\w/]+\.md), ([A-Z][a-z]+)", item.answer):
+            paths = [ROOT / "covidct" / "evaluation" / "card" / part for part in ("card.py", "provenance.py")]
             text = "".join(path.read_text() for path in (paths if page == "card" else [ROOT / page]))
             assert f"## {section}" in text, f"{item.number}: {page}, {section}"
 
@@ -84,7 +84,7 @@ def test_what_was_not_measured_is_open_on_the_card() -> None:
 
 def test_the_page_shows_every_state() -> None:
     text = to_markdown()
-    assert "| 22 | the model, in full | docs/architecture.md" in text
+    assert "| 22 | the model, in full | docs/reference/architecture.md" in text
     assert "| 44 | funding, and the role of funders | **open**: " in text
     assert "| 34 | registration of a clinical trial | **not applicable**: " in text
     assert "## Compared with what was published" in text

@@ -20,7 +20,7 @@ from makers import write_png
 from places import ROOT
 from training import write_phantoms
 
-SCHEMA = json.loads((ROOT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "audit.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-// The engine that asks the server this page came from (docs/serve.md). Has the same methods as local/engine.js.
+// The engine that asks the server this page came from (docs/guide/serve.md). Has the same methods as local/engine.js.
 
 import { LEAST } from "../rules/series_result.js";
 import { isCandidate } from "../rules/candidates.js";

@@ -1,4 +1,4 @@
-// Answers -> records in the one schema of results (docs/result.schema.json, version 4), as JSON and CSV.
+// Answers -> records in the one schema of results (docs/reference/result.schema.json, version 4), as JSON and CSV.
 // As covidct/results/formats.py writes them, but that `message` is in the language of the page. Knows fields and columns.
 
 import { toDecision, toPredictionSet } from "./decision.js";
