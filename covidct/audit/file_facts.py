@@ -16,7 +16,7 @@ from PIL import Image
 from pydicom import dcmread
 
 from covidct.data.manifest import Row
-from covidct.images.raster import sniff_format
+from covidct.images.head import PICTURES, sniff
 
 # PS3.6 keywords that tell hospitals, scanners and protocols apart.
 TAGS = (
@@ -79,7 +79,7 @@ class Facts:
 
 def parse_facts(data: bytes, path: Path) -> Facts:
     """Facts of a file's bytes, which `read_slice` has accepted before."""
-    if sniff_format(data) is None:
+    if sniff(data) not in PICTURES:
         return _parse_dicom_facts(data, path)
     with Image.open(BytesIO(data)) as image:
         tables = getattr(image, "quantization", None)

@@ -1,11 +1,12 @@
 """Folders -> the files in them that may be slices, in an order people expect; files -> bytes.
 
-Knows names, endings and the four letters of DICOM. Knows nothing of what is inside a file: a listed
-file may still turn out unreadable, and gets its own error when it is read.
+Knows names and endings. Knows nothing of what is inside a file but how it begins: a listed file may still
+turn out unreadable, and gets its own error when it is read.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -14,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidct.errors import ReadError
+from covidct.images.head import ARCHIVES, DICOM, HEAD, VOLUMES, Form, Head, look_at
 from covidct.images.limits import check_bytes
 
 ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".dcm", ".dicom", ".ima")
 )
-VOLUME_ENDINGS = (".nii", ".nii.gz")
+VOLUME_ENDINGS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
 
 # What lies beside slices and is none: nobody misses it where it is not read.
 DOCUMENT_ENDINGS = frozenset(
@@ -42,22 +44,41 @@ class Found:
     skipped: tuple[Path, ...] = ()
 
 
-def find_slices(path: Path, *, volumes: bool = False) -> Found:
-    """List the files at `path` that may be slices; with `volumes` also those that may hold many (NIfTI).
+def find_slices(path: Path) -> Found:
+    """List the files at `path` that may be slices; volumes and archives are not.
 
     A folder is searched with all its subfolders: files with a known ending are taken, files with another or
-    none only with the DICOM magic at byte 128. Anything else that is given, a missing path or an unreadable
+    none only where they begin as DICOM does. Anything else that is given, a missing path or an unreadable
     folder too, is taken as it is, so that reading it says what is wrong with it. Names keep the given form in
     pathlib's spelling: `a/b` gives `a/b/x.png`, and `.` gives `x.png`.
     """
-    if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
+    if not is_folder(path):
         return Found((path,))
     paths: list[Path] = []
     skipped: list[Path] = []
-    for entry, wanted in _walk(path):
-        wanted = wanted or (volumes and is_volume(entry))
+    for entry, is_file in walk(path):
+        wanted = is_file and (has_known_ending(entry.name) or sniff_file(entry).form in DICOM)
         (paths if wanted else skipped).append(entry)
     return Found(tuple(paths), tuple(skipped))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder that may be listed."""
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)
+
+
+def is_wanted(name: str, head: Head) -> bool:
+    """Whether what lies in a folder or an archive may hold slices, by its name and how it begins."""
+    if has_known_ending(name) or name.lower().endswith(VOLUME_ENDINGS):
+        return True
+    if head.form is Form.ZIP:  # documents of offices are archives, too
+        return name.lower().endswith(".zip")
+    return head.form in DICOM | ARCHIVES | VOLUMES - {Form.NUMPY}
+
+
+def has_known_ending(name: str) -> bool:
+    """Whether a name ends as those of slices do."""
+    return os.path.splitext(name)[1].lower() in ENDINGS
 
 
 def read_bytes(path: Path, *, name: str) -> bytes:
@@ -111,8 +132,12 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
 
 
-def _walk(top: Path) -> Iterator[tuple[Path, bool]]:
-    """Yield (entry, whether to read it) below `top`, each real folder once, since links may loop."""
+def walk(top: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield (entry, whether it is a file to look at) below `top`, in natural order.
+
+    Each real folder is entered once, since links may loop. Clutter, pipes, devices and folders that may not
+    be listed are no files to look at: opening them can wait for ever.
+    """
     seen: set[tuple[int, int]] = set()
     waiting = _entries(top, seen=seen) or []
     while waiting:
@@ -120,7 +145,7 @@ def _walk(top: Path) -> Iterator[tuple[Path, bool]]:
         if is_clutter(entry.name):
             yield entry, False
         elif not os.path.isdir(entry):
-            yield entry, _is_candidate(entry)
+            yield entry, os.path.isfile(entry)
         elif (entries := _entries(entry, seen=seen)) is None:
             yield entry, False
         else:
@@ -143,25 +168,30 @@ def _entries(folder: Path, *, seen: set[tuple[int, int]]) -> list[Path] | None:
 def is_clutter(name: str) -> bool:
     """Whether a name in a folder is passed over whatever is in it."""
     # DICOMDIR is DICOM, and has the magic, but is a table of contents. Overlays are our own pictures.
-    return name.startswith(".") or name.endswith(OVERLAY_ENDING) or name.upper() in ("__MACOSX", "DICOMDIR")
+    is_ours = name.endswith(OVERLAY_ENDING)
+    return name.startswith(".") or is_ours or name.upper() == "__MACOSX" or is_contents(name)
 
 
-def is_volume(file: Path) -> bool:
-    """Whether a file is called as NIfTI volumes are."""
-    return file.name.lower().endswith(VOLUME_ENDINGS) and not is_clutter(file.name) and os.path.isfile(file)
+def is_contents(name: str) -> bool:
+    """Whether a file is called as a medium's table of contents (PS3.10 8.6): `DICOMDIR`, `dicomdir.;1`."""
+    return name.upper().partition(";")[0].rstrip(".") in ("DICOMDIR", "DICOMDIR.DCM")
 
 
-def _is_candidate(file: Path) -> bool:
-    # Pipes and devices are left alone: opening one can wait for ever.
-    if not os.path.isfile(file):
-        return False
-    return file.suffix.lower() in ENDINGS or has_dicom_magic(file)
+def parse_list(data: bytes) -> list[str]:
+    """The names in a list, one a line; with a byte order mark or in UTF-16, as PowerShell pipes text.
+
+    File names need not be valid text: bytes that are none are kept, as `os.fsdecode` keeps them.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = os.fsencode(data.decode("utf-16", errors="replace"))
+    lines = data.removeprefix(codecs.BOM_UTF8).splitlines()
+    return [os.fsdecode(line) for line in lines if line.strip()]
 
 
-def has_dicom_magic(file: Path) -> bool:
-    """Whether a file has DICM at byte 128; False for one that cannot be read."""
+def sniff_file(file: Path) -> Head:
+    """What a regular file is; unknown where it cannot be read."""
     try:
         with file.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
+            return look_at(stream.read(HEAD))
     except OSError:
-        return False
+        return Head(Form.UNKNOWN)

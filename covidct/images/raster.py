@@ -27,13 +27,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from covidct.errors import ReadError, UnsupportedImage
+from covidct.images.head import PICTURES, Form, sniff
 from covidct.images.limits import check_pixels
 from covidct.types import Pixels
 
 # A windowed 16-bit picture fills its range. Raw CT values fill 12 or 13 bits of it, at whatever offset.
 _NARROW = 8192
 _INSTEAD = "window it to 8 bits first (lung: centre -600, width 1500 HU), or give the DICOM"
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # EXIF orientation -> what sets the picture upright (CIPA DC-008, tag 0x0112).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -46,29 +46,14 @@ _UPRIGHT = {
 }
 
 
-def sniff_format(data: bytes) -> str | None:
-    """Tell the format from the first bytes: PNG, JPEG, BMP, TIFF, WEBP, GIF, or None for any other."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"BM"):
-        return "BMP"
-    if data.startswith(_TIFF_MAGICS):
-        return "TIFF"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    return "GIF" if data.startswith((b"GIF87a", b"GIF89a")) else None
-
-
 def parse_raster(data: bytes, *, name: str) -> Pixels:
     """Decode a picture to grey levels (H, W) uint8 as stored: luma (ITU-R 601), upright, over black.
 
     16-bit grey is scaled from its full range. Raises UnsupportedImage for what is no single slice of grey
     levels, ReadError for damage.
     """
-    kind = sniff_format(data)
-    if kind is None:
+    kind = sniff(data)
+    if kind not in PICTURES:
         raise ReadError(f"{name}: no PNG, JPEG, BMP, TIFF, WEBP or GIF; export the slice as PNG")
     with _damage_is_an_error(name, kind):
         image = _open(data, kind, name)
@@ -98,18 +83,18 @@ def _damage_is_an_error(name: str, kind: str) -> Iterator[None]:
         ) from error
 
 
-def _open(data: bytes, kind: str, name: str) -> ImageFile:
+def _open(data: bytes, kind: Form, name: str) -> ImageFile:
     """Parse the header, and check the size."""
-    if kind == "GIF":
+    if kind is Form.GIF:
         check_pixels(*_gif_size(data), name=name)
     # JpegImageFile reads the first picture of an MPO (phones), which is the photo itself.
-    plugins: dict[str, Callable[[BytesIO], ImageFile]] = {
-        "PNG": PngImageFile,
-        "JPEG": JpegImageFile,
-        "BMP": BmpImageFile,
-        "TIFF": TiffImageFile,
-        "WEBP": WebPImageFile,
-        "GIF": GifImageFile,
+    plugins: dict[Form, Callable[[BytesIO], ImageFile]] = {
+        Form.PNG: PngImageFile,
+        Form.JPEG: JpegImageFile,
+        Form.BMP: BmpImageFile,
+        Form.TIFF: TiffImageFile,
+        Form.WEBP: WebPImageFile,
+        Form.GIF: GifImageFile,
     }
     image = plugins[kind](BytesIO(data))
     check_pixels(image.height, image.width, name=name)

@@ -7,6 +7,7 @@ Does not know whether it is a lung: that is the gate's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from covidct.errors import ReadError
 from covidct.images.files import read_bytes
+from covidct.images.gunzip import gunzip
+from covidct.images.head import DICOM, PICTURES, Form, Head, look_at
 from covidct.images.hounsfield import PLAUSIBLE_AIR_HU, has_air, to_display
 from covidct.images.limits import check_bytes, check_pixels
-from covidct.images.raster import parse_raster, sniff_format
+from covidct.images.raster import parse_raster
 from covidct.types import Pixels, Slice, Source
 
 # What people give instead of a slice, and what to do then.
-_STRANGERS = (
-    (b"%PDF", "a PDF; export the slice in it as PNG"),
-    (b"PK\x03\x04", "a ZIP archive; unpack it"),
-    (b"\x1f\x8b", "gzip-compressed (a NIfTI volume?); unpack it, and export single slices"),
-    (b"\x5c\x01\x00\x00", "a NIfTI volume; export single slices as DICOM or PNG"),
-    (b"<", "text (HTML, SVG or XML); export the slice as PNG"),
-)
-# The first element of a DICOM object without preamble: group 0008, or 0002 for file meta; both byte orders.
-_BARE_DICOM = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
+_STRANGERS: Mapping[Form, str] = {
+    Form.PDF: "a PDF; export the slice in it as PNG",
+    Form.ZIP: "a ZIP archive; unpack it",
+    Form.TAR: "a tar archive; unpack it",
+    Form.GZIP: "gzip; unpack it",
+    Form.NIFTI: "a NIfTI volume; read it as a series (read_study), or export single slices",
+    Form.METAIMAGE: "a MetaImage volume; read it as a series (read_study), or export single slices",
+    Form.NRRD: "an NRRD volume; read it as a series (read_study), or export single slices",
+    Form.NUMPY: "a NumPy array; read it as a series (read_study), or hand the array itself over",
+    Form.TEXT: "text (HTML, SVG or XML); export the slice as PNG",
+    Form.HEIC: "a HEIC or AVIF picture, or a video; export the slice as PNG or JPEG",
+    Form.POINTER: "a Git LFS pointer, not the file itself; run `git lfs pull`, and read it again",
+}
 
 
 def read_slice(path: Path, *, name: str | None = None) -> Slice:
@@ -43,15 +50,11 @@ def read_slice(path: Path, *, name: str | None = None) -> Slice:
 
 
 def parse_slice(data: bytes, *, name: str) -> Slice:
-    """Parse one slice from the bytes of a file; see `read_slice`."""
-    check_bytes(len(data), name=name)
-    if data[128:132] == b"DICM":
+    """Parse one slice from the bytes of a file, within gzip or not; see `read_slice`."""
+    data, form = _unpack(data, name)
+    if form in DICOM:
         return _parse_dicom(data, name)
-    if sniff_format(data):
-        return Slice(pixels=parse_raster(data, name=name), source=Source(path=name))
-    if data.startswith(_BARE_DICOM):
-        return _parse_dicom(data, name)
-    raise ReadError(f"{name}: {_describe(data)}")
+    return Slice(pixels=parse_raster(data, name=name), source=Source(path=name))
 
 
 def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64] | None:
@@ -60,8 +63,9 @@ def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64] | None:
     Raises ReadError for DICOM that cannot be read.
     """
     check_bytes(len(data), name=name)
-    if data[128:132] != b"DICM" and (sniff_format(data) or not data.startswith(_BARE_DICOM)):
+    if look_at(data).form not in DICOM:
         return None
+    data, _ = _unpack(data, name)
     # Here, not above: see _parse_dicom.
     from covidct.images.dicom import parse_hounsfield as parse_dicom_hounsfield
 
@@ -88,13 +92,19 @@ def _parse_dicom(data: bytes, name: str) -> Slice:
     return parse_dicom_bytes(data, name=name)
 
 
-def _describe(data: bytes) -> str:
-    if data[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file; export the slice as PNG or JPEG"
-    for magic, what in _STRANGERS:
-        if data.startswith(magic):
-            return what
-    return "neither DICOM nor a PNG, JPEG, BMP, TIFF, WEBP or GIF; export the slice as DICOM or PNG"
+def _unpack(data: bytes, name: str) -> tuple[bytes, Form]:
+    """The bytes, out of gzip if they lie in it, and what they are: DICOM or a picture. Raises ReadError."""
+    check_bytes(len(data), name=name)
+    head = look_at(data)
+    if head.form not in DICOM | PICTURES:
+        raise ReadError(f"{name}: {_describe(head)}")
+    return (gunzip(data, name=name) if head.is_packed else data), head.form
+
+
+def _describe(head: Head) -> str:
+    unknown = "neither DICOM nor a PNG, JPEG, BMP, TIFF, WEBP or GIF; export the slice as DICOM or PNG"
+    what = _STRANGERS.get(head.form, unknown)
+    return f"gzip-compressed, and in it: {what}" if head.is_packed else what
 
 
 def _as_plane(array: ArrayLike, name: str) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""A ZIP archive -> the files in it that may be slices, read one by one, never unpacked to disk.
+"""A ZIP or tar archive -> the files in it that may be slices, read one by one, never unpacked to disk.
 
 Knows archives and their tricks: bombs, encryption, damage. Since nothing is written, a path in an archive is
 a name and no more. Knows nothing of what is inside of files.
@@ -6,35 +6,43 @@ a name and no more. Knows nothing of what is inside of files.
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
 from covidct.errors import ReadError
-from covidct.images.blob import Blob, FailedBlob, FileBlob
-from covidct.images.files import ENDINGS, VOLUME_ENDINGS, is_clutter, natural_key
+from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
+from covidct.images.files import is_clutter, is_wanted, natural_key
+from covidct.images.gunzip import gunzip
+from covidct.images.head import ARCHIVES, HEAD, Form, Head, look_at
 from covidct.images.limits import check_bytes
 
 MAX_ENTRIES = 50_000
 MAX_TOTAL = 16 * 1024**3  # bytes, unpacked; only one entry at a time is in memory
-_MAGIC = b"PK\x03\x04"
+MAX_PACKED_TAR = 1024**3  # bytes of a tar within gzip, which is in memory as a whole
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, OSError, EOFError)
 _ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What an archive holds: `blobs` to read, `skipped` names that were passed over."""
+    """What an archive holds: `entries` to read, with how each begins; `skipped` names were passed over."""
 
-    blobs: tuple[Blob, ...]
+    entries: tuple[tuple[Blob, Head], ...]
     skipped: tuple[str, ...] = ()
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """The entries alone."""
+        return tuple(blob for blob, _ in self.entries)
 
 
 @dataclass(frozen=True)
 class EntryBlob:
-    """A file in an archive; `name` is the archive's, a slash and the path in it."""
+    """A file in a ZIP archive; `name` is the archive's, a slash and the path in it."""
 
     name: str
     archive: zipfile.ZipFile = field(repr=False)
@@ -65,63 +73,126 @@ class EntryBlob:
             ) from error
 
 
-def is_archive(head: bytes) -> bool:
-    """Whether a file that begins so is a ZIP archive."""
-    return head.startswith(_MAGIC)
+@dataclass(frozen=True)
+class TarBlob:
+    """A file in a tar archive: `size` bytes of `archive` from `start` on."""
+
+    name: str
+    archive: Blob = field(repr=False)
+    start: int
+    size: int
+
+    def open(self) -> BinaryIO:
+        """The file as a stream. Raises ReadError."""
+        return BytesIO(self.read())
+
+    def read(self) -> bytes:
+        """The whole file. Raises ReadError where it is empty, too large or cut off."""
+        check_bytes(self.size, name=self.name)
+        data = self.read_start(self.size)
+        if len(data) < self.size:
+            raise ReadError(f"{self.name}: cut off in the archive; make the archive again")
+        return data
+
+    def read_start(self, size: int) -> bytes:
+        """The first bytes, at most `size`. Raises ReadError."""
+        try:
+            with self.archive.open() as stream:
+                stream.seek(self.start)
+                return stream.read(min(size, self.size))
+        except OSError as error:
+            raise ReadError(f"{self.name}: the archive cannot be read ({error}); copy it again") from error
 
 
-def open_archive(blob: Blob) -> Unpacked:
+def open_archive(blob: Blob, head: Head | None = None) -> Unpacked:
     """List the files of an archive that may be slices, in natural order.
 
-    As in a folder, files are taken by their ending or by DICM at byte 128. An archive that cannot be read, is
-    empty, has too many entries or is too large unpacked gives one blob, which says so when it is read.
+    As in a folder, files are taken by their ending or by how they begin; `head` says what the archive is. One
+    that cannot be read, is empty, has too many entries or is too large unpacked gives one blob, which says so
+    when it is read.
     """
+    try:
+        head = head or look_at(blob.read())
+        files = _list_tar(blob, head) if head.form is Form.TAR else _list_zip(blob)
+        _check_bounds(blob.name, files)
+    except ReadError as error:
+        return Unpacked(((FailedBlob(blob.name, str(error)), Head(Form.UNKNOWN)),))
+    return _sort(files)
+
+
+def _list_zip(blob: Blob) -> list[tuple[str, EntryBlob]]:
     try:
         # A path, not a stream, where there is one: the archive is then closed with the last blob of it.
         archive = zipfile.ZipFile(blob.path if isinstance(blob, FileBlob) else BytesIO(blob.read()))
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    except ReadError as error:
-        return Unpacked((FailedBlob(blob.name, str(error)),))
     except (*_DAMAGE, ValueError) as error:
-        return _fail(blob, f"a damaged ZIP archive ({error}); make it again")
-    if len(entries) > MAX_ENTRIES:
-        return _fail(blob, f"{len(entries):,} files in an archive, and at most {MAX_ENTRIES:,} are read")
-    if (total := sum(entry.file_size for entry in entries)) > MAX_TOTAL:
-        return _fail(
-            blob, f"{total:,} bytes unpacked, and at most {MAX_TOTAL:,} are read; give single series"
+        raise ReadError(f"{blob.name}: a damaged ZIP archive ({error}); make it again") from error
+    named = ((entry.filename, entry) for entry in entries)
+    return [(path, EntryBlob(f"{blob.name}/{path}", archive, entry)) for path, entry in named]
+
+
+def _list_tar(blob: Blob, head: Head) -> list[tuple[str, TarBlob]]:
+    """Files of a tar archive; one within gzip is unpacked into memory first."""
+    if head.is_packed:
+        blob = MemoryBlob(blob.name, gunzip(blob.read(), name=blob.name, limit=MAX_PACKED_TAR))
+    files: list[tuple[str, TarBlob]] = []
+    try:
+        with blob.open() as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            # One by one: a list of all would be made before it could be called too long.
+            for entry in archive:
+                if entry.isreg() and not entry.issparse():
+                    name = f"{blob.name}/{entry.name}"
+                    files.append((entry.name, TarBlob(name, blob, entry.offset_data, entry.size)))
+                if len(files) > MAX_ENTRIES:
+                    break
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        raise ReadError(f"{blob.name}: a damaged tar archive ({error}); make it again") from error
+    return files
+
+
+def _check_bounds(name: str, files: Iterable[tuple[str, Blob]]) -> None:
+    """Raise ReadError for an archive that is empty or holds too much."""
+    sizes = [blob.size for _, blob in files]
+    if not sizes:
+        raise ReadError(f"{name}: an archive with nothing in it; make it again")
+    if len(sizes) > MAX_ENTRIES:
+        raise ReadError(f"{name}: {len(sizes):,} files in an archive, and at most {MAX_ENTRIES:,} are read")
+    if (total := sum(sizes)) > MAX_TOTAL:
+        raise ReadError(
+            f"{name}: {total:,} bytes unpacked, and at most {MAX_TOTAL:,} are read; give single series"
         )
-    if not entries:
-        return _fail(blob, "an archive with nothing in it; make it again")
-    return _sort(blob.name, archive, entries)
 
 
-def _fail(blob: Blob, what: str) -> Unpacked:
-    return Unpacked((FailedBlob(blob.name, f"{blob.name}: {what}"),))
-
-
-def _sort(name: str, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Unpacked:
-    entries = sorted(entries, key=lambda entry: (natural_key(entry.filename), entry.filename))
-    wanted: list[Blob] = []
+def _sort(files: Iterable[tuple[str, EntryBlob | TarBlob]]) -> Unpacked:
+    wanted: list[tuple[Blob, Head]] = []
     skipped: list[str] = []
-    for entry in entries:
-        blob = EntryBlob(f"{name}/{entry.filename}", archive, entry)
-        if _is_wanted(blob):
-            wanted.append(blob)
+    for path, blob in sorted(files, key=lambda file: (natural_key(file[0]), file[0])):
+        head = _peek(blob)
+        is_passed_over = any(is_clutter(part) for part in _parts(path))
+        if not is_passed_over and (head is None or is_wanted(path, head)):
+            wanted.append(_name_nested(blob, head or Head(Form.UNKNOWN)))
         else:
             skipped.append(blob.name)
     return Unpacked(tuple(wanted), tuple(skipped))
 
 
-def _is_wanted(blob: EntryBlob) -> bool:
-    if any(is_clutter(part) for part in _parts(blob.entry.filename)):
-        return False
-    if blob.entry.filename.lower().endswith((*ENDINGS, *VOLUME_ENDINGS)) or blob.entry.flag_bits & _ENCRYPTED:
-        return True
+def _peek(blob: EntryBlob | TarBlob) -> Head | None:
+    """How an entry begins; None for what cannot be looked into, which is read, and says why."""
     try:
+        if isinstance(blob, TarBlob):
+            return look_at(blob.read_start(HEAD))
         with blob.archive.open(blob.entry) as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except Exception:  # broad: see EntryBlob.read; what cannot be looked into is read, and says why
-        return True
+            return look_at(stream.read(HEAD))
+    except Exception:  # broad: see EntryBlob.read
+        return None
+
+
+def _name_nested(blob: Blob, head: Head) -> tuple[Blob, Head]:
+    """An entry as it is, but for an archive within the archive, which is not opened."""
+    if head.form not in ARCHIVES:
+        return blob, head
+    what = f"{blob.name}: a {head.form} archive in an archive; unpack the outer one, and give the folder"
+    return FailedBlob(blob.name, what), head
 
 
 def _parts(path: str) -> Iterator[str]:

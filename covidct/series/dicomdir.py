@@ -12,14 +12,9 @@ import PIL.Image  # noqa: F401
 from pydicom import dcmread
 
 from covidct.errors import ReadError
-from covidct.images.files import read_bytes
+from covidct.images.files import has_known_ending, read_bytes
 
 SOP_CLASS = "1.2.840.10008.1.3.10"
-
-
-def is_dicomdir(path: Path) -> bool:
-    """Whether a file is called as the standard wants (PS3.10 8.6)."""
-    return path.name.upper() == "DICOMDIR" and path.is_file()
 
 
 def read_dicomdir(path: Path, *, name: str) -> tuple[tuple[Path, str], ...]:
@@ -56,7 +51,26 @@ def _list(data: bytes) -> list[list[str]]:
 
 
 def _find(folder: Path, parts: list[str]) -> Path:
-    """The file, whatever the case of its name: media are in capitals, copies of them often not."""
-    exact = folder.joinpath(*parts)
-    lower = folder.joinpath(*(part.lower() for part in parts))
-    return lower if not exact.exists() and lower.exists() else exact
+    """The file, whatever copying made of its name; as it is listed where there is none."""
+    found = folder
+    for part in parts:
+        exact = found / part
+        found = exact if exact.exists() else _find_alike(found, part) or exact
+    return found
+
+
+def _find_alike(folder: Path, part: str) -> Path | None:
+    """A neighbour in another case, with an ending that DICOM files get, or with ISO 9660's version."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return None
+    wanted = _plain(part)
+    by_ending = (name for name in names if has_known_ending(name) and _plain(Path(name).stem) == wanted)
+    alike = next((name for name in names if _plain(name) == wanted), None) or next(by_ending, None)
+    return folder / alike if alike else None
+
+
+def _plain(name: str) -> str:
+    """`IM000001.;1` and `im000001` are one name."""
+    return name.partition(";")[0].rstrip(".").casefold()

@@ -21,6 +21,7 @@ from pydicom.multival import MultiValue
 from covidct.images.blob import Blob, MemoryBlob
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import HEADER_KEYWORDS, sop_class
+from covidct.images.head import HEAD, Form, sniff
 from covidct.images.orientation import find_turn
 from covidct.series.archive import EntryBlob
 from covidct.series.enhanced import FrameBlob, is_enhanced, to_frames
@@ -80,7 +81,7 @@ def _inflated(blob: Blob) -> Blob:
 
 def _read_head(blob: Blob) -> Dataset:
     with blob.open() as stream:
-        force = stream.read(132)[128:] != b"DICM"
+        force = sniff(stream.read(HEAD)) is not Form.DICOM
         stream.seek(0)
         dataset = dcmread(stream, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=force)
     if force and not sop_class(dataset).is_valid:

@@ -8,7 +8,6 @@ refused.
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -25,13 +24,14 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
+from covidct.images.gunzip import gunzip
+from covidct.images.head import look_at
 from covidct.images.hounsfield import PLAUSIBLE_AIR_HU
 from covidct.series.geometry import OBLIQUE
 from covidct.series.values import Acquisition, Described, Instance
 
 MAX_VOLUME = 1024**3  # bytes, unpacked
 DENSEST_HU = 40_000  # metal in an extended scale
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,8 @@ def _unzip(blob: Blob) -> bytes:
     """The volume, unpacked within bounds."""
     with blob.open() as stream:
         data = stream.read(MAX_VOLUME + 1)
-    if data.startswith(_GZIP):
-        inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        try:
-            data = inflater.decompress(data, MAX_VOLUME + 1)
-        except zlib.error as error:
-            raise ReadError(f"{blob.name}: damaged gzip ({error}); copy it again") from error
+    if look_at(data).is_packed:
+        data = gunzip(data, name=blob.name, limit=MAX_VOLUME)
     if len(data) > MAX_VOLUME:
         raise ReadError(f"{blob.name}: a volume of more than {MAX_VOLUME:,} bytes; cut it to the chest")
     return data

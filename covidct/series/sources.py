@@ -1,6 +1,6 @@
-"""Folders, ZIP archives, DICOMDIRs, files, bytes in memory -> the blobs in them that may be slices.
+"""Folders, archives, DICOMDIRs, files, bytes in memory -> the blobs in them that may be slices.
 
-Knows where files may lie. Knows nothing of what is in them, but for the magic of an archive.
+Knows where files may lie, and looks at the head of each once. Knows nothing of what is in them.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from pathlib import Path
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
-from covidct.images.files import find_slices
-from covidct.series.archive import is_archive, open_archive
-
-PEEK = 352  # bytes that tell what a file is: DICM at 128, the magic of NIfTI at 344
+from covidct.images.files import is_contents, is_folder, is_wanted, walk
+from covidct.images.head import ARCHIVES, HEAD, Form, Head, look_at
+from covidct.series.archive import open_archive
 
 
 @dataclass(frozen=True)
 class Source:
-    """A blob, and what the caller named to get it: the folder, the archive, the DICOMDIR or itself."""
+    """A blob, and what the caller named to get it: the folder, the archive, the DICOMDIR or itself.
+
+    `head` says what it is; None where nobody has looked yet.
+    """
 
     blob: Blob
     given: str
+    head: Head | None = None
 
 
 Given = str | Path | tuple[str, bytes] | Source
@@ -39,26 +42,37 @@ def find_blobs(given: Iterable[Given], *, skipped: list[str]) -> Iterator[Source
         elif isinstance(one, tuple):
             name, data = one
             # A file of a folder that was uploaded has the folder in its name.
-            yield from _unpack(MemoryBlob(name, data), skipped, given=name.partition("/")[0])
-        elif (path := Path(one)).name.upper() == "DICOMDIR" and path.is_file():
+            blob = MemoryBlob(name, data)
+            yield from _unpack(blob, peek(blob), skipped, given=name.partition("/")[0])
+        elif is_contents((path := Path(one)).name) and path.is_file():
             yield from _list_medium(path)
-        elif path.is_dir():
-            found = find_slices(path, volumes=True)
-            skipped += map(str, found.skipped)
-            yield from (Source(FileBlob(file, str(file)), str(one)) for file in found.paths)
+        elif is_folder(path):
+            yield from _search(path, skipped)
         else:
-            yield from _unpack(FileBlob(path, str(one)), skipped)
+            file = FileBlob(path, str(one))
+            yield from _unpack(file, peek(file), skipped, given=str(one))
 
 
-def peek(blob: Blob) -> bytes:
-    """The first PEEK bytes; none of what cannot be read, or would wait for ever."""
+def peek(blob: Blob) -> Head:
+    """What a blob is; unknown for what cannot be read, or would wait for ever."""
     try:
         if isinstance(blob, FileBlob) and not blob.path.is_file():
-            return b""
+            return Head(Form.UNKNOWN)
         with blob.open() as stream:
-            return stream.read(PEEK)
+            return look_at(stream.read(HEAD))
     except (ReadError, OSError, ValueError):  # ValueError: a NUL in the path
-        return b""
+        return Head(Form.UNKNOWN)
+
+
+def _search(folder: Path, skipped: list[str]) -> Iterator[Source]:
+    """The files of a folder and its subfolders that may hold slices, archives opened."""
+    for entry, is_file in walk(folder):
+        blob = FileBlob(entry, str(entry))
+        head = peek(blob) if is_file else Head(Form.UNKNOWN)
+        if is_file and is_wanted(entry.name, head):
+            yield from _unpack(blob, head, skipped, given=str(folder))
+        else:
+            skipped.append(str(entry))
 
 
 def _list_medium(path: Path) -> Iterator[Source]:
@@ -74,10 +88,11 @@ def _list_medium(path: Path) -> Iterator[Source]:
         yield Source(FailedBlob(name, str(error)), name)
 
 
-def _unpack(blob: Blob, skipped: list[str], *, given: str = "") -> Iterator[Source]:
-    if not is_archive(peek(blob)):
-        yield Source(blob, given or blob.name)
+def _unpack(blob: Blob, head: Head, skipped: list[str], *, given: str) -> Iterator[Source]:
+    if head.form not in ARCHIVES:
+        yield Source(blob, given, head)
         return
-    unpacked = open_archive(blob)
+    unpacked = open_archive(blob, head)
     skipped += unpacked.skipped
-    yield from (Source(entry, blob.name) for entry in unpacked.blobs)
+    for entry, entry_head in unpacked.entries:
+        yield Source(entry, blob.name if given == blob.name else given, entry_head)

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ReadError
-from covidct.images.files import OVERLAY_ENDING, find_slices, is_document, natural_key, read_bytes
+from covidct.images.files import (
+    OVERLAY_ENDING,
+    find_slices,
+    is_document,
+    is_wanted,
+    natural_key,
+    parse_list,
+    read_bytes,
+)
+from covidct.images.head import Form, Head
 from covidct.images.limits import MAX_BYTES
 
 
@@ -112,12 +121,16 @@ def test_an_unreadable_folder_is_left_to_reading(tmp_path: Path, monkeypatch: py
     assert find_slices(tmp_path / "shut").paths == (tmp_path / "shut",)
 
 
-def test_volumes_are_found_where_they_are_asked_for(tmp_path: Path) -> None:
-    for name in ("a.nii", "b.NII.GZ", "c.png", ".d.nii", "e.gz"):
-        (tmp_path / name).write_bytes(b"x")
-    found = find_slices(tmp_path, volumes=True)
-    assert [path.name for path in found.paths] == ["a.nii", "b.NII.GZ", "c.png"]
-    assert [path.name for path in find_slices(tmp_path).paths] == ["c.png"]
+def test_what_may_hold_slices_by_name_or_by_its_first_bytes() -> None:
+    unknown = Head(Form.UNKNOWN)
+    for name in ("a.nii", "b.NII.GZ", "c.png", "d.mha"):
+        assert is_wanted(name, unknown)
+    for form in (Form.DICOM, Form.BARE_DICOM, Form.TAR, Form.NIFTI):
+        assert is_wanted("IM0001", Head(form))
+        assert is_wanted("IM0001.gz", Head(form, is_packed=True))
+    assert is_wanted("CD.ZIP", Head(Form.ZIP))
+    for name, head in (("letter.docx", Head(Form.ZIP)), ("e.gz", unknown), ("x", Head(Form.PDF))):
+        assert not is_wanted(name, head)
 
 
 @settings(deadline=None, max_examples=25)
@@ -195,3 +208,15 @@ def test_overlays_are_not_taken_for_slices(tmp_path: Path) -> None:
 )
 def test_documents_are_known_by_name(name: str, expected: bool) -> None:
     assert is_document(name) is expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lists_of_names(encoding: str, end: str) -> None:
+    text = end.join(["a.dcm", "b c/é.dcm", "", ""])
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    assert parse_list((mark + text).encode(encoding)) == ["a.dcm", "b c/é.dcm"]
+
+
+def test_names_that_are_no_text_are_kept() -> None:
+    assert parse_list(b"a\xff.dcm\n") == [os.fsdecode(b"a\xff.dcm")]

@@ -15,9 +15,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from covidct.errors import ReadError, UnsupportedImage
+from covidct.images.head import Form, sniff
 from covidct.images.limits import MAX_PIXELS
 from covidct.images.phantoms.landscape import draw_picture
-from covidct.images.raster import parse_raster, sniff_format
+from covidct.images.raster import parse_raster
 from makers import encode, png_bytes
 
 GREY = draw_picture(seed=1, size=24)[:, :18]
@@ -43,7 +44,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 def test_lossless_formats_keep_every_level(kind: str, rows: int, columns: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (rows, columns), dtype=np.uint8)
     data = encode(Image.fromarray(pixels), kind)
-    assert sniff_format(data) == kind
+    assert sniff(data) == kind
     read = parse(data)
     np.testing.assert_array_equal(read, pixels)
     assert read.flags.writeable
@@ -318,7 +319,7 @@ def test_reads_in_threads() -> None:
 
 
 def test_the_ending_says_nothing(tmp_path: Path) -> None:
-    assert sniff_format(encode(IMAGE, "JPEG")) == "JPEG"
-    assert sniff_format(b"RIFF0000WAVE") is None
-    assert sniff_format(b"") is None
-    assert Image.open(BytesIO(encode(IMAGE, "BMP"))).format == sniff_format(encode(IMAGE, "BMP"))
+    assert sniff(encode(IMAGE, "JPEG")) == "JPEG"
+    assert sniff(b"RIFF0000WAVE") is Form.UNKNOWN
+    assert sniff(b"") is Form.UNKNOWN
+    assert Image.open(BytesIO(encode(IMAGE, "BMP"))).format == sniff(encode(IMAGE, "BMP"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -83,11 +84,13 @@ def test_errors_of_both_kinds_pass_through() -> None:
         (b"this is no picture", "neither DICOM nor a PNG, JPEG, .*export the slice as DICOM or PNG"),
         (b"%PDF-1.7 ...", "a PDF; export the slice in it as PNG"),
         (b"PK\x03\x04....", "a ZIP archive; unpack it"),
-        (b"\x1f\x8b\x08", r"gzip-compressed \(a NIfTI volume\?\); unpack it"),
-        (b"\x5c\x01\x00\x00" + bytes(348), "a NIfTI volume; export single slices"),
+        (b"\x1f\x8b\x08", "gzip-compressed, and in it: neither DICOM nor"),
+        (gzip.compress(b"%PDF-1.7 ..."), "gzip-compressed, and in it: a PDF; export"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer, .*run `git lfs pull`"),
+        (b"\x5c\x01\x00\x00" + bytes(348), "a NIfTI volume; read it as a series .*export single slices"),
         (b"<svg></svg>", "text .*export the slice as PNG"),
-        (b"\0\0\0\x18ftypheic", "a HEIC, AVIF or video file; export the slice as PNG or JPEG"),
-        (b"\x08\x00\x01\x02 not really", "not DICOM"),
+        (b"\0\0\0\x18ftypheic", "a HEIC or AVIF picture, or a video; export the slice as PNG or JPEG"),
+        (b"\x08\x00\x08\x00CS\x0a\x00not really", "not DICOM"),
         (b"\x89PNG\r\n\x1a\nnot really", "a PNG that is damaged"),
         (b"BMI and age of 40 patients", "a BMP that is damaged"),
     ],

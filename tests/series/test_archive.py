@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import struct
+import tarfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from covidct.errors import ReadError
 from covidct.images.blob import FileBlob, MemoryBlob
+from covidct.images.head import look_at
 from covidct.series import archive
 from covidct.series.archive import open_archive
 
@@ -87,3 +90,45 @@ def test_a_size_that_lies_gives_no_more_than_it_says() -> None:
     data = bytearray(pack({"s.dcm": bytes(100_000)}))
     struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, 10)  # the size in the table of contents
     assert "damaged in the archive" in failure(bytes(data))
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as made:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            made.addfile(entry, BytesIO(data))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_tar_is_listed_as_zip_is(tmp_path: Path, is_packed: bool) -> None:
+    data = gzip.compress(tar(FILES)) if is_packed else tar(FILES)
+    (tmp_path / "x.tar").write_bytes(data)
+    for blob in (MemoryBlob("x.tar", data), FileBlob(tmp_path / "x.tar", "x.tar")):
+        unpacked = open_archive(blob, look_at(data))
+        assert [one.name for one in unpacked.blobs] == ["x.tar/a/IM1", "x.tar/b/s2.dcm", "x.tar/b/s10.dcm"]
+        assert [one.read() for one in unpacked.blobs] == [DICOM, b"2", b"10"]
+        with unpacked.blobs[0].open() as stream:
+            assert stream.read() == DICOM
+
+
+def test_a_tar_that_is_cut_off_or_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tar({"s.dcm": bytes(5000)})
+    assert failure(data[:3000]).startswith(("x.zip: a damaged tar archive", "x.zip/s.dcm: cut off"))
+    assert failure(tar({})[:512] + data[:257] + b"ustar").startswith(
+        ("x.zip: a damaged", "x.zip: an archive")
+    )
+    assert failure(tar({"s.dcm": b""})) == "x.zip/s.dcm: the file is empty; copy it again"
+    monkeypatch.setattr(archive, "MAX_PACKED_TAR", 1000)
+    assert failure(gzip.compress(data)).startswith("x.zip: unpacks to more than 1,000 bytes")
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 2)
+    assert failure(tar(FILES)).startswith("x.zip: 3 files in an archive, and at most 2")
+
+
+def test_an_archive_in_an_archive_is_named() -> None:
+    message = failure(pack({"inner.zip": pack(FILES)}))
+    assert message == (
+        "x.zip/inner.zip: a ZIP archive in an archive; unpack the outer one, and give the folder"
+    )

@@ -54,6 +54,19 @@ def test_a_medium_is_read(medium: Path) -> None:
     assert read_study([medium.parent]).series[0].uid == series.uid
 
 
+@pytest.mark.parametrize("rename", ["{}.dcm", "{}.IMA", "{};1", "{}.;1", "{}."])
+def test_names_with_endings_and_versions_are_found(medium: Path, rename: str) -> None:
+    folder = medium.parent / "DICOM"
+    folder.rename(folder.with_name("Dicom"))
+    for path in sorted((medium.parent / "Dicom" / "ST1").iterdir()):
+        path.rename(path.with_name(rename.format(path.name.title())))
+    (series,) = read_study([medium]).series
+    assert len(series.instances) == 4
+    contents = medium.rename(medium.with_name("dicomdir.;1"))
+    assert len(read_study([contents]).series[0].instances) == 4
+    assert read_study([medium.parent]).skipped == (str(contents),)
+
+
 def test_names_in_small_letters_are_found(medium: Path) -> None:
     for path in sorted(medium.parent.rglob("*"), reverse=True):
         if path != medium:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
+from covidct.images.head import Form, sniff
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.inference.classifier import Classifier
 from covidct.inference.series_result import to_refused_result
-from covidct.series.archive import is_archive
 from covidct.series.slices import read_hounsfield, read_instance
 from covidct.series.study import read_study
 from covidct.series.values import Instance, Series, Study
@@ -118,7 +118,7 @@ def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:
 
 
 def _unpacked(file: MemoryBlob) -> int:
-    if not is_archive(file.data):
+    if sniff(file.data) is not Form.ZIP:
         return len(file.data)
     try:
         with zipfile.ZipFile(file.open()) as archive:

@@ -5,7 +5,6 @@ Knows streams, progress and exit codes.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 import click
 
 from covidct.apps.cli.commands.predict_dicom import Objects, fetch, hand_out
-from covidct.images.files import is_document
+from covidct.images.files import is_document, parse_list
 from covidct.inference.classifier import Classifier
 from covidct.inference.overlay import Overlays
 from covidct.inference.series_result import to_refused_result
@@ -145,8 +144,7 @@ def _expand(names: Iterable[str]) -> Iterator[str]:
     """Names as given, `-` replaced by the lines of standard input."""
     for name in names:
         if name == "-":
-            # By bytes: file names need not be valid text.
-            yield from (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer if line.strip())
+            yield from parse_list(sys.stdin.buffer.read())
         else:
             yield name
 

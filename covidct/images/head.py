@@ -1,0 +1,108 @@
+"""The first bytes of a file -> what it is: the one place that knows magic numbers.
+
+Knows how formats begin. Knows nothing of what they hold, nor of names.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+HEAD = 1024  # bytes that tell what a file is: DICM at 128, tar at 257, NIfTI at 344; more for gzip
+_START = 512  # of them, unpacked
+
+
+class Form(StrEnum):
+    """What a file is. BARE_DICOM lacks the preamble; POINTER is what Git LFS keeps in place of a file."""
+
+    DICOM = "DICOM"
+    BARE_DICOM = "bare DICOM"
+    PNG = "PNG"
+    JPEG = "JPEG"
+    BMP = "BMP"
+    TIFF = "TIFF"
+    WEBP = "WEBP"
+    GIF = "GIF"
+    NIFTI = "NIfTI"
+    METAIMAGE = "MetaImage"
+    NRRD = "NRRD"
+    NUMPY = "NumPy"
+    ZIP = "ZIP"
+    TAR = "tar"
+    GZIP = "gzip"
+    HEIC = "HEIC"
+    PDF = "PDF"
+    POINTER = "pointer"
+    TEXT = "text"
+    UNKNOWN = "unknown"
+
+
+PICTURES = frozenset((Form.PNG, Form.JPEG, Form.BMP, Form.TIFF, Form.WEBP, Form.GIF))
+DICOM = frozenset((Form.DICOM, Form.BARE_DICOM))
+VOLUMES = frozenset((Form.NIFTI, Form.METAIMAGE, Form.NRRD, Form.NUMPY))
+ARCHIVES = frozenset((Form.ZIP, Form.TAR))
+
+# Where the magic lies, the magic, and what it says; the first that fits counts.
+_MAGICS: tuple[tuple[int, bytes, Form], ...] = (
+    (128, b"DICM", Form.DICOM),
+    (0, b"\x89PNG\r\n\x1a\n", Form.PNG),
+    (0, b"\xff\xd8\xff", Form.JPEG),
+    (0, b"BM", Form.BMP),
+    *((0, magic, Form.TIFF) for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (0, b"GIF87a", Form.GIF),
+    (0, b"GIF89a", Form.GIF),
+    (8, b"WEBP", Form.WEBP),
+    *((344, magic, Form.NIFTI) for magic in (b"n+1\0", b"ni1\0")),
+    *((4, magic, Form.NIFTI) for magic in (b"n+2\0", b"ni2\0")),
+    *((0, magic, Form.NIFTI) for magic in (b"\x5c\x01\0\0", b"\0\0\x01\x5c")),  # ANALYZE, too
+    (0, b"NRRD000", Form.NRRD),
+    (0, b"\x93NUMPY", Form.NUMPY),
+    *((0, magic, Form.ZIP) for magic in (b"PK\x03\x04", b"PK\x05\x06")),
+    (257, b"ustar", Form.TAR),
+    (0, b"\x1f\x8b", Form.GZIP),
+    (4, b"ftyp", Form.HEIC),
+    (0, b"%PDF", Form.PDF),
+    (0, b"version https://git-lfs", Form.POINTER),
+    (0, b"<", Form.TEXT),
+    (0, b"\xef\xbb\xbf<", Form.TEXT),
+)
+_METAIMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ID|Name)\s*=")
+# The first element of an object without preamble, in either byte order: file meta or group 0008, an element
+# of those that may come first, then its VR, or a length that is short.
+_BARE = re.compile(
+    rb"(\x02\x00[\x00-\x10]\x00|\x08\x00[\x00-\x18]\x00)([A-Z]{2}|[\x00-\xfe][\x00-\x01]\x00\x00)"
+    rb"|\x00\x08\x00[\x00-\x18]([A-Z]{2}|\x00\x00[\x00-\x01][\x00-\xfe])",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a file is; `is_packed` where it lies within gzip."""
+
+    form: Form
+    is_packed: bool = False
+
+
+def look_at(data: bytes) -> Head:
+    """Tell what a file is, of its first HEAD bytes or more; what gzip holds, of gzip."""
+    form = sniff(data)
+    if form is not Form.GZIP:
+        return Head(form)
+    try:
+        inner = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:HEAD], _START)
+    except zlib.error:
+        inner = b""
+    return Head(sniff(inner), is_packed=True)
+
+
+def sniff(data: bytes) -> Form:
+    """Tell what a file is by its first bytes, without looking into gzip."""
+    for at, magic, form in _MAGICS:
+        if data[at : at + len(magic)] == magic:
+            return form
+    if _BARE.match(data):
+        return Form.BARE_DICOM
+    return Form.METAIMAGE if _METAIMAGE.match(data) else Form.UNKNOWN
