@@ -23,10 +23,11 @@ from covidct.inference.gate import check_outputs, check_slice
 from covidct.inference.overlay import Overlays
 from covidct.inference.prevalence import check_prevalence, to_prevalence
 from covidct.inference.rotation import is_turned
-from covidct.inference.series_result import conclude
+from covidct.inference.series_result import conclude, to_refused_answer
 from covidct.inference.session import Outputs, Session
+from covidct.inference.study_answers import StudyAnswer
 from covidct.series.slices import Given, name_given, read_given
-from covidct.series.values import Series, SeriesAnswer
+from covidct.series.values import Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
     Decision,
@@ -144,6 +145,26 @@ class Classifier:
                     else:
                         turned = not is_placed and self._seems_turned(item, verdict)
                         yield self._to_result(item, verdict, overlays, turned=turned)
+
+    def predict_study(
+        self, study: Study, *, heatmaps: Path | Overlays | None = None
+    ) -> Iterator[StudyAnswer]:
+        """Answers for loose slices as given, each series after its slices, and series that are refused.
+
+        There are `count_answers` of them; each comes as soon as it is known.
+        """
+        overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
+        yield from map(StudyAnswer, self.predict_many(study.loose, heatmaps=overlays), study.loose)
+        for series in study.series:
+            slices: list[Result] = []
+            for result in self.predict_slices(series, heatmaps=overlays):
+                yield StudyAnswer(result, series.instances[len(slices)])
+                slices.append(result)
+            answer = self.conclude(series, slices)
+            yield StudyAnswer(answer.result, series=answer)
+        for refused in study.refused:
+            answer = to_refused_answer(refused, graph=self.graph)
+            yield StudyAnswer(answer.result, series=answer)
 
     def predict_series(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> SeriesAnswer:
         """The answer for a series of `study.read_study`: its slices, and what they say together."""

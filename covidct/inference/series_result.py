@@ -87,10 +87,10 @@ def conclude(
     return SeriesAnswer(series, result, slices)
 
 
-def to_refused_result(refused: RefusedSeries, *, graph: ModelGraph) -> Result:
-    """The result for a series that is not answered for as one."""
+def to_refused_answer(refused: RefusedSeries, *, graph: ModelGraph) -> SeriesAnswer:
+    """The answer for a series that is not answered for as one: it says why, and has no slices."""
     series = refused.series
-    return Result(
+    result = Result(
         path=series.path,
         status=Status.REFUSED,
         model=graph.model,
@@ -101,6 +101,7 @@ def to_refused_result(refused: RefusedSeries, *, graph: ModelGraph) -> Result:
         series_uid=series.acquisition.series_uid,
         series=SeriesSummary(slices=len(series.instances), answered=0, notes=series.notes),
     )
+    return SeriesAnswer(series, result, ())
 
 
 def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Result]) -> SeriesSummary:

@@ -14,7 +14,7 @@ from covidct.inference.series_result import (
     MEASURED,
     conclude,
     rank_of,
-    to_refused_result,
+    to_refused_answer,
     to_series_probability,
 )
 from covidct.series.values import Acquisition, Instance, RefusedSeries, Series, SeriesAnswer
@@ -164,7 +164,7 @@ def test_slices_that_were_not_read_are_told() -> None:
 
 def test_a_refused_series_has_a_result() -> None:
     series = answer([0.5] * 4, notes=(Note("twice", "n"),)).series
-    result = to_refused_result(RefusedSeries(series, Reason.LOCALISER, "s: a localiser"), graph=GRAPH)
+    result = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "s: a localiser"), graph=GRAPH).result
     assert (result.kind, result.status, result.reason) == (Kind.SERIES, Status.REFUSED, Reason.LOCALISER)
     assert result.series is not None
     assert (result.series.slices, result.series.answered, result.series.notes) == (4, 0, series.notes)

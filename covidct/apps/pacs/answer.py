@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from covidct.apps.pacs.spool import Record, Spool
 from covidct.errors import ReportError, SegmentationError
 from covidct.inference.classifier import Classifier
-from covidct.results.dicom.files import to_object_files, to_refusal
+from covidct.results.dicom.files import to_object_files
 from covidct.results.formats import name_model
 from covidct.series.study import read_study
-from covidct.series.values import Acquisition, RefusedSeries, Series, SeriesAnswer
+from covidct.series.values import Acquisition, RefusedSeries, Series, SeriesAnswer, Study
 from covidct.types import Reason, Result
 
 LOG = logging.getLogger("covidct.node")
@@ -53,12 +54,13 @@ def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer
     """
     study = read_study([str(path) for path in paths], all_series=True)
     match (study.series, study.refused, study.loose):
-        case ((series,), (), _):
-            return classifier.predict_series(series)
-        case ((), (refused,), _):
-            return to_refusal(refused, graph=classifier.graph)
         case ((), (), (lone,)) if lone.sop_instance_uid:
             series = Series("", lone.path, Acquisition(), (lone,))
             message = f"{lone.path}: a series of one slice; a report is made of three at least"
-            return to_refusal(RefusedSeries(series, Reason.TOO_FEW_SLICES, message), graph=classifier.graph)
-    raise ReportError(f"{len(paths)} files: they hold no series, or several; nothing can be reported of them")
+            study = Study(refused=(RefusedSeries(series, Reason.TOO_FEW_SLICES, message),))
+    if len(study.series) + len(study.refused) != 1:
+        raise ReportError(
+            f"{len(paths)} files: they hold no series, or several; nothing can be reported of them"
+        )
+    found = classifier.predict_study(replace(study, loose=()))
+    return next(answer.series for answer in found if answer.series is not None)

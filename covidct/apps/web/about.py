@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from covidct.apps.web.upload_answers import Answer
+from covidct.inference.study_answers import StudyAnswer
 from covidct.series.values import Series
 
 
-def to_about(answer: Answer) -> dict[str, Any]:
+def to_about(answer: StudyAnswer) -> dict[str, Any]:
     """As JSON values; `series` is None for slices."""
     return {
         "picture": answer.instance is not None and answer.result.shape is not None,
         "turned": answer.result.seems_turned,
-        "series": _to_series(answer.series) if answer.series is not None else None,
+        "series": _to_series(answer.series.series) if answer.series is not None else None,
     }
 
 

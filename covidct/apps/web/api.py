@@ -22,12 +22,13 @@ from covidct.apps.web.model_facts import to_facts
 from covidct.apps.web.problem import BROKEN, Problem, busy
 from covidct.apps.web.query import parse_asking, parse_window
 from covidct.apps.web.settings import Settings
-from covidct.apps.web.upload_answers import Answer, Bounds, Reading
+from covidct.apps.web.upload_answers import Bounds, Reading, draw
 from covidct.apps.web.uploads import Upload, drain, read_upload
 from covidct.apps.web.worker import Task, Worker
 from covidct.errors import ReadError
 from covidct.images.png import to_png
 from covidct.inference.classifier import Classifier
+from covidct.inference.study_answers import StudyAnswer
 from covidct.results.formats import to_record
 
 DRAWN_AT_ONCE = 2  # slices that are decoded to be shown; each may take some hundred MB while it is
@@ -177,7 +178,7 @@ class Api:
         classifier = self._classifier.at(asking.operating_point, prevalence=asking.prevalence)
         return Reading(classifier, upload.files, self._bounds)
 
-    def _to_results(self, answers: list[Answer]) -> Response:
+    def _to_results(self, answers: list[StudyAnswer]) -> Response:
         results = [answer.result for answer in answers]
         self.counters.count_results(results)
         return JSONResponse([to_record(result) for result in results])
@@ -190,7 +191,7 @@ class Api:
             )
         return job
 
-    def _find_answer(self, request: Request) -> Answer:
+    def _find_answer(self, request: Request) -> StudyAnswer:
         answers = self._find(request).reading.answers
         number: int = request.path_params["number"]
         if number >= len(answers):
@@ -198,10 +199,12 @@ class Api:
         return answers[number]
 
 
-def _draw(answer: Answer, window: str | None) -> bytes | None:
+def _draw(answer: StudyAnswer, window: str | None) -> bytes | None:
     """The PNG of an answer's slice; None where there is none, or it cannot be read, as the result says."""
+    if answer.instance is None:
+        return None
     try:
-        pixels = answer.draw(window)
+        pixels = draw(answer.instance, window)
     except ReadError:
         return None
     return None if pixels is None else to_png(pixels)

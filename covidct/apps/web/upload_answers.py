@@ -14,11 +14,11 @@ from covidct.images.blob import MemoryBlob
 from covidct.images.head import Form, sniff
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.inference.classifier import Classifier
-from covidct.inference.series_result import to_refused_result
+from covidct.inference.study_answers import StudyAnswer, count_answers
 from covidct.series.slices import read_hounsfield, read_instance
 from covidct.series.study import read_study
-from covidct.series.values import Instance, Series, Study
-from covidct.types import Pixels, Result
+from covidct.series.values import Instance, Study
+from covidct.types import Pixels
 
 
 @dataclass(frozen=True)
@@ -29,29 +29,6 @@ class Bounds:
     unpacked_bytes: int
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A result, and the instance to read its slice from once more, or the series that it is about."""
-
-    result: Result
-    instance: Instance | None = None
-    series: Series | None = None
-
-    def draw(self, window: str | None = None) -> Pixels | None:
-        """The slice as it is shown, read once more; None where there is none to show in that window.
-
-        `window` is a name in `WINDOWS`, which takes Hounsfield units. Without one, the slice as the model
-        sees it: the lung window, or grey levels as they were stored. Raises ReadError.
-        """
-        if self.instance is None:
-            return None
-        if window is None:
-            return read_instance(self.instance).pixels
-        hu = read_hounsfield(self.instance)
-        centre, width = WINDOWS[window]
-        return None if hu is None else to_display(hu, centre=centre, width=width)
-
-
 class Reading:
     """The answers for an upload: loose slices in the order of the files, then each series after its slices.
 
@@ -60,7 +37,7 @@ class Reading:
     """
 
     def __init__(self, classifier: Classifier, files: Sequence[MemoryBlob], bounds: Bounds):
-        self.answers: list[Answer] = []
+        self.answers: list[StudyAnswer] = []
         self.total = len(files)
         self.skipped = 0
         self._classifier = classifier
@@ -71,7 +48,7 @@ class Reading:
         """The work in pieces. Raises ReadError where there is no slice at all, or far too many."""
         study = self._find()
         yield
-        for answer in self._answer(study):
+        for answer in self._classifier.predict_study(study):
             self.answers.append(answer)
             yield
 
@@ -79,8 +56,7 @@ class Reading:
         """What the files hold."""
         check_unpacked(self._files, self._bounds.unpacked_bytes)
         study = read_study((file.name, file.data) for file in self._files)
-        self.total = len(study.loose) + len(study.refused)
-        self.total += sum(len(series.instances) + 1 for series in study.series)
+        self.total = count_answers(study)
         self.skipped = len(study.skipped)
         if not self.total:
             raise ReadError("There is nothing in the upload that may be a slice; send DICOM or pictures.")
@@ -91,21 +67,18 @@ class Reading:
             )
         return study
 
-    def _answer(self, study: Study) -> Iterator[Answer]:
-        loose = self._classifier.predict_many(study.loose)
-        yield from map(Answer, loose, study.loose)
-        for series in study.series:
-            yield from self._answer_series(series)
-        for refused in study.refused:
-            yield Answer(to_refused_result(refused, graph=self._classifier.graph), series=refused.series)
 
-    def _answer_series(self, series: Series) -> Iterator[Answer]:
-        slices: list[Result] = []
-        results = self._classifier.predict_slices(series)
-        for result, instance in zip(results, series.instances, strict=True):
-            slices.append(result)
-            yield Answer(result, instance)
-        yield Answer(self._classifier.conclude(series, slices).result, series=series)
+def draw(instance: Instance, window: str | None = None) -> Pixels | None:
+    """A slice as it is shown, read once more; None where there is none to show in that window.
+
+    `window` is a name in `WINDOWS`, which takes Hounsfield units. Without one, the slice as the model sees
+    it: the lung window, or grey levels as they were stored. Raises ReadError.
+    """
+    if window is None:
+        return read_instance(instance).pixels
+    hu = read_hounsfield(instance)
+    centre, width = WINDOWS[window]
+    return None if hu is None else to_display(hu, centre=centre, width=width)
 
 
 def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:

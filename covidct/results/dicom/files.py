@@ -5,20 +5,18 @@ Knows which objects belong together and what they are called. Knows nothing of w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from covidct.errors import ReportError
 from covidct.images.files import write_beside
-from covidct.inference.series_result import to_refused_result
 from covidct.results.dicom.sc import to_sc
 from covidct.results.dicom.seg import to_seg
 from covidct.results.dicom.sr import to_bytes, to_references, to_sr
 from covidct.results.dicom.subject import read_subject
-from covidct.series.values import RefusedSeries, SeriesAnswer
-from covidct.types import ModelGraph
+from covidct.series.values import SeriesAnswer
 
 SR, SC, SEG = "sr.dcm", "sc.dcm", "seg.dcm"
 KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
@@ -58,16 +56,9 @@ def to_object_files(
     return ObjectFiles(files, to_references(report), subject.series_uid)
 
 
-def to_refusal(refused: RefusedSeries, *, graph: ModelGraph) -> SeriesAnswer:
-    """The answer for a series that is not answered for: it says why."""
-    return SeriesAnswer(refused.series, to_refused_result(refused, graph=graph), ())
-
-
-def choose_reported(
-    answers: Sequence[SeriesAnswer], refused: Iterable[RefusedSeries], *, graph: ModelGraph
-) -> list[SeriesAnswer]:
-    """What is reported of a run: every series answered for; without one, why those refused are not."""
-    return list(answers) or [to_refusal(one, graph=graph) for one in refused]
+def choose_reported(answers: Sequence[SeriesAnswer]) -> list[SeriesAnswer]:
+    """What is reported of a run: every series that was read; without one, why those refused were not."""
+    return [answer for answer in answers if answer.slices] or list(answers)
 
 
 def write_objects(made: Sequence[ObjectFiles], kind: str, place: Path) -> list[Path]:

@@ -42,8 +42,8 @@ LARGE = 24_000_000
 def set_up(**settings: Any) -> str:
     """What a server runs that differs in settings which have no option."""
     return (
-        "from dataclasses import replace; from covidct.apps import serving; original = serving.to_settings\n"
-        f"serving.to_settings = lambda *given: replace(original(*given), **{settings!r})\n{RUN}"
+        "from dataclasses import replace; from covidct.apps.web import serve; original = serve.to_settings\n"
+        f"serve.to_settings = lambda *given: replace(original(*given), **{settings!r})\n{RUN}"
     )
 
 

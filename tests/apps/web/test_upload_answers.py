@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from covidct.apps.web.upload_answers import Bounds, Reading, check_unpacked
+from covidct.apps.web.upload_answers import Bounds, Reading, check_unpacked, draw
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
 from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
-from covidct.types import Decision, Kind, Reason, Result, Status
+from covidct.types import Decision, Kind, Pixels, Reason, Result, Status
 from makers import ct_dataset, dicom_bytes, phantom_hu
 from servers import BOUNDS, BRIGHT, DARK, LESIONS
 from stacks import enhanced, save, stack, volume
@@ -42,6 +42,13 @@ def read(bundle: Path, *files: MemoryBlob, bounds: Bounds = BOUNDS) -> Reading:
 
 def results(reading: Reading) -> list[Result]:
     return [answer.result for answer in reading.answers]
+
+
+def shown(reading: Reading, number: int) -> Pixels | None:
+    """The picture of an answer's slice."""
+    instance = reading.answers[number].instance
+    assert instance is not None
+    return draw(instance)
 
 
 def test_each_file_gets_its_answer_in_order(tiny_bundle: Path) -> None:
@@ -103,18 +110,18 @@ def test_pictures_come_first_and_series_that_are_not_read_last(tiny_bundle: Path
 def test_frames_of_one_object_are_slices(tiny_bundle: Path) -> None:
     reading = read(tiny_bundle, MemoryBlob("ct.dcm", dicom_bytes(enhanced(volume(5)))))
     assert [result.kind for result in results(reading)] == [Kind.SLICE] * 5 + [Kind.SERIES]
-    assert reading.answers[2].draw() is not None
+    assert shown(reading, 2) is not None
 
 
 def test_a_slice_can_be_read_again_and_a_series_is_none(tiny_bundle: Path) -> None:
     data = dicom_bytes(ct_dataset(phantom_hu()))
-    shown = read(tiny_bundle, MemoryBlob("a.dcm", data)).answers[0].draw()
-    assert shown is not None
-    assert shown.shape == (64, 64)
-    assert shown.dtype == np.uint8
+    pixels = shown(read(tiny_bundle, MemoryBlob("a.dcm", data)), 0)
+    assert pixels is not None
+    assert pixels.shape == (64, 64)
+    assert pixels.dtype == np.uint8
     reading = read(tiny_bundle, MemoryBlob("study.zip", pack(series_files())))
-    assert reading.answers[3].draw() is not None
-    assert reading.answers[-1].draw() is None
+    assert shown(reading, 3) is not None
+    assert reading.answers[-1].instance is None
 
 
 def test_what_cannot_be_read_has_an_answer_too(tiny_bundle: Path) -> None:

@@ -11,7 +11,7 @@ from pydicom import dcmread, uid
 
 from answers import GRAPH, make_answer, make_series, write_bytes
 from covidct.errors import ReadError
-from covidct.results.dicom.files import to_refusal
+from covidct.inference.series_result import to_refused_answer
 from covidct.results.dicom.sc import to_sc
 from covidct.results.dicom.sr import to_bytes
 from covidct.results.dicom.subject import read_subject
@@ -46,7 +46,7 @@ def test_where_the_slices_lie_is_said_only_where_it_is_known() -> None:
 
 def test_without_an_answer_there_is_no_picture() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
-    answer = to_refusal(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
+    answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
     assert to_sc(answer, read_subject(series)) is None
 
 

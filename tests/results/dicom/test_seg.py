@@ -19,7 +19,7 @@ from covidct.errors import SegmentationError
 from covidct.images.orientation import turn
 from covidct.inference.classifier import Classifier
 from covidct.inference.overlay import FULL, lay_strength
-from covidct.results.dicom.files import to_refusal
+from covidct.inference.series_result import to_refused_answer
 from covidct.results.dicom.seg import LEVEL, to_seg
 from covidct.results.dicom.sr import to_bytes
 from covidct.results.dicom.subject import read_subject
@@ -148,7 +148,7 @@ def test_without_evidence_it_is_empty_on_the_most_telling_slice() -> None:
 
 def test_without_an_answer_there_is_none() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
-    answer = to_refusal(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
+    answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
     assert to_seg(answer, read_subject(series)) is None
 
 

@@ -15,7 +15,7 @@ from pydicom.sr.codedict import codes
 
 from answers import FOLDER, GRAPH, MODEL, make_answer, make_series, write_bytes
 from covidct.errors import ReportError
-from covidct.results.dicom.files import to_refusal
+from covidct.inference.series_result import to_refused_answer
 from covidct.results.dicom.sr import (
     AT_PREVALENCE,
     COVID_19,
@@ -40,7 +40,7 @@ def report_of(answer: SeriesAnswer, **options: Any) -> Dataset:
 
 def refusal() -> SeriesAnswer:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)], notes=("1 slice was not read.",))
-    return to_refusal(
+    return to_refused_answer(
         RefusedSeries(series, Reason.LOCALISER, f"{FOLDER}: series 1: a localiser, no axial slices"),
         graph=GRAPH,
     )

@@ -16,8 +16,7 @@ import click
 from covidct.apps.cli.commands.predict_dicom import Objects, fetch, hand_out
 from covidct.images.files import is_document, parse_list
 from covidct.inference.classifier import Classifier
-from covidct.inference.overlay import Overlays
-from covidct.inference.series_result import to_refused_result
+from covidct.inference.study_answers import StudyAnswer, count_answers
 from covidct.results.formats import (
     csv_header,
     table_header,
@@ -28,7 +27,7 @@ from covidct.results.formats import (
     to_worth_sentence,
 )
 from covidct.series.study import read_study
-from covidct.series.values import SeriesAnswer, Study
+from covidct.series.values import SeriesAnswer
 from covidct.types import DISCLAIMER, Kind, Precision, Result, Status
 
 LONG = 50  # slices from which a progress bar is worth its line
@@ -70,11 +69,12 @@ def run_predict(
         if study.skipped:
             click.echo(_say_skipped(study.skipped), err=True)
         answers: list[SeriesAnswer] = []
-        results = _answer(classifier, study, heatmaps=heatmaps, answers=answers)
-        counts = _print_all(_with_progress(results, _count(study)), _forms(prevalence)[form])
-        failed = report is not None and not _write_report(report, answers, classifier, identify=identify)
-        hand_out(objects, answers, study.refused, graph=classifier.graph)
-    if prevalence is not None and answers:
+        results = _keep_series(classifier.predict_study(study, heatmaps=heatmaps), answers)
+        counts = _print_all(_with_progress(results, count_answers(study)), _forms(prevalence)[form])
+        read = [answer for answer in answers if answer.slices]
+        failed = report is not None and not _write_report(report, read, classifier, identify=identify)
+        hand_out(objects, answers)
+    if prevalence is not None and read:
         click.echo("--prevalence is about slices: the answers for series are given without it.", err=True)
     if prevalence is not None and counts:
         click.echo(to_worth_sentence(classifier.operating_point, prevalence), err=True)
@@ -85,29 +85,12 @@ def run_predict(
     return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0
 
 
-def _answer(
-    classifier: Classifier, study: Study, *, heatmaps: Path | None, answers: list[SeriesAnswer]
-) -> Iterator[Result]:
-    """Loose slices in the order given, then each series after its slices, then the series not answered for.
-
-    The answers for series are kept in `answers` for the report.
-    """
-    overlays = Overlays(heatmaps) if heatmaps is not None else None
-    yield from classifier.predict_many(study.loose, heatmaps=overlays)
-    for series in study.series:
-        slices: list[Result] = []
-        for result in classifier.predict_slices(series, heatmaps=overlays):
-            slices.append(result)
-            yield result
-        answers.append(classifier.conclude(series, slices))
-        yield answers[-1].result
-    for refused in study.refused:
-        yield to_refused_result(refused, graph=classifier.graph)
-
-
-def _count(study: Study) -> int:
-    in_series = sum(len(series.instances) + 1 for series in study.series)
-    return len(study.loose) + in_series + len(study.refused)
+def _keep_series(found: Iterable[StudyAnswer], kept: list[SeriesAnswer]) -> Iterator[Result]:
+    """The results; the answers for series are `kept` for report and DICOM objects."""
+    for answer in found:
+        if answer.series is not None:
+            kept.append(answer.series)
+        yield answer.result
 
 
 def _write_report(

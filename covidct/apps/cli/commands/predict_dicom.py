@@ -16,8 +16,7 @@ from typing import Any
 import click
 
 from covidct.series.sources import Source
-from covidct.series.values import RefusedSeries, SeriesAnswer
-from covidct.types import ModelGraph
+from covidct.series.values import SeriesAnswer
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,17 @@ def fetch(objects: Objects) -> Iterator[list[Source]]:
         yield archive.fetch(objects.study, Path(folder), track=_track)
 
 
-def hand_out(
-    objects: Objects, answers: Sequence[SeriesAnswer], refused: Sequence[RefusedSeries], *, graph: ModelGraph
-) -> None:
+def hand_out(objects: Objects, answers: Sequence[SeriesAnswer]) -> None:
     """Write and store what was asked for, and say so. Raises ReportError, DicomwebError, OSError."""
     if not (objects.sr or objects.sc or objects.seg or objects.stow):
         return
     from covidct.results.dicom.files import SC, SEG, SR, choose_reported, to_object_files, write_objects
 
-    reported = choose_reported(answers, refused, graph=graph)
     picture, segmentation = bool(objects.sc or objects.stow), objects.seg is not None
-    made = [to_object_files(answer, picture=picture, segmentation=segmentation) for answer in reported]
+    made = [
+        to_object_files(answer, picture=picture, segmentation=segmentation)
+        for answer in choose_reported(answers)
+    ]
     for kind, place in ((SR, objects.sr), (SC, objects.sc), (SEG, objects.seg)):
         if place is not None:
             for path in write_objects(made, kind, place):
