@@ -23,6 +23,8 @@ Messages say what is wrong, where, and what to do.
 
 from __future__ import annotations
 
+import logging
+
 
 class CovidctError(Exception):
     """Base of all errors raised on purpose."""
@@ -94,3 +96,8 @@ class DicomwebError(CovidctError):
 
 class VendorError(CovidctError):
     """Libraries of the page are missing or were changed."""
+
+
+def log_traceback(error: BaseException) -> None:
+    """Log where an error that nobody foresaw came from; shown with --debug alone, as it may quote headers."""
+    logging.getLogger("covidct").debug("unforeseen", exc_info=error)

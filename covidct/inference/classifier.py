@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidct.errors import BundleError, ForeignDicom, ReadError
+from covidct.errors import BundleError, ForeignDicom, ReadError, log_traceback
 from covidct.images.cores import count_cores
 from covidct.images.orientation import turn, turn_back, turn_box_back
 from covidct.inference.bundle import Bundle, Config, load_bundle
@@ -27,7 +27,7 @@ from covidct.inference.series_result import conclude, to_refused_answer
 from covidct.inference.session import Outputs, Session
 from covidct.inference.study_answers import StudyAnswer
 from covidct.series.slices import Given, name_given, read_given
-from covidct.series.values import Series, SeriesAnswer, Study
+from covidct.series.values import Instance, Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
     Decision,
@@ -208,6 +208,15 @@ class Classifier:
             return self._without_answer(name_given(given), Status.REFUSED, Reason(error.reason), str(error))
         except ReadError as error:
             return self._without_answer(name_given(given), Status.ERROR, Reason.UNREADABLE, str(error))
+        except Exception as error:  # broad: no reader foresees all damage, and one file must not end a run
+            if not isinstance(given, str | Path | Instance):
+                raise  # no file: a mistake of the caller's
+            log_traceback(error)
+            message = (
+                f"{name_given(given)}: cannot be read ({type(error).__name__}); it may be damaged: export it "
+                "again, or report it with what --debug logs"
+            )
+            return self._without_answer(name_given(given), Status.ERROR, Reason.UNREADABLE, message)
         verdict = check_slice(item.pixels)
         return item if verdict.accepted else self._refuse(item, verdict)
 

@@ -25,8 +25,11 @@ from covidct.inference.overlay import to_overlay
 from covidct.inference.reference import SIZE
 from covidct.inference.session import Outputs
 from covidct.series.slices import Given
+from covidct.series.study import read_study
 from covidct.types import Decision, GateLimits, Kind, Pixels, Reason, Result, Slice, Source, Status
+from failing import SECRET, fail_at
 from makers import SERIES_UID, phantom_hu, write_dicom, write_png
+from stacks import save, stack, volume
 
 HU = phantom_hu()
 SHOWN = to_display(HU)
@@ -224,6 +227,31 @@ def test_an_error_of_the_caller_comes_through(classifier: Classifier) -> None:
 
     with pytest.raises(RuntimeError, match="disk on fire"):
         list(classifier.predict_many(broken()))
+
+
+def test_what_no_reader_foresees_is_an_error_of_that_file(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at(monkeypatch, "bad.png")
+    good, bad = (write_png(tmp_path / name, SHOWN) for name in ("good.png", "bad.png"))
+    first, broken, last = classifier.predict_many([good, bad, good])
+    assert (first.status, last.status) == (Status.OK, Status.OK)
+    assert (broken.status, broken.reason, broken.path) == (Status.ERROR, Reason.UNREADABLE, str(bad))
+    assert (broken.message or "").startswith(f"{bad}: cannot be read (AttributeError); it may be damaged")
+    assert SECRET not in (broken.message or "")
+
+
+def test_a_series_is_answered_without_the_slice_that_no_reader_foresees(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (series,) = read_study([save(tmp_path / "study", stack(volume(6, lesions=(2, 3))))]).series
+    fail_at(monkeypatch, Path(series.instances[2].path).name)
+    answer = classifier.predict_series(series)
+    statuses = [Status.ERROR if at == 2 else Status.OK for at in range(6)]
+    assert [result.status for result in answer.slices] == statuses
+    assert answer.result.status is Status.OK
+    assert answer.result.series is not None
+    assert "slices_not_read" in {note.code for note in answer.result.series.notes}
 
 
 def test_one_classifier_serves_many_threads(classifier: Classifier) -> None:

@@ -5,6 +5,7 @@ Knows click. Knows nothing of what any command does.
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -48,6 +49,23 @@ GRAPH = click.option(
 )
 THREADS = click.option(
     "--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used."
+)
+
+
+def _log_tracebacks(context: click.Context, option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        logger, handler = logging.getLogger("covidct"), logging.StreamHandler()
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        context.call_on_close(lambda: logger.removeHandler(handler))
+
+
+DEBUG = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_log_tracebacks,
+    help="Log on standard error where unforeseen errors come from; that may quote headers.",
 )
 
 # Options of commands that read a data set.

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from covidct.apps.cli.options import (
+    DEBUG,
     FOLDER,
     GRAPH,
     MODEL,
@@ -74,6 +75,7 @@ from covidct.types import DISCLAIMER, Precision
     help="Also say what answers are worth where this share of the slices shows COVID-19.",
 )
 @THREADS
+@DEBUG
 def predict(
     paths: tuple[str, ...],
     form: str | None,

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from covidct.apps.cli.options import FILE, FOLDER, GRAPH, MODEL, THREADS, needs_extra, plain_errors
+from covidct.apps.cli.options import DEBUG, FILE, FOLDER, GRAPH, MODEL, THREADS, needs_extra, plain_errors
 from covidct.types import DISCLAIMER, Precision
 
 
@@ -57,6 +57,7 @@ from covidct.types import DISCLAIMER, Precision
     help="The one for who asks for none, as `covidct info` names them; by default the model's first.",
 )
 @THREADS
+@DEBUG
 def serve(
     host: str,
     port: int,
@@ -186,6 +187,7 @@ def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
 @GRAPH
 @click.option("--operating-point", metavar="NAME", help="One of the model's; by default its first.")
 @THREADS
+@DEBUG
 def node(**options: Any) -> None:
     """Run a DICOM node beside a PACS.
 

@@ -24,7 +24,7 @@ from covidct.apps.pacs.peer import Caller, Peer, is_loopback
 from covidct.apps.pacs.receive import Reception, to_entity
 from covidct.apps.pacs.send import Attempt, Backoff, Outcome, send
 from covidct.apps.pacs.spool import Parcel, Spool
-from covidct.errors import CovidctError, NodeError
+from covidct.errors import CovidctError, NodeError, log_traceback
 from covidct.inference.classifier import Classifier
 from covidct.results.formats import name_model
 
@@ -153,6 +153,7 @@ class Node:
         except Exception as error:  # broad: one bad series must not end the node
             if isinstance(error, OSError):  # a full disk, mostly; it may have room again
                 self._spool.forget_attempts(key)
+            log_traceback(error)
             # By its kind alone: messages of libraries may quote what is in a header.
             LOG.error("series %s: attempt failed (%s); it is tried again", key, type(error).__name__)
             self._arrivals.arrive(key, now=time.monotonic())
@@ -177,6 +178,7 @@ class Node:
                 trouble = next(filter(None, map(self._deliver, self._spool.parcels())), "")
             except Exception as error:  # broad: without this thread no report would leave any more
                 trouble = type(error).__name__
+                log_traceback(error)
             if trouble:
                 wait = backoff.fail()
                 LOG.warning("no report can be sent now (%s); next try in %.0f s", trouble, wait)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import logging
 import traceback
 
+from covidct.errors import log_traceback
+
 LOGGER = "covidct.serve"
 
 
 def log_error(error: BaseException) -> None:
     """Log that something failed that should not have."""
     logging.getLogger(LOGGER).error("%s", to_place(error))
+    log_traceback(error)
 
 
 def to_place(error: BaseException) -> str:

@@ -27,6 +27,7 @@ from covidct.images.hounsfield import to_display
 from covidct.inference.bundle import CONFIG, REFERENCE, default_path, write_sums
 from covidct.results.formats import csv_header, table_header
 from covidct.types import DISCLAIMER
+from failing import SECRET, fail_at
 from makers import SERIES_UID, phantom_hu, png_bytes, write_dicom, write_png
 from places import ROOT
 
@@ -193,6 +194,18 @@ def test_bad_inputs_do_not_stop_the_good(tiny_bundle: Path, tmp_path: Path) -> N
             assert line["message"].startswith(f"{line['path']}: ")
             assert (says | foreign)[Path(line["path"])] in line["message"]
     assert f"1 refused, {len(says)} error." in result.stderr
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_what_no_reader_foresees_is_an_error_and_debug_says_where(
+    tiny_bundle: Path, slices: list[Path], monkeypatch: pytest.MonkeyPatch, debug: bool
+) -> None:
+    fail_at(monkeypatch, slices[1].name)
+    result = call("predict", *slices, "--model", tiny_bundle, *(["--debug"] if debug else []))
+    assert result.exit_code == 1
+    assert [line["status"] for line in records(result)] == ["ok", "error", "ok", "ok"]
+    assert ("Traceback" in result.stderr, SECRET in result.stderr) == (debug, debug)
+    assert SECRET not in result.stdout
 
 
 def test_refused_is_no_failure(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -421,7 +434,7 @@ def test_version() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = f"""
 import sys
-from covidct.apps.cli import main
+from covidct.apps.cli.main import main
 for command in ([], *([name] for name in {COMMANDS!r})):
     main([*command, "--help"], standalone_mode=False)
 print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
@@ -434,7 +447,7 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
 def test_predicting_a_png_imports_what_it_needs(tiny_bundle: Path, slices: list[Path]) -> None:
     code = f"""
 import sys
-from covidct.apps.cli import main
+from covidct.apps.cli.main import main
 try:
     main(["predict", *sys.argv[1:]])
 except SystemExit as end:

@@ -14,6 +14,7 @@ from covidct.images.blob import MemoryBlob
 from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
 from covidct.types import Decision, Kind, Pixels, Reason, Result, Status
+from failing import fail_at
 from makers import ct_dataset, dicom_bytes, phantom_hu
 from servers import BOUNDS, BRIGHT, DARK, LESIONS
 from stacks import enhanced, save, stack, volume
@@ -129,6 +130,15 @@ def test_what_cannot_be_read_has_an_answer_too(tiny_bundle: Path) -> None:
     assert [result.status for result in found] == [Status.ERROR, Status.ERROR]
     assert found[0].path == "../<b>.png"
     assert "empty" in (found[1].message or "")
+
+
+def test_what_no_reader_foresees_is_an_error_of_that_file(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at(monkeypatch, "b.png")
+    reading = read(tiny_bundle, *(MemoryBlob(name, BRIGHT) for name in ("a.png", "b.png", "c.png")))
+    assert [result.status for result in results(reading)] == [Status.OK, Status.ERROR, Status.OK]
+    assert "b.png" in (results(reading)[1].message or "")
 
 
 def test_what_is_no_slice_in_an_archive_is_counted(tiny_bundle: Path) -> None:
