@@ -25,6 +25,7 @@ from covidct.evaluation.leave_one_out.figures import calibrate_home
 from covidct.evaluation.leave_one_out.trials import Kept, read_trials
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.stats.metrics import evaluate_calls, evaluate_scores
+from covidct.stats.resampling import ONCE
 
 SIZES = (10, 20, 40)
 POINT = "balanced"
@@ -60,14 +61,13 @@ def measure(calibration: Calibration, slices: Slices) -> list[float]:
     """ECE and the shares of the first point."""
     found, labels = answer(calibration, slices), slices.labels
     flags = found.flags[POINT]
-    ece = evaluate_scores(labels, found.probabilities, slices.patients, threshold=0.5, resamples=1)
+    ece = evaluate_scores(labels, found.probabilities, slices.patients, threshold=0.5, resampling=ONCE)
     shares = [
         float(flags[name].mean() if label is None else flags[name][labels == label].mean())
         for name, label in ABOUT.items()
     ]
-    accuracy = evaluate_calls(
-        labels, flags["sensitivity"] == (labels == 1), slices.patients, resamples=1
-    ).metrics["balanced_accuracy"]
+    right = flags["sensitivity"] == (labels == 1)
+    accuracy = evaluate_calls(labels, right, slices.patients, ONCE).metrics["balanced_accuracy"]
     assert ece.metrics["ece"].value is not None
     assert accuracy.value is not None
     return [ece.metrics["ece"].value, accuracy.value, *shares]

@@ -39,7 +39,7 @@ from covidct.images.cores import count_cores
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.images.read import read_slice
-from covidct.stats.metrics import exact_interval
+from covidct.stats.estimate import exact_interval
 from covidct.types import Pixels
 
 HAMMING = 10

@@ -32,8 +32,9 @@ from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.inference.classifier import Classifier
 from covidct.inference.overlay import to_overlay
-from covidct.stats.metrics import bootstrap, confusion, evaluate_scores, exact_interval
-from covidct.stats.resampling import Floats
+from covidct.stats.estimate import exact_interval
+from covidct.stats.metrics import bootstrap, confusion, evaluate_scores
+from covidct.stats.resampling import ONCE, Floats
 from covidct.types import Slice, Source
 
 ROOT = Path(__file__).parents[1]
@@ -84,9 +85,9 @@ def measure(records: Sequence[Record], source: str, metric: str) -> tuple[float,
     for record in records:
         tested = record["tested"][source]
         arguments = tested["labels"], tested["probabilities"], tested["patients"]
-        value = evaluate_scores(*arguments, threshold=0.5, resamples=1).metrics[metric].value
+        value = evaluate_scores(*arguments, threshold=0.5, resampling=ONCE).metrics[metric].value
         values.append(float("nan") if value is None else value)
-        resampled.append(bootstrap(*arguments, threshold=0.5, seed=0)[metric])
+        resampled.append(bootstrap(*arguments, threshold=0.5)[metric])
     mean: Floats = np.mean(resampled, axis=0)
     low, high = np.nanpercentile(mean, (2.5, 97.5))
     return float(np.mean(values)), float(low), float(high), min(values), max(values)

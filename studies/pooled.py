@@ -19,6 +19,7 @@ from covidct.evaluation.calibration.site import Answers, Calibration, answer, an
 from covidct.evaluation.leave_one_out.trials import Kept, Logits, read_trials
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.stats.metrics import evaluate_scores
+from covidct.stats.resampling import ONCE
 
 POINT = "balanced"
 
@@ -34,7 +35,7 @@ def measure(answers: Answers, slices: Slices, chosen: np.ndarray) -> list[str]:
     labels, flags = slices.labels[chosen], answers.flags[POINT]
     told = answers.probabilities[chosen]
     patients = np.array(slices.patients)[chosen]
-    ece = evaluate_scores(labels, told, patients, threshold=0.5, resamples=1).metrics["ece"].value
+    ece = evaluate_scores(labels, told, patients, threshold=0.5, resampling=ONCE).metrics["ece"].value
     shares = [
         flags["coverage_positive"][chosen][labels == 1].mean(),
         flags["coverage_negative"][chosen][labels == 0].mean(),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import Floats
 
 

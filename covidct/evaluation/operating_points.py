@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from covidct.inference.prevalence import predictive_values
-from covidct.stats.metrics import TAIL, Estimate, bootstrap_calls, estimate_share, evaluate_calls
-from covidct.stats.resampling import Bools, Floats, Ints
+from covidct.stats.estimate import TAIL, Estimate
+from covidct.stats.means import estimate_share
+from covidct.stats.metrics import bootstrap_calls, evaluate_calls
+from covidct.stats.resampling import Bools, Floats, Ints, Resampling
 from covidct.types import OperatingPoint
 
 Pair = tuple[Estimate, Estimate]
@@ -43,14 +45,6 @@ class AtPoint:
     worths: tuple[Worth, ...]
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How intervals are drawn."""
-
-    seed: int
-    resamples: int
-
-
 def measure_point(
     point: OperatingPoint,
     labels: Ints,
@@ -58,17 +52,17 @@ def measure_point(
     groups: Ints,
     *,
     prevalences: Sequence[float],
-    drawing: Drawing,
+    resampling: Resampling,
 ) -> AtPoint:
     """Measure a point on slices (n,): `labels`, 1 for COVID-19, `probabilities`, `groups`, the patients."""
     called = probabilities >= point.threshold
-    calls = _rates(labels, called, groups, drawing)
+    calls = _rates(labels, called, groups, resampling)
     shares = {
-        name: _share(flags[chosen], groups[chosen], drawing)
+        name: estimate_share(flags[chosen], groups[chosen], resampling)
         for name, (flags, chosen) in to_flags(point, labels, probabilities).items()
     }
     sizes = {name: _add_one(share) if name in SIZES else share for name, share in shares.items()}
-    drawn = bootstrap_calls(labels, called, groups, seed=drawing.seed, resamples=drawing.resamples)
+    drawn = bootstrap_calls(labels, called, groups, resampling)
     worths = tuple(_to_worth(calls, drawn, prevalence) for prevalence in prevalences)
     return AtPoint(point.name, {"sensitivity": calls[0], "specificity": calls[1], **sizes}, worths)
 
@@ -91,14 +85,10 @@ def to_flags(point: OperatingPoint, labels: Ints, probabilities: Floats) -> dict
     }
 
 
-def _rates(labels: Ints, called: Bools, groups: Ints, drawing: Drawing) -> Pair:
+def _rates(labels: Ints, called: Bools, groups: Ints, resampling: Resampling) -> Pair:
     """Sensitivity and specificity."""
-    found = evaluate_calls(labels, called, groups, seed=drawing.seed, resamples=drawing.resamples).metrics
+    found = evaluate_calls(labels, called, groups, resampling).metrics
     return found["sensitivity"], found["specificity"]
-
-
-def _share(flags: Bools, groups: Ints, drawing: Drawing) -> Estimate:
-    return estimate_share(flags, groups, seed=drawing.seed, resamples=drawing.resamples)
 
 
 def _add_one(share: Estimate) -> Estimate:

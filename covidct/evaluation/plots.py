@@ -28,7 +28,9 @@ from covidct.evaluation.plot_style import (
     save_figure,
 )
 from covidct.evaluation.sections import Section
-from covidct.stats.metrics import Estimate, Evaluation, reliability, roc_points
+from covidct.stats.curves import reliability, roc_points
+from covidct.stats.estimate import Estimate
+from covidct.stats.metrics import Evaluation
 from covidct.stats.resampling import Floats
 
 Row = Mapping[str, Any]

@@ -17,6 +17,7 @@ from covidct.evaluation import plots
 from covidct.evaluation.mistakes import Mistake, Picture, find_mistakes, plot_mistakes
 from covidct.evaluation.sections import Decisions, Scored, Section, to_sections
 from covidct.stats.metrics import Evaluation
+from covidct.stats.resampling import RESAMPLING, Resampling
 from covidct.types import OperatingPoint
 
 SCHEMA = 1
@@ -46,8 +47,8 @@ class Protocol:
     split: str
     threshold: float
     band: tuple[float, float] | None = None
-    seed: int = 0
-    resamples: int = 2000
+    seed: int = RESAMPLING.seed
+    resamples: int = RESAMPLING.resamples
     points: tuple[OperatingPoint, ...] = ()
     prevalences: tuple[float, ...] = PREVALENCES
 
@@ -71,8 +72,7 @@ def to_report(rows: Sequence[Scored], protocol: Protocol) -> Report:
     overall, *sources = to_sections(
         rows,
         threshold=protocol.threshold,
-        seed=protocol.seed,
-        resamples=protocol.resamples,
+        resampling=Resampling(protocol.resamples, protocol.seed),
         points=protocol.points,
         prevalences=protocol.prevalences,
     )

@@ -14,7 +14,8 @@ from covidct.evaluation.operating_points import AtPoint, Worth
 from covidct.evaluation.report import Protocol, Report
 from covidct.evaluation.sections import Decisions, Section, Tally
 from covidct.inference.bundle import parse_point
-from covidct.stats.metrics import Confusion, Estimate, Evaluation
+from covidct.stats.estimate import Estimate
+from covidct.stats.metrics import Confusion, Evaluation
 
 
 def to_figures(report: Report) -> dict[str, Any]:

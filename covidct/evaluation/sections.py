@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from covidct.evaluation.operating_points import AtPoint, Drawing, measure_point
-from covidct.stats.metrics import Evaluation, evaluate_calls, evaluate_scores, expect_ece
-from covidct.stats.resampling import Floats, Ints
+from covidct.evaluation.operating_points import AtPoint, measure_point
+from covidct.stats.curves import expect_ece
+from covidct.stats.metrics import Evaluation, evaluate_calls, evaluate_scores
+from covidct.stats.resampling import Floats, Ints, Resampling
 from covidct.types import Decision, OperatingPoint
 
 
@@ -105,8 +106,7 @@ def to_sections(
     rows: Sequence[Scored],
     *,
     threshold: float,
-    seed: int,
-    resamples: int,
+    resampling: Resampling,
     points: Sequence[OperatingPoint] = (),
     prevalences: Sequence[float] = (),
 ) -> tuple[Section, ...]:
@@ -124,11 +124,9 @@ def to_sections(
     for source in sorted({row.source for row in rows}):
         parts[f"source {source}"] = tuple(row for row in rows if row.source == source)
     sections = (
-        _measure(name.removeprefix("source "), part, threshold=threshold, seed=seed, resamples=resamples)
-        for name, part in parts.items()
+        _measure(name.removeprefix("source "), part, threshold, resampling) for name, part in parts.items()
     )
-    drawing = Drawing(seed, resamples)
-    return tuple(_add_points(section, points, prevalences, drawing) for section in sections)
+    return tuple(_add_points(section, points, prevalences, resampling) for section in sections)
 
 
 def to_groups(rows: Iterable[Scored]) -> Ints:
@@ -139,38 +137,38 @@ def to_groups(rows: Iterable[Scored]) -> Ints:
 
 
 def _add_points(
-    section: Section, points: Sequence[OperatingPoint], prevalences: Sequence[float], drawing: Drawing
+    section: Section, points: Sequence[OperatingPoint], prevalences: Sequence[float], resampling: Resampling
 ) -> Section:
     groups, slices = to_groups(section.rows), (section.labels, section.probabilities)
-    measured = (
-        measure_point(point, *slices, groups, prevalences=prevalences, drawing=drawing) for point in points
-    )
+    measured = [
+        measure_point(point, *slices, groups, prevalences=prevalences, resampling=resampling)
+        for point in points
+    ]
     return replace(section, points=tuple(measured))
 
 
-def _measure(name: str, rows: tuple[Scored, ...], *, threshold: float, seed: int, resamples: int) -> Section:
+def _measure(name: str, rows: tuple[Scored, ...], threshold: float, resampling: Resampling) -> Section:
     evaluation = evaluate_scores(
         [row.label for row in rows],
         [row.probability for row in rows],
         to_groups(rows),
         threshold=threshold,
-        seed=seed,
-        resamples=resamples,
+        resampling=resampling,
     )
     unidentified = sum(not row.patient for row in rows)
     return Section(
         name=name,
         rows=rows,
         evaluation=evaluation,
-        decisions=_decisions(rows, seed=seed, resamples=resamples),
+        decisions=_decisions(rows, resampling),
         patients=evaluation.patients - unidentified,
         unidentified=unidentified,
         notes=_notes(evaluation, unidentified),
-        chance_ece=expect_ece([row.probability for row in rows], seed=seed),
+        chance_ece=expect_ece([row.probability for row in rows], seed=resampling.seed),
     )
 
 
-def _decisions(rows: Sequence[Scored], *, seed: int, resamples: int) -> Decisions | None:
+def _decisions(rows: Sequence[Scored], resampling: Resampling) -> Decisions | None:
     if all(row.decision is None for row in rows):
         return None
     decided = [row for row in rows if row.decision in (Decision.POSITIVE, Decision.NEGATIVE)]
@@ -182,8 +180,7 @@ def _decisions(rows: Sequence[Scored], *, seed: int, resamples: int) -> Decision
             [row.label for row in decided],
             [row.decision == Decision.POSITIVE for row in decided],
             to_groups(decided),
-            seed=seed,
-            resamples=resamples,
+            resampling,
         ),
     )
 

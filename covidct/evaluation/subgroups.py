@@ -19,6 +19,7 @@ from covidct.errors import ReadError
 from covidct.evaluation.sections import Scored, Section, to_sections
 from covidct.images.files import read_bytes
 from covidct.images.read import parse_slice
+from covidct.stats.resampling import RESAMPLING
 
 UNKNOWN = "not known"
 # Pixels of the longer side: below, a slice has lost detail that scanners give.
@@ -30,7 +31,7 @@ _AGE = re.compile(r"\d+(?:\.\d+)?")
 
 
 def measure_subgroups(
-    scored: Sequence[Scored], rows: Iterable[Row], *, threshold: float, seed: int = 0, resamples: int = 2000
+    scored: Sequence[Scored], rows: Iterable[Row], *, threshold: float
 ) -> dict[str, tuple[Section, ...]]:
     """Grouping -> a section for each of its groups, of groupings that divide the slices.
 
@@ -45,9 +46,7 @@ def measure_subgroups(
     files = [describe_file(Path(one.path)) for one in scored]
     columns |= {name: [file[name] for file in files] for name in ("Longer side", "Format", "Border")}
     return {
-        name: _measure(scored, groups, threshold=threshold, seed=seed, resamples=resamples)
-        for name, groups in columns.items()
-        if len(set(groups)) > 1
+        name: _measure(scored, groups, threshold) for name, groups in columns.items() if len(set(groups)) > 1
     }
 
 
@@ -82,12 +81,10 @@ def describe_file(path: Path) -> dict[str, str]:
     }
 
 
-def _measure(
-    scored: Sequence[Scored], groups: Sequence[str], *, threshold: float, seed: int, resamples: int
-) -> tuple[Section, ...]:
+def _measure(scored: Sequence[Scored], groups: Sequence[str], threshold: float) -> tuple[Section, ...]:
     # Sections are by source: here each group plays one. Patients keep their names, source included.
     renamed = [
         replace(one, source=group, patient=f"{one.source}/{one.patient}" if one.patient else "")
         for one, group in zip(scored, groups, strict=True)
     ]
-    return to_sections(renamed, threshold=threshold, seed=seed, resamples=resamples)[1:]
+    return to_sections(renamed, threshold=threshold, resampling=RESAMPLING)[1:]

@@ -1,8 +1,6 @@
-"""The metrics over resampled patients: weighted sums, for all resamples at once.
+"""Patients drawn anew: what every interval here rests on.
 
-Every metric of calls and calibration is a ratio of sums over slices, so a resample needs no more than
-each patient's sums and how often the patient was drawn. Knows arrays, in plain NumPy; takes them as `metrics`
-checked them. Knows nothing of intervals.
+Knows who the slices belong to. Knows nothing of what is measured on them.
 """
 
 from __future__ import annotations
@@ -11,145 +9,55 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-BINS = 10
-# Defined with one class alone; all others would be trivial there (a PPV of 0 without any COVID-19).
-ONE_CLASS = ("sensitivity", "specificity", "accuracy", "brier")
 # Resamples times slices held at once: some 16 MB an array.
 CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Slices as arrays, (n,) each: `labels` bool, `called` positive bool, `groups` int from 0, the patients.
+class Resampling:
+    """How often patients are drawn anew, and from which seed. Raises ValueError below 1."""
 
-    `probabilities` float64 in [0, 1] is None where there are calls only.
-    """
+    resamples: int = 2000
+    seed: int = 0
 
-    labels: Bools
-    called: Bools
-    groups: Ints
-    probabilities: Floats | None = None
-
-    def patients(self, chosen: Bools | None = None) -> int:
-        """Count the patients of all slices, or of the chosen (n,)."""
-        return int(np.unique(self.groups if chosen is None else self.groups[chosen]).size)
+    def __post_init__(self) -> None:
+        """Check the number."""
+        if self.resamples < 1:
+            raise ValueError(f"resamples is {self.resamples}: it must be 1 or more")
 
 
-def resample(scores: Scores, *, seed: int, resamples: int) -> dict[str, Floats]:
-    """Every metric over resampled patients, (resamples,) each; NaN where a resample leaves it undefined.
-
-    `ece_noise` comes with them: how far the bins' residuals move from those of all slices, in the ECE's sum.
-    Raises ValueError where `resamples` is below 1.
-    """
-    if resamples < 1:
-        raise ValueError(f"resamples is {resamples}: it must be 1 or more")
-    totals = np.zeros((scores.patients(), 5 + BINS))
-    np.add.at(totals, scores.groups, summands(scores))
-    residuals = _residuals(totals.sum(axis=0))
-    parts = []
-    for weights in patient_weights(scores, seed=seed, resamples=resamples):
-        drawn = weights @ totals
-        part = ratios(drawn) | {"ece_noise": np.abs(_residuals(drawn) - residuals).sum(axis=-1)}
-        if scores.probabilities is not None:
-            part |= ranked(scores.labels, scores.probabilities, weights[:, scores.groups])
-        parts.append(part)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+RESAMPLING = Resampling()
+# Where values alone are asked for: an interval of one resample says nothing.
+ONCE = Resampling(1)
 
 
-def patient_weights(scores: Scores, *, seed: int, resamples: int) -> Iterator[Floats]:
+def to_codes(groups: ArrayLike) -> Ints:
+    """The patient of each slice (n,), as numbers from 0."""
+    return np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+
+
+def draw_weights(groups: Ints, positives: Bools | None = None, *, resampling: Resampling) -> Iterator[Floats]:
     """How often each patient is drawn, (r, patients) at a time until all resamples are done.
 
-    Patients are drawn with replacement, all slices of one together, as slices of one patient are no
-    independent evidence; within two strata, patients with a COVID-19 slice and patients without, so that both
-    classes stay present. (Where one class occurs only in patients who have both, it can still vanish.)
+    `groups` (n,) are the patients of the slices, as numbers from 0. Patients are drawn with replacement, all
+    slices of one together, as slices of one patient are no independent evidence; given which slices show
+    COVID-19, `positives` (n,), within two strata, patients with such a slice and patients without, so that
+    both classes stay present. (Where one class occurs only in patients who have both, it can still vanish.)
     Source: Efron & Tibshirani 1993; whole clusters: Field & Welsh 2007.
     """
-    random = np.random.default_rng(seed)
-    patients = scores.patients()
-    covid = np.bincount(scores.groups, weights=scores.labels, minlength=patients) > 0
-    step = max(1, CHUNK // max(1, scores.labels.size))
-    for start in range(0, resamples, step):
-        weights = np.zeros((min(step, resamples - start), patients))
+    random = np.random.default_rng(resampling.seed)
+    patients = int(groups.max()) + 1 if groups.size else 0
+    covid = np.bincount(groups, weights=positives, minlength=patients) > 0
+    step = max(1, CHUNK // max(1, groups.size))
+    for start in range(0, resampling.resamples, step):
+        weights = np.zeros((min(step, resampling.resamples - start), patients))
         for stratum in (covid, ~covid):
             if size := int(stratum.sum()):
                 weights[:, stratum] = random.multinomial(size, np.full(size, 1 / size), len(weights))
         yield weights
-
-
-def summands(scores: Scores) -> Floats:
-    """What each slice adds, (n, 5 + bins): to tn, fp, fn, tp, the squared error and its bin's residual."""
-    y, calls = scores.labels, scores.called
-    p = calls.astype(float) if scores.probabilities is None else scores.probabilities
-    residuals = (y - p)[:, None] * (bin_indices(p)[:, None] == np.arange(BINS))
-    cells = np.stack([~y & ~calls, ~y & calls, y & ~calls, y & calls, (y - p) ** 2], axis=1)
-    return np.concatenate([cells, residuals], axis=1)
-
-
-def ratios(totals: Floats) -> dict[str, Floats]:
-    """Metrics of summed slices, (..., 5 + bins) -> (...) each in [0, 1]; NaN where undefined.
-
-    The Brier score is Brier's of 1950 for the probability of COVID-19. ECE: Naeini et al. 2015, with the ten
-    equal-width bins of Guo et al. 2017: a bin's share of slices times its gap is the absolute sum of its
-    residuals over n. Fixed edges keep ties together, and resamples and sources comparable. It errs upwards
-    where slices are few.
-    """
-    tn, fp, fn, tp, squared = np.moveaxis(totals[..., :5], -1, 0)
-    n = tn + fp + fn + tp
-    sensitivity, specificity = _divide(tp, tp + fn), _divide(tn, tn + fp)
-    metrics = {
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-        "ppv": _divide(tp, tp + fp),
-        "npv": _divide(tn, tn + fn),
-        "accuracy": _divide(tn + tp, n),
-        "balanced_accuracy": (sensitivity + specificity) / 2,
-        "f1_positive": _divide(2 * tp, 2 * tp + fp + fn),
-        "f1_negative": _divide(2 * tn, 2 * tn + fp + fn),
-        "brier": _divide(squared, n),
-        "ece": np.abs(_residuals(totals)).sum(axis=-1),
-    }
-    both = (tp + fn > 0) & (tn + fp > 0)
-    return {name: v if name in ONE_CLASS else np.where(both, v, np.nan) for name, v in metrics.items()}
-
-
-def ranked(labels: Bools, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
-    """AUC and average precision with slices' weights (r, n), (r,) each: scikit-learn's, all rows at once."""
-    if not labels.size:
-        return {name: np.full(len(weights), np.nan) for name in ("auc", "average_precision")}
-    order = np.argsort(-probabilities, kind="stable")
-    last_of_ties = np.append(np.diff(probabilities[order]) != 0, True)
-    weights, y = weights[:, order], labels[order]
-    tp = np.cumsum(weights * y, axis=1)[:, last_of_ties]
-    fp = np.cumsum(weights * ~y, axis=1)[:, last_of_ties]
-    found = np.diff(tp, axis=1, prepend=0)
-    below = fp[:, -1:] - fp + np.diff(fp, axis=1, prepend=0) / 2
-    positives, negatives = tp[:, -1], fp[:, -1]
-    precision = np.nan_to_num(_divide(tp, tp + fp))
-    average = _divide((found * precision).sum(axis=1), positives)
-    return {
-        "auc": _divide((found * below).sum(axis=1), positives * negatives),
-        "average_precision": np.where(negatives > 0, average, np.nan),
-    }
-
-
-def _residuals(totals: Floats) -> Floats:
-    """Each bin's share of slices times its gap between truth and probability, (..., bins)."""
-    return _divide(totals[..., 5:], totals[..., :4].sum(axis=-1, keepdims=True))
-
-
-def bin_indices(probabilities: Floats) -> Ints:
-    """Index of the bin (low, high] of each probability, (n,); 0 itself is in the first."""
-    edges = np.linspace(0, 1, BINS + 1)
-    return np.searchsorted(edges[1:-1], probabilities)
-
-
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    """Divide where there is something to divide by; NaN elsewhere."""
-    some = denominator > 0
-    return np.where(some, numerator / np.where(some, denominator, 1), np.nan)

@@ -22,7 +22,7 @@ from covidct.errors import ManifestError
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.images.files import ENDINGS, write_beside
 from covidct.inference.classifier import Classifier
-from covidct.stats.metrics import Estimate, exact_interval
+from covidct.stats.estimate import Estimate, exact_share
 from covidct.training.gate_examples import IN_VIEW, read_stranger
 from covidct.training.networks.gate_head import CHEST
 from covidct.types import Slice, Source, Status
@@ -126,17 +126,12 @@ def add_up(figures: Sequence[GateFigure]) -> Iterator[GateFigure]:
         parts = [figure for figure in figures if (figure.what == CHEST) is chosen]
         if n := sum(part.refused.n for part in parts):
             by: Counter[str] = sum((Counter(part.by) for part in parts), Counter())
-            yield GateFigure("all", what, "", to_share(by.total(), n), by)
-
-
-def to_share(refused: int, n: int) -> Estimate:
-    """A share with its exact 95 % interval."""
-    return Estimate(refused / n, *exact_interval(refused, n), n)
+            yield GateFigure("all", what, "", exact_share(by.total(), n), by)
 
 
 def _to_figure(what: str, source: str, split: str, reasons: Sequence[str]) -> GateFigure:
     by = Counter(reason for reason in reasons if reason)
-    return GateFigure(source, what, split, to_share(by.total(), len(reasons)), dict(by.most_common()))
+    return GateFigure(source, what, split, exact_share(by.total(), len(reasons)), dict(by.most_common()))
 
 
 def _line(figure: GateFigure) -> str:

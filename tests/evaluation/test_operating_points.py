@@ -3,9 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from covidct.evaluation.operating_points import AtPoint, Drawing, measure_point
+from covidct.evaluation.operating_points import AtPoint, measure_point
 from covidct.inference.prevalence import predictive_values
-from covidct.stats.metrics import estimate_share, exact_interval, expect_ece
+from covidct.stats.curves import expect_ece
+from covidct.stats.estimate import exact_interval
+from covidct.stats.means import estimate_share
+from covidct.stats.resampling import Resampling
 from covidct.types import OperatingPoint
 
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
@@ -19,7 +22,7 @@ def measure(labels: list[int], probabilities: list[float], *, groups: list[int] 
         np.array(probabilities),
         names,
         prevalences=(0.05, 0.5),
-        drawing=Drawing(seed=0, resamples=400),
+        resampling=Resampling(400),
     )
 
 
@@ -86,10 +89,10 @@ def test_one_patient_has_no_interval() -> None:
 
 
 def test_a_share_is_one_whatever_the_labels() -> None:
-    share = estimate_share([True, False, True, True], ["a", "b", "c", "d"], resamples=200)
+    share = estimate_share([True, False, True, True], ["a", "b", "c", "d"], Resampling(200))
     assert (share.value, share.n) == (0.75, 4)
     assert share.low is not None
-    alone = estimate_share([True, False], ["a", "a"], resamples=20)
+    alone = estimate_share([True, False], ["a", "a"], Resampling(20))
     assert alone.reason == "no interval: one patient only"
 
 

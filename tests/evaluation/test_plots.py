@@ -10,10 +10,11 @@ from PIL import Image
 from covidct.evaluation import plots
 from covidct.evaluation.plots import plot_calibration, plot_confusion, plot_history, plot_roc, plot_scores
 from covidct.evaluation.sections import Scored, Section, to_sections
+from covidct.stats.resampling import Resampling
 
 
 def measure(rows: list[Scored]) -> tuple[Section, ...]:
-    return to_sections(rows, threshold=0.5, seed=0, resamples=30)
+    return to_sections(rows, threshold=0.5, resampling=Resampling(30))
 
 
 def make_rows(

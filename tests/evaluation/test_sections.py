@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from covidct.evaluation.sections import Scored, Section, Tally, to_groups, to_sections
+from covidct.stats.resampling import Resampling
 
 POSITIVE, NEGATIVE, INDETERMINATE = "positive", "negative", "indeterminate"
 
@@ -14,7 +15,7 @@ def make_row(
 
 
 def measure(rows: list[Scored]) -> tuple[Section, ...]:
-    return to_sections(rows, threshold=0.5, seed=0, resamples=50)
+    return to_sections(rows, threshold=0.5, resampling=Resampling(50))
 
 
 def test_groups_are_patients_within_their_source() -> None:

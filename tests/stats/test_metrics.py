@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score
 
 from covidct.stats import metrics
-from covidct.stats.metrics import Confusion, Estimate, Evaluation, evaluate_calls, evaluate_scores
-from covidct.stats.resampling import ranked
+from covidct.stats.estimate import Estimate, exact_interval
+from covidct.stats.metrics import Confusion, Evaluation, evaluate_calls, evaluate_scores
+from covidct.stats.resampling import ONCE, Resampling
+from covidct.stats.scores import ranked
+from samples import HAND_LABELS, HAND_SCORES, Sample, samples
 
 RATES = {
     "sensitivity",
@@ -25,18 +26,6 @@ RATES = {
     "f1_negative",
 }
 ALL = RATES | {"auc", "average_precision", "brier", "ece"}
-
-Sample = tuple[list[int], list[float], list[int]]
-
-
-@st.composite
-def samples(draw: st.DrawFn) -> Sample:
-    """Slices of some patients, with ties, single classes and single patients among them."""
-    n = draw(st.integers(1, 40))
-    grid = st.integers(0, 1000).map(lambda k: k / 1000)
-    labels = draw(st.lists(st.integers(0, 1), min_size=n, max_size=n))
-    probabilities = draw(st.lists(grid, min_size=n, max_size=n))
-    return labels, probabilities, draw(st.lists(st.integers(0, 12), min_size=n, max_size=n))
 
 
 def make_scores(n: int, *, patients: int, seed: int = 0) -> Sample:
@@ -57,11 +46,6 @@ def width_of(estimate: Estimate) -> float:
     assert estimate.low is not None
     assert estimate.high is not None
     return estimate.high - estimate.low
-
-
-# Ten slices by hand: at 0.5 there are 3 true and 2 false positives, 1 false and 4 true negatives.
-HAND_LABELS = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
-HAND_SCORES = [0.9, 0.8, 0.7, 0.2, 0.6, 0.5, 0.4, 0.3, 0.1, 0.1]
 
 
 def test_hand_worked_values() -> None:
@@ -106,7 +90,7 @@ def test_agrees_with_scikit_learn(sample: Sample, threshold: float) -> None:
     labels, probabilities, groups = sample
     assume(0 < sum(labels) < len(labels))
     called = np.asarray(probabilities) >= threshold
-    evaluation = evaluate_scores(labels, probabilities, groups, threshold=threshold, resamples=5)
+    evaluation = evaluate_scores(labels, probabilities, groups, threshold=threshold, resampling=Resampling(5))
     assert value_of(evaluation, "f1_positive") == pytest.approx(f1_score(labels, called, zero_division=0))
     negative = f1_score(labels, called, pos_label=0, zero_division=0)
     assert value_of(evaluation, "f1_negative") == pytest.approx(negative)
@@ -134,8 +118,8 @@ def test_auc_ignores_monotone_transforms(sample: Sample) -> None:
     labels, probabilities, groups = sample
     assume(0 < sum(labels) < len(labels))
     bent = [p**3 / 2 + 0.25 for p in probabilities]
-    before = evaluate_scores(labels, probabilities, groups, threshold=0.5, resamples=50).metrics
-    after = evaluate_scores(labels, bent, groups, threshold=0.5, resamples=50).metrics
+    before = evaluate_scores(labels, probabilities, groups, threshold=0.5, resampling=Resampling(50)).metrics
+    after = evaluate_scores(labels, bent, groups, threshold=0.5, resampling=Resampling(50)).metrics
     assert before["auc"] == after["auc"]
     assert before["average_precision"] == after["average_precision"]
 
@@ -143,7 +127,7 @@ def test_auc_ignores_monotone_transforms(sample: Sample) -> None:
 @given(samples(), st.floats(0, 1))
 @settings(max_examples=30, deadline=None)
 def test_intervals_hold_the_value_and_reasons_are_given(sample: Sample, threshold: float) -> None:
-    evaluation = evaluate_scores(*sample, threshold=threshold, resamples=40)
+    evaluation = evaluate_scores(*sample, threshold=threshold, resampling=Resampling(40))
     for name, metric in evaluation.metrics.items():
         assert (metric.value is None) <= (metric.low is None)
         assert (metric.low is None) == (metric.high is None) == (metric.reason is not None), name
@@ -158,9 +142,9 @@ def test_swapping_classes_swaps_the_rates(sample: Sample) -> None:
     labels, probabilities, groups = sample
     # Away from the threshold, which belongs to the positive side.
     assume(0.5 not in probabilities)
-    here = evaluate_scores(labels, probabilities, groups, threshold=0.5, resamples=1).metrics
+    here = evaluate_scores(labels, probabilities, groups, threshold=0.5, resampling=ONCE).metrics
     mirrored = ([1 - y for y in labels], [1 - p for p in probabilities], groups)
-    there = evaluate_scores(*mirrored, threshold=0.5, resamples=1).metrics
+    there = evaluate_scores(*mirrored, threshold=0.5, resampling=ONCE).metrics
     for one, other in (("sensitivity", "specificity"), ("ppv", "npv"), ("f1_positive", "f1_negative")):
         assert (here[one].value, here[one].n) == (there[other].value, there[other].n)
         assert (here[other].value, here[other].n) == (there[one].value, there[one].n)
@@ -169,11 +153,11 @@ def test_swapping_classes_swaps_the_rates(sample: Sample) -> None:
 
 def test_copies_of_a_slice_are_no_evidence() -> None:
     labels, probabilities, _ = make_scores(60, patients=60)
-    alone = evaluate_scores(labels, probabilities, range(60), threshold=0.5, resamples=500)
+    alone = evaluate_scores(labels, probabilities, range(60), threshold=0.5, resampling=Resampling(500))
     patients = np.repeat(np.arange(60), 8)
     copies = (np.repeat(labels, 8), np.repeat(probabilities, 8))
-    by_patient = evaluate_scores(*copies, patients, threshold=0.5, resamples=500)
-    by_slice = evaluate_scores(*copies, range(480), threshold=0.5, resamples=500)
+    by_patient = evaluate_scores(*copies, patients, threshold=0.5, resampling=Resampling(500))
+    by_slice = evaluate_scores(*copies, range(480), threshold=0.5, resampling=Resampling(500))
     for name in ALL - {"ece"}:
         assert by_patient.metrics[name].value == pytest.approx(alone.metrics[name].value)
         assert width_of(by_patient.metrics[name]) == pytest.approx(width_of(alone.metrics[name]))
@@ -182,7 +166,8 @@ def test_copies_of_a_slice_are_no_evidence() -> None:
 
 def test_resampling_is_seeded() -> None:
     sample = make_scores(80, patients=30)
-    first, again, other = (evaluate_scores(*sample, threshold=0.5, seed=seed) for seed in (1, 1, 2))
+    seeds = (Resampling(seed=seed) for seed in (1, 1, 2))
+    first, again, other = (evaluate_scores(*sample, threshold=0.5, resampling=one) for one in seeds)
     assert first == again
     assert first != other
     assert first.metrics["auc"].value == other.metrics["auc"].value
@@ -191,7 +176,7 @@ def test_resampling_is_seeded() -> None:
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = make_scores(50, patients=20)
     monkeypatch.setattr("covidct.stats.resampling.CHUNK", 50 * 7)
-    draws = metrics.bootstrap(*sample, threshold=0.5, resamples=100)
+    draws = metrics.bootstrap(*sample, threshold=0.5, resampling=Resampling(100))
     assert all(values.shape == (100,) for values in draws.values())
     assert np.mean(draws["auc"]) == pytest.approx(metrics.discrimination(*sample[:2])[0], abs=0.02)
 
@@ -277,7 +262,7 @@ def test_a_perfect_rate_is_not_certain() -> None:
     # Three positive patients with two slices each, all found: as good as three of three.
     labels, scores = [1] * 6 + [0] * 4, [0.9] * 6 + [0.6, 0.2, 0.3, 0.1]
     found = evaluate_scores(labels, scores, list("aabbccdefg"), threshold=0.5).metrics
-    assert (found["sensitivity"].low, found["sensitivity"].high) == metrics.exact_interval(3, 3)
+    assert (found["sensitivity"].low, found["sensitivity"].high) == exact_interval(3, 3)
     assert found["sensitivity"].n == 6
 
 
@@ -325,77 +310,7 @@ def test_wrong_threshold(threshold: float) -> None:
 
 def test_wrong_resamples() -> None:
     with pytest.raises(ValueError, match="resamples is 0"):
-        evaluate_scores([0, 1], [0.1, 0.9], ["a", "b"], threshold=0.5, resamples=0)
+        evaluate_scores([0, 1], [0.1, 0.9], ["a", "b"], threshold=0.5, resampling=Resampling(0))
 
 
 # Exact intervals.
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 10), (7, 10), (10, 10), (45, 60), (1, 1)])
-def test_exact_interval_is_scipys(successes: int, n: int) -> None:
-    known = binomtest(successes, n).proportion_ci(0.95, method="exact")
-    assert metrics.exact_interval(successes, n) == pytest.approx((known.low, known.high))
-
-
-def test_exact_interval_known_values() -> None:
-    # Rule of three's exact form; and Clopper and Pearson's own 3 of 10.
-    assert metrics.exact_interval(0, 10) == pytest.approx((0, 1 - 0.025**0.1))
-    assert metrics.exact_interval(3, 10) == pytest.approx((0.0667, 0.6525), abs=1e-4)
-
-
-@pytest.mark.parametrize("p", [0.05, 0.3, 0.5, 0.9])
-def test_exact_interval_covers(p: float) -> None:
-    n = 25
-    covered = [low <= p <= high for low, high in (metrics.exact_interval(k, n) for k in range(n + 1))]
-    assert float(binom.pmf(np.arange(n + 1), n, p) @ np.asarray(covered)) >= 0.95
-
-
-def test_exact_interval_of_nothing() -> None:
-    assert metrics.exact_interval(0, 0) == (0, 1)
-
-
-@pytest.mark.parametrize(("successes", "n"), [(-1, 10), (11, 10), (1, 0)])
-def test_exact_interval_wrong_input(successes: int, n: int) -> None:
-    with pytest.raises(ValueError, match="successes of"):
-        metrics.exact_interval(successes, n)
-
-
-# Calibration and curves.
-
-
-@given(samples())
-@settings(max_examples=20, deadline=None)
-def test_reliability_is_scikit_learns_curve_and_sums_to_the_ece(sample: Sample) -> None:
-    labels, probabilities, groups = sample
-    assume(0 < sum(labels) < len(labels))
-    bins = metrics.reliability(labels, probabilities)
-    observed, predicted = calibration_curve(labels, probabilities, n_bins=10, strategy="uniform")
-    assert [b.observed.value for b in bins] == pytest.approx(list(observed))
-    assert [b.probability for b in bins] == pytest.approx(list(predicted))
-    assert sum(b.observed.n for b in bins) == len(labels)
-    gaps = sum(b.observed.n * abs((b.observed.value or 0) - b.probability) for b in bins)
-    ece = value_of(evaluate_scores(labels, probabilities, groups, threshold=0.5, resamples=1), "ece")
-    assert ece == pytest.approx(gaps / len(labels))
-
-
-def test_bins_take_their_upper_edge_and_zero() -> None:
-    bins = metrics.reliability([0, 0, 0, 1], [0.0, 0.1, 0.11, 1.0])
-    assert [(b.low, b.observed.n) for b in bins] == [(0.0, 2), (0.1, 1), (0.9, 1)]
-
-
-def test_ece_interval_reaches_zero_for_a_calibrated_model() -> None:
-    random, labels, hits = np.random.default_rng(5), np.repeat([1, 0], 75), 0
-    for _ in range(30):
-        # With these densities, 2p and 2(1 - p), a probability of p is right p of the times.
-        p = np.where(labels == 1, random.beta(2, 1, 150), random.beta(1, 2, 150))
-        ece = evaluate_scores(labels, p, range(150), threshold=0.5, resamples=200).metrics["ece"]
-        hits += ece.low == 0
-    assert hits >= 26
-
-
-def test_roc_points() -> None:
-    fpr, sensitivity = metrics.roc_points(HAND_LABELS, HAND_SCORES)
-    assert (fpr[0], sensitivity[0], fpr[-1], sensitivity[-1]) == (0, 0, 1, 1)
-    assert np.trapezoid(sensitivity, fpr) == pytest.approx(20 / 24)
-    with pytest.raises(ValueError, match="both classes"):
-        metrics.roc_points([1, 1], [0.1, 0.2])

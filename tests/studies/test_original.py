@@ -18,7 +18,7 @@ from covidct.errors import ManifestError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.images.read import read_slice
-from covidct.stats.metrics import exact_interval
+from covidct.stats.estimate import exact_interval
 from covidct.training.augment_offline import Enlargement
 from covidct.types import Decision, Pixels, Status
 from makers import write_png

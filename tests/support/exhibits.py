@@ -8,7 +8,7 @@ from covidct.audit.verdict import Audit, Bars, Check, Curve, Figure, Finding, Le
 from covidct.errors import ReadError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 from covidct.types import Pixels
 
 MARKUP = "a/<script>alert(1)</script>&\"'<b>.png"

@@ -13,7 +13,7 @@ from covidct.audit.sample import Sample
 from covidct.audit.similarity.links import Link, to_links
 from covidct.audit.similarity.matches import Likeness, Match, to_clusters
 from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise
-from covidct.stats.intervals import estimate_share
+from covidct.stats.means import estimate_share
 from covidct.stats.resampling import Bools
 
 # With more copies than this inside one split of one source, figures count some patients twice.

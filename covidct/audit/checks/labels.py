@@ -9,7 +9,7 @@ from covidct.audit.dataset import Dataset
 from covidct.audit.sample import Sample
 from covidct.audit.similarity.matches import Likeness, Match
 from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise, count, sum_up
-from covidct.stats.intervals import estimate_share
+from covidct.stats.means import estimate_share
 
 SMALL_SHARE = 0.1
 SHOWN = 12

@@ -15,7 +15,7 @@ from covidct.data.lock import Lock, is_unchanged, read_lock
 from covidct.data.manifest import SPLITS
 from covidct.errors import ManifestError, ReadError
 from covidct.images.files import natural_key
-from covidct.stats.intervals import estimate_share
+from covidct.stats.means import estimate_share
 
 ADVICE = "Split by patient with `covidct split` before copies are made; keep copies with their picture."
 RELOCK = "Bring back the locked test split, or divide anew into another file and say so beside the figures."

@@ -16,7 +16,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from covidct.audit.verdict import Curve, Finding, Level
-from covidct.stats.metrics import TAIL, Estimate, evaluate_scores, roc_points
+from covidct.stats.curves import roc_points
+from covidct.stats.estimate import TAIL, Estimate
+from covidct.stats.metrics import estimate_auc
 from covidct.stats.resampling import Bools, Floats
 
 Matrix = NDArray[np.floating]
@@ -112,8 +114,7 @@ def measure_part(probabilities: Floats, labels: ArrayLike, groups: ArrayLike, pa
     """AUC with its interval on those slices of a part (n,) that the probe was measured on."""
     chosen = part & np.isfinite(probabilities)
     y = np.asarray(labels).astype(np.int64)[chosen]
-    scores = evaluate_scores(y, probabilities[chosen], np.asarray(groups, dtype=str)[chosen], threshold=0.5)
-    return scores.metrics["auc"]
+    return estimate_auc(y, probabilities[chosen], np.asarray(groups, dtype=str)[chosen])
 
 
 def to_level(auc: Estimate, patients: tuple[int, int]) -> Level:

@@ -16,16 +16,11 @@ from covidct.errors import ManifestError
 from covidct.evaluation.calibration.fit import PREVALENCE, Scale, Slices, calibrate
 from covidct.evaluation.operating_points import to_flags
 from covidct.inference.prevalence import shift_probability
-from covidct.stats.metrics import (
-    TAIL,
-    Estimate,
-    bootstrap,
-    bootstrap_calls,
-    estimate_share,
-    evaluate_scores,
-    expect_ece,
-)
-from covidct.stats.resampling import Bools, Floats, Ints
+from covidct.stats.curves import expect_ece
+from covidct.stats.estimate import Estimate, percentile_interval
+from covidct.stats.means import estimate_share
+from covidct.stats.metrics import bootstrap, bootstrap_calls, evaluate_scores
+from covidct.stats.resampling import RESAMPLING, Bools, Floats, Ints, Resampling
 from covidct.types import OperatingPoint
 
 FOLDS = 10
@@ -115,25 +110,26 @@ def fit_site(slices: Slices) -> Calibration:
     return Calibration(*calibrate(slices, slices))
 
 
-def compare(slices: Slices, before: Calibration, *, seed: int = 0, resamples: int = 2000) -> Comparison:
+def compare(slices: Slices, before: Calibration, resampling: Resampling = RESAMPLING) -> Comparison:
     """Measure `before`, and calibrations made from the other folds, on all slices. Needs both labels."""
-    told, anew = answer(before, slices), answer_by_folds(slices, deal_folds(slices, seed=seed))
-    labels, patients, how = slices.labels, np.array(slices.patients), {"seed": seed, "resamples": resamples}
+    told, anew = answer(before, slices), answer_by_folds(slices, deal_folds(slices, seed=resampling.seed))
+    labels, patients = slices.labels, np.array(slices.patients)
     shown = [_to_mix(told.probabilities, labels, before.prevalence), _to_mix(anew.probabilities, labels)]
-    found = [evaluate_scores(labels, p, patients, threshold=0.5, **how).metrics for p in shown]
-    drawn = [bootstrap(labels, p, patients, threshold=0.5, **how)["brier"] for p in shown]
+    scored = [(labels, p, patients) for p in shown]
+    found = [evaluate_scores(*one, threshold=0.5, resampling=resampling).metrics for one in scored]
+    drawn = [bootstrap(*one, threshold=0.5, resampling=resampling)["brier"] for one in scored]
     first = [next(iter(answers.flags.values()))["sensitivity"] == (labels == 1) for answers in (told, anew)]
-    calls = [bootstrap_calls(labels, called, patients, **how)["balanced_accuracy"] for called in first]
+    calls = [bootstrap_calls(labels, called, patients, resampling)["balanced_accuracy"] for called in first]
     values = [_to_accuracy(called, labels) for called in first]
     figures = [
-        Figures(metrics["ece"], metrics["brier"], _measure(answers, slices, how))
+        Figures(metrics["ece"], metrics["brier"], _measure(answers, slices, resampling))
         for metrics, answers in zip(found, (told, anew), strict=True)
     ]
     return Comparison(
         slices=(int(labels.sum()), int((1 - labels).sum())),
         patients=count_patients(slices),
         auc=found[0]["auc"],
-        chance_ece=expect_ece(shown[1], seed=seed),
+        chance_ece=expect_ece(shown[1], seed=resampling.seed),
         before=figures[0],
         after=figures[1],
         brier=_to_difference([float(np.mean((p - labels) ** 2)) for p in shown], drawn),
@@ -209,7 +205,7 @@ def answer_by_folds(slices: Slices, folds: Ints) -> Answers:
     return Answers(np.concatenate([part.probabilities for part in parts])[back], flags)
 
 
-def _measure(answers: Answers, slices: Slices, how: Mapping[str, int]) -> dict[str, dict[str, Estimate]]:
+def _measure(answers: Answers, slices: Slices, resampling: Resampling) -> dict[str, dict[str, Estimate]]:
     patients = np.array(slices.patients)
     about = {
         name: np.ones_like(slices.labels, bool) if label is None else slices.labels == label
@@ -217,7 +213,8 @@ def _measure(answers: Answers, slices: Slices, how: Mapping[str, int]) -> dict[s
     }
     return {
         point: {
-            name: estimate_share(flags[name][about[name]], patients[about[name]], **how) for name in ABOUT
+            name: estimate_share(flags[name][chosen], patients[chosen], resampling)
+            for name, chosen in about.items()
         }
         for point, flags in answers.flags.items()
     }
@@ -237,8 +234,7 @@ def _to_accuracy(called: Bools, labels: Ints) -> float:
 
 def _to_difference(values: list[float], drawn: list[Floats]) -> Difference:
     value = values[1] - values[0]
-    low, high = (float(end) for end in np.nanquantile(drawn[1] - drawn[0], (TAIL, 1 - TAIL)))
-    return Difference(value, min(low, value), max(high, value))
+    return Difference(value, *percentile_interval(value, drawn[1] - drawn[0]))
 
 
 def _with_figures(point: OperatingPoint, figures: Mapping[str, Estimate]) -> OperatingPoint:

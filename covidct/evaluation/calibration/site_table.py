@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from covidct.evaluation.calibration.site import ABOUT, Comparison, Difference, Figures
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 
 HEAD = ("", "before", "after")
 TITLES = {

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.stats import rankdata
 
 from covidct.audit.lungs import find_lungs
 from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
-from covidct.stats.metrics import Estimate, evaluate_scores
+from covidct.stats.estimate import Estimate
+from covidct.stats.metrics import estimate_auc
 from covidct.stats.resampling import Bools
 from covidct.types import Pixels
 
@@ -111,9 +111,7 @@ def _measure(source: str, viewed: Sequence[Viewed]) -> Blackout:
     outlined = [one.outlined for one in viewed]
     aucs = {}
     for view in View:
-        # Ranks: an AUC asks for no more, and logits beyond any float's sigmoid keep their order.
-        ranks = rankdata([one.logits[view] for one in viewed]) / len(viewed)
-        aucs[str(view)] = evaluate_scores(labels, ranks, groups, threshold=0.5).metrics["auc"]
+        aucs[str(view)] = estimate_auc(labels, [one.logits[view] for one in viewed], groups)
     return Blackout(
         source=source,
         n=len(viewed),

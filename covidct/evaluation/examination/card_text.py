@@ -12,7 +12,7 @@ from typing import Any
 
 from covidct.errors import ManifestError
 from covidct.evaluation.markdown import to_markdown_table
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 
 SCHEMA = 1
 EVIDENCE = {

@@ -26,8 +26,8 @@ from covidct.evaluation.examination.pointing import (
 )
 from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
-from covidct.stats.metrics import Estimate
-from covidct.stats.spread import estimate_mean
+from covidct.stats.estimate import Estimate
+from covidct.stats.means import estimate_mean, estimate_share
 from covidct.types import Box, Evidence
 
 POINTING_TARGET, INSIDE_TARGET = 0.80, 0.90
@@ -202,7 +202,7 @@ def _estimate(sick: Sequence[Explained], pick: Callable[[Explained], object], na
         return Estimate(None, None, None, 0, NO_PLACE if _is_placeless(sick) else "undefined: no evidence")
     values = np.array([value for value, _ in found], np.float64)
     is_share = bool(np.isin(values, (0.0, 1.0)).all())
-    return estimate_mean(values.astype(bool) if is_share else values, [name for _, name in found])
+    return (estimate_share if is_share else estimate_mean)(values, [name for _, name in found])
 
 
 def _is_placeless(sick: Sequence[Explained]) -> bool:

@@ -28,7 +28,7 @@ from covidct.evaluation.plot_style import (
     save_figure,
 )
 from covidct.inference.overlay import to_overlay
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import Bools
 
 CYAN = "#00E5FF"  # lesions: seen on grey, dark red and yellow

@@ -29,8 +29,8 @@ from covidct.evaluation.examination.examples import Exhibit
 from covidct.evaluation.examination.pointing import LEVEL, TOLERANCE
 from covidct.evaluation.examination.stability import ALL, FLIP_TARGET, MEDIAN_TARGET, REAL, Stability
 from covidct.evaluation.examination.subjects import PHANTOM
-from covidct.stats.intervals import RESAMPLES
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
+from covidct.stats.resampling import RESAMPLING
 
 SCHEMA = 1
 CHANCE = 0.5
@@ -54,8 +54,8 @@ class Protocol:
     band: tuple[float, float]
     tolerance: float = TOLERANCE
     level: float = LEVEL
-    seed: int = 0
-    resamples: int = RESAMPLES
+    seed: int = RESAMPLING.seed
+    resamples: int = RESAMPLING.resamples
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from covidct.evaluation.examination.subjects import PHANTOM, Subject
 from covidct.inference.bundle import Config
 from covidct.inference.decision import decide
 from covidct.inference.session import Session
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
+from covidct.stats.means import estimate_median, estimate_share
 from covidct.stats.resampling import Bools
-from covidct.stats.spread import estimate_mean, estimate_median
 from covidct.types import Decision, OperatingPoint, Pixels
 
 MEDIAN_TARGET, FLIP_TARGET = 0.05, 0.03
@@ -156,6 +156,6 @@ def _measure(source: str, kind: str, render: str, trials: Sequence[Trial]) -> St
         n=len(trials),
         slices=len({trial.path for trial in trials}),
         change=estimate_median([trial.change for trial in trials], patients),
-        flips=estimate_mean([trial.is_flip for trial in trials], patients),
-        doubts=estimate_mean([trial.is_doubt for trial in trials], patients),
+        flips=estimate_share([trial.is_flip for trial in trials], patients),
+        doubts=estimate_share([trial.is_doubt for trial in trials], patients),
     )

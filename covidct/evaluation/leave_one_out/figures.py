@@ -17,16 +17,10 @@ from covidct.errors import ManifestError
 from covidct.evaluation.calibration.fit import Scale, Slices, calibrate
 from covidct.evaluation.leave_one_out.trials import Kept, Logits
 from covidct.evaluation.operating_points import to_flags
-from covidct.stats.metrics import (
-    TAIL,
-    Estimate,
-    bootstrap,
-    bootstrap_share,
-    discrimination,
-    estimate_share,
-    evaluate_scores,
-)
-from covidct.stats.resampling import Floats
+from covidct.stats.estimate import TAIL, Estimate, percentile_interval
+from covidct.stats.means import bootstrap_share, estimate_share
+from covidct.stats.metrics import bootstrap, discrimination, estimate_auc, evaluate_scores
+from covidct.stats.resampling import ONCE, RESAMPLING, Floats, Resampling
 from covidct.types import OperatingPoint
 
 MEASURED = (
@@ -96,13 +90,13 @@ def calibrate_home(home: Logits) -> Carried:
     return Carried(scale, points[0])
 
 
-def to_standings(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> tuple[Standing, ...]:
+def to_standings(kept: Sequence[Kept], resampling: Resampling = RESAMPLING) -> tuple[Standing, ...]:
     """A row for each source left out and recipe. Raises ManifestError where seeds scored different slices."""
     groups = groupby(kept, key=lambda one: (one.left_out, one.recipe))
-    return tuple(_measure(tuple(group), seed=seed, resamples=resamples) for _, group in groups)
+    return tuple(_measure(tuple(group), resampling) for _, group in groups)
 
 
-def to_gains(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> tuple[Gain, ...]:
+def to_gains(kept: Sequence[Kept], resampling: Resampling = RESAMPLING) -> tuple[Gain, ...]:
     """Recipes in pairs, the better one first; every resample draws the same patients for both.
 
     Pairs that did not score the same slices, and sources with one label, have none.
@@ -111,7 +105,7 @@ def to_gains(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> t
     for left_out, group in groupby(kept, key=lambda one: one.left_out):
         recipes = [tuple(seeds) for _, seeds in groupby(group, key=lambda one: one.recipe)]
         if len(set(recipes[0][0].abroad.labels.tolist())) == 2 and len(recipes) > 1:
-            drawn = [_draw(seeds, seed=seed, resamples=resamples) for seeds in recipes]
+            drawn = [_draw(seeds, resampling) for seeds in recipes]
             found += [
                 _subtract(left_out, *pair)
                 for pair in combinations(drawn, 2)
@@ -120,24 +114,23 @@ def to_gains(kept: Sequence[Kept], *, seed: int = 0, resamples: int = 2000) -> t
     return tuple(found)
 
 
-def _draw(seeds: Sequence[Kept], *, seed: int, resamples: int) -> _Drawn:
+def _draw(seeds: Sequence[Kept], resampling: Resampling) -> _Drawn:
     values, drawn = [], []
     for one in seeds:
         labels, p, patients = one.abroad.labels, expit(one.abroad.logits), np.array(one.abroad.patients)
         values.append(discrimination(labels, p)[0])
-        drawn.append(bootstrap(labels, p, patients, threshold=0.5, seed=seed, resamples=resamples)["auc"])
+        drawn.append(bootstrap(labels, p, patients, threshold=0.5, resampling=resampling)["auc"])
     return _Drawn(seeds[0].recipe, seeds[0].abroad.paths, float(np.mean(values)), np.mean(drawn, axis=0))
 
 
 def _subtract(left_out: str, one: _Drawn, other: _Drawn) -> Gain:
     better, worse = (one, other) if one.auc >= other.auc else (other, one)
     value = better.auc - worse.auc
-    low, high = (float(q) for q in np.nanquantile(better.drawn - worse.drawn, (TAIL, 1 - TAIL)))
-    auc = Estimate(value, min(low, value), max(high, value), len(better.paths))
+    auc = Estimate(value, *percentile_interval(value, better.drawn - worse.drawn), len(better.paths))
     return Gain(left_out, better.recipe, worse.recipe, auc)
 
 
-def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:
+def _measure(seeds: Sequence[Kept], resampling: Resampling) -> Standing:
     first = seeds[0].abroad
     if any(one.abroad.paths != first.paths for one in seeds):
         raise ManifestError(
@@ -146,10 +139,7 @@ def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:
         )
     carried = [calibrate_home(one.home) for one in seeds]
     single = [_evaluate(own, one.abroad) for own, one in zip(carried, seeds, strict=True)]
-    draws = [
-        _resample(own, one.abroad, seed=seed, resamples=resamples)
-        for own, one in zip(carried, seeds, strict=True)
-    ]
+    draws = [_resample(own, one.abroad, resampling) for own, one in zip(carried, seeds, strict=True)]
     together = expit(np.mean([one.abroad.logits for one in seeds], axis=0))
     return Standing(
         left_out=seeds[0].left_out,
@@ -159,9 +149,7 @@ def _measure(seeds: Sequence[Kept], *, seed: int, resamples: int) -> Standing:
         patients=len(set(first.patients)),
         aucs={one.seed: found["auc"].value for one, found in zip(seeds, single, strict=True)},
         metrics={name: average([found[name] for found in single], draws, name) for name in MEASURED},
-        together=evaluate_scores(
-            first.labels, together, first.patients, threshold=0.5, seed=seed, resamples=resamples
-        ).metrics["auc"],
+        together=estimate_auc(first.labels, together, first.patients, resampling),
     )
 
 
@@ -169,21 +157,21 @@ def _evaluate(own: Carried, abroad: Logits) -> dict[str, Estimate]:
     """Every figure of one trial, without intervals."""
     probabilities, patients = own.scale.to_probabilities(abroad.logits), np.array(abroad.patients)
     threshold = own.point.threshold
-    found = evaluate_scores(abroad.labels, probabilities, patients, threshold=threshold, resamples=1)
+    found = evaluate_scores(abroad.labels, probabilities, patients, threshold=threshold, resampling=ONCE)
     sets = {
-        name: estimate_share(flags[chosen], patients[chosen], resamples=1)
+        name: estimate_share(flags[chosen], patients[chosen], ONCE)
         for name, (flags, chosen) in to_flags(own.point, abroad.labels, probabilities).items()
     }
     return {**found.metrics, **sets}
 
 
-def _resample(own: Carried, abroad: Logits, *, seed: int, resamples: int) -> dict[str, Floats]:
+def _resample(own: Carried, abroad: Logits, resampling: Resampling) -> dict[str, Floats]:
     """Every figure over resampled patients, (resamples,) each."""
     probabilities, patients = own.scale.to_probabilities(abroad.logits), np.array(abroad.patients)
-    how, threshold = {"seed": seed, "resamples": resamples}, own.point.threshold
-    found = bootstrap(abroad.labels, probabilities, patients, threshold=threshold, **how)
+    threshold = own.point.threshold
+    found = bootstrap(abroad.labels, probabilities, patients, threshold=threshold, resampling=resampling)
     sets = {
-        name: bootstrap_share(flags[chosen], patients[chosen], **how)
+        name: bootstrap_share(flags[chosen], patients[chosen], resampling)
         for name, (flags, chosen) in to_flags(own.point, abroad.labels, probabilities).items()
     }
     return {**found, **sets}
@@ -207,5 +195,4 @@ def average(found: Sequence[Estimate], draws: Sequence[Mapping[str, Floats]], na
     if name == "ece":
         reach = float(np.quantile(drawn, 1 - 2 * TAIL))
         return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0), n)
-    low, high = (float(q) for q in np.quantile(drawn, (TAIL, 1 - TAIL)))
-    return Estimate(value, min(low, value), max(high, value), n)
+    return Estimate(value, *percentile_interval(value, drawn), n)

@@ -15,7 +15,7 @@ from covidct.errors import ManifestError
 from covidct.evaluation.leave_one_out.figures import MEASURED, Gain, Standing
 from covidct.evaluation.leave_one_out.trials import Kept
 from covidct.evaluation.markdown import to_markdown_table
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 
 SCHEMA = 2
 Floor = Mapping[str, Estimate]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidct.errors import ManifestError
-from covidct.stats.metrics import Estimate
+from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import Floats
 
 SCORES, HOME, TRIAL, GRAPH = "scores.csv", "home.csv", "trial.json", "model.onnx"

@@ -23,6 +23,7 @@ from covidct.evaluation.calibration.site import (
     fit_site,
     with_figures,
 )
+from covidct.stats.resampling import Resampling
 from covidct.types import OperatingPoint
 from sites import simulate
 
@@ -36,7 +37,7 @@ HOME = Calibration(
 
 
 def test_a_shift_is_mended_and_said_to_be() -> None:
-    found = compare(simulate(shift=3.0), HOME, resamples=200)
+    found = compare(simulate(shift=3.0), HOME, resampling=Resampling(200))
     assert found.slices == (90, 90)
     assert found.patients == (30, 30)
     before, after = found.before, found.after
@@ -56,7 +57,7 @@ def test_where_nothing_was_wrong_nothing_gets_better() -> None:
     logits = random.normal(0, 2, 400)
     labels = (random.random(400) < expit(logits)).astype(np.int64)
     slices = Slices(logits, labels, ["h"] * 400, [f"{at}" for at in range(400)])
-    found = compare(slices, HOME, resamples=200)
+    found = compare(slices, HOME, resampling=Resampling(200))
     assert abs(found.brier.value) < 0.01
     assert found.brier.low <= found.brier.value <= found.brier.high
     assert found.brier.high >= 0
@@ -68,7 +69,7 @@ def test_the_mix_of_the_slices_is_no_error_of_calibration() -> None:
     labels = np.repeat([1, 0], (300, 2700))
     # Normal logits at +2 and -2 with variance 4 have sigmoid(logit) for probability, at one half.
     slices = Slices(random.normal(4.0 * labels - 2, 2), labels, ["h"] * 3000, [f"{at}" for at in range(3000)])
-    ece = compare(slices, HOME, resamples=50).before.ece.value
+    ece = compare(slices, HOME, resampling=Resampling(50)).before.ece.value
     assert ece is not None
     assert ece < 0.02
 
@@ -139,7 +140,7 @@ def test_too_few_patients_of_either_label_are_refused(ill: int, well: int) -> No
 def test_with_just_enough_patients_sets_rule_something_out_in_every_fold(patients: int) -> None:
     slices = simulate(shift=0.0, patients=patients, own=6.0)
     check_enough(slices, where="here")
-    found = compare(slices, HOME, resamples=50)
+    found = compare(slices, HOME, resampling=Resampling(50))
     shares = found.after.points["balanced"]
     assert shares["indeterminate"].value is not None
     assert shares["indeterminate"].value < 0.5
@@ -149,7 +150,7 @@ def test_with_just_enough_patients_sets_rule_something_out_in_every_fold(patient
 
 def test_points_say_what_the_folds_measured() -> None:
     slices = simulate(shift=1.0)
-    found, plain = compare(slices, HOME, resamples=50), fit_site(slices)
+    found, plain = compare(slices, HOME, resampling=Resampling(50)), fit_site(slices)
     told = with_figures(plain, found.after)
     for point, own in zip(told.points, plain.points, strict=True):
         figures = found.after.points[point.name]

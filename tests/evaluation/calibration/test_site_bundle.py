@@ -13,6 +13,7 @@ from covidct.errors import BundleError
 from covidct.evaluation.calibration.site import compare, fit_site, with_figures
 from covidct.evaluation.calibration.site_bundle import Site, to_config, write_site_bundle
 from covidct.inference.bundle import CARD, CONFIG, SUMS, load_bundle, write_sums
+from covidct.stats.resampling import Resampling
 from hospitals import write_home_bundle
 from sites import simulate
 
@@ -22,7 +23,7 @@ SITE = Site("ward", "2026-01-31", "cd" * 32, ("h",), {"without a label": 2}, 0)
 def calibrate(folder: Path, out: Path) -> Path:
     given = load_bundle(folder)
     slices = simulate(shift=2.0)
-    found = compare(slices, to_calibration(given.config), resamples=20)
+    found = compare(slices, to_calibration(given.config), resampling=Resampling(20))
     write_site_bundle(given, to_config(given, SITE, with_figures(fit_site(slices), found.after), found), out)
     return out
 

@@ -16,7 +16,8 @@ from covidct.data.manifest import DataPlan
 from covidct.errors import ManifestError
 from covidct.evaluation.rows import place_rows, plan_of
 from covidct.inference.classifier import Classifier
-from covidct.stats.metrics import Estimate, evaluate_scores
+from covidct.stats.estimate import Estimate
+from covidct.stats.metrics import estimate_auc
 
 SEEN = ("train", "calibrate")
 
@@ -73,4 +74,4 @@ def _measure(classifier: Classifier, data: Dataset) -> Estimate:
             "answers for; leave --model out"
         )
     labels, probabilities, groups = (np.array(column) for column in zip(*kept, strict=True))
-    return evaluate_scores(labels, probabilities, groups, threshold=0.5).metrics["auc"]
+    return estimate_auc(labels, probabilities, groups)
