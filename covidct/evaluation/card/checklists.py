@@ -20,23 +20,25 @@ INTRODUCTION = """\
 # Checklists
 
 Made by `scripts/docs` from `covidct/evaluation/card/checklists.py`; a test compares. *Card* is the
-model card of the bundle (`covidct info --card`). What the items ask for is in short, in our own words.
+model card of the bundle (`covidct info --card`). What each item asks for is put briefly, in our own
+words.
 
-*Answered* means that it is said, not that it is good: both are lists for reports, so "none was done" answers
-where the list allows it. **Open** means that a main part is missing, and says which; **not applicable**, that
-there is nothing to report.
+*Answered* means that something is reported, not that it is good: both are lists for reports, so
+"none was done" is an answer where the list allows it. **Open** means that a main part is missing,
+and says which. **Not applicable** means that there is nothing to report.
 """
 CHECKED = """\
 ## Compared with what was published
 
-- CLAIM, 2024 update (Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300): number, title and
-  text of all 44 items, as the explanation of the society that publishes it gives them
-  (https://github.com/RSNA/CLAIM, a draft).
-- TRIPOD+AI (Collins et al., BMJ 2024;385:e078378, table 2): number and text of all 27 items in 52 rows, in
-  two reproductions that agree. Not looked up: the list for abstracts (item 2) and TRIPOD-Cluster (12d, 23b).
+- CLAIM, 2024 update (Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300): number,
+  title and text of all 44 items, as its society explains them (https://github.com/RSNA/CLAIM, a
+  draft).
+- TRIPOD+AI (Collins et al., BMJ 2024;385:e078378, table 2): number and text of all 27 items in 52
+  rows, in two reproductions that agree. Not looked up: the list for abstracts (item 2) and
+  TRIPOD-Cluster (12d, 23b).
 
-Both on 2026-11-24; the journals' own pages were not at hand. Where this page and a paper differ, the paper is
-right.
+Compared on 2026-11-24, without access to the journals' own pages. Where this page and a paper
+differ, the paper is right.
 """
 
 

@@ -1,0 +1,284 @@
+"""docs/reference/model.md and the table of figures in the README, from the bundle and docs/measured.
+
+Every figure of the model stands on that page and nowhere else. `scripts/docs` writes it; a test compares.
+Knows the keys of `config.json`, `benchmark.json`, `examination.json` and `gate.json`. Measures nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from covidct.evaluation.markdown import to_markdown_table
+from covidct.stats.estimate import Estimate, exact_interval
+
+ROOT = Path(__file__).parents[1]
+BUNDLE, MEASURED = ROOT / "covidct" / "model", ROOT / "docs" / "measured"
+Table = Mapping[str, Any]
+
+FIRST = """\
+# The model: {name} {version}
+
+Made by `scripts/docs` from `covidct/model/config.json` and [docs/measured](../measured); a test
+compares. In parentheses stand 95 % intervals over patients; there is none where all slices are of
+one patient, or where every resample gives the same. The positive class is COVID-19. The float graph
+answered. [Benchmark](../training/benchmark.md) and [examination](../training/examine.md) say how
+each figure is measured. `covidct info --card` prints the whole model card, int8 graph included.
+"""
+EXTERNAL = """\
+## External sources
+
+The recipe is trained {seeds} times without the source and then tested on all its labelled slices.
+Figures are means over these trainings. Expect them, or worse, in a hospital that the model never
+saw. `baseline` is a plain fine-tune of the same backbone. Some choices of the recipe were made with
+these sources in view, so the figures are a little optimistic.
+"""
+INTERNAL = """\
+## Sources it was trained on
+
+The `{split}` split chose the thresholds, so these figures are optimistic. Behind each ECE, in square
+brackets, stands the one that perfect probabilities would show on so few slices.
+"""
+POINTS = """\
+## Operating points
+
+A probability is sigmoid((logit − {shift:.3f}) / {temperature:.3f}): it holds for a mix of slices of
+which {prevalence:.0%} show COVID-19. Below the band a slice is negative, above it positive, inside it
+indeterminate. *Held* is the share of slices on `{split}` whose prediction set holds the truth, beside
+the share that was asked for. Sensitivity, specificity, PPV and NPV are of the threshold alone.
+"""
+FLOOR = """\
+## Shortcut floor
+
+Random forests that see no lung, trained within each source, tell its labels apart. A model trained
+*there* has shown nothing unless it beats them.
+"""
+BLACKOUT = """\
+## Lungs blacked out
+
+AUC on `{split}` for what is left of the slice. Without lungs it should fall to 0.5.
+"""
+EVIDENCE = """\
+## Evidence
+
+Does the evidence map point at drawn lesions? {slices} slices with lesions of {patients} from
+`{source}`, none of them trained on. *By chance*: a random point in the lungs, or lungs lit evenly.
+"""
+STEADY = """\
+## Stability
+
+The same slice, shown in another way: {slices} real slices, {renders} renders.
+"""
+GATE = """\
+## Refusals
+
+What the gate refuses by pixels alone. Slices and pictures that it was trained on are among them.
+"""
+EVIDENCE_ROWS = {
+    "hit": "peak lies in a lesion",
+    "near": "peak lies in a lesion or within 3 % of one",
+    "inside": "share of the evidence inside the lungs",
+    "iou": "overlap (IoU) with the lesions",
+}
+GATE_KINDS = {
+    "chest": "axial slices of the chest with lung",
+    "radiograph": "radiographs",
+    "not_ct": "photographs",
+    "not_axial": "coronal and sagittal CT",
+    "not_chest": "other parts of the body",
+}
+
+
+def model_page() -> str:
+    """The page, as Markdown."""
+    return "\n".join(part.rstrip("\n") + "\n" for part in _parts(_read(BUNDLE / "config.json")))
+
+
+def readme_table() -> str:
+    """Five figures of the recipe that ships, on both external sources."""
+    recipe = _read(BUNDLE / "config.json")["training"]["recipe"]["name"]
+    rows = [row for row in _read(MEASURED / "benchmark.json")["rows"] if row["recipe"] == recipe]
+    head = [
+        "Never trained on",
+        *(f"`{row['left_out']}`: {row['slices']:,} slices, {row['positives']:,} COVID-19" for row in rows),
+    ]
+    names = ("auc", "sensitivity", "specificity", "ece", "indeterminate")
+    titles = ("AUC", "Sensitivity", "Specificity", "ECE (0 is best)", "Indeterminate")
+    return to_markdown_table(
+        head,
+        [
+            [title, *(_text(row["metrics"][name]) for row in rows)]
+            for title, name in zip(titles, names, strict=True)
+        ],
+        words=True,
+    )
+
+
+def _parts(config: Table) -> Iterator[str]:
+    training, examined = config["training"], _read(MEASURED / "examination.json")
+    figures = training["figures"]["float"]
+    split = figures["protocol"]["split"]
+    yield FIRST.format(**config)
+    yield _trained_on(training["splits"])
+    yield from _external(_read(MEASURED / "benchmark.json"))
+    yield INTERNAL.format(split=split)
+    yield _internal(figures["sections"])
+    yield POINTS.format(split=split, **config)
+    yield _points(config["operating_points"], figures["sections"][0]["points"])
+    yield from _blackouts(examined)
+    yield from _evidence(examined["explanations"][0])
+    yield from _stability(examined["stabilities"])
+    yield GATE
+    yield _refusals(_read(MEASURED / "gate.json"))
+
+
+def _trained_on(splits: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
+    """Slices by split and source: with COVID-19 + others."""
+    sources = list(dict.fromkeys(source for split in splits.values() for source in split))
+    rows = [
+        [f"`{source}`", *("{} + {}".format(*split.get(source, (0, 0))) for split in splits.values())]
+        for source in sources
+    ]
+    return to_markdown_table(["Slices: COVID-19 + others", *(f"`{split}`" for split in splits)], rows)
+
+
+def _external(benchmark: Table) -> Iterator[str]:
+    yield EXTERNAL.format(seeds=len(benchmark["rows"][0]["aucs"]))
+    names = ("auc", "sensitivity", "specificity", "ece", "indeterminate")
+    yield to_markdown_table(
+        (
+            "Source",
+            "Recipe",
+            "Slices (COVID-19)",
+            "AUC",
+            "Sensitivity",
+            "Specificity",
+            "ECE",
+            "Indeterminate",
+        ),
+        [
+            [
+                f"`{row['left_out']}`",
+                row["recipe"],
+                _size(row),
+                *(_text(row["metrics"][key]) for key in names),
+            ]
+            for row in benchmark["rows"]
+        ],
+    )
+    yield "\n".join(
+        f"- On the same patients of `{gain['left_out']}`, the AUC of `{gain['recipe']}` lies "
+        f"{_text(gain['auc'])} above\n  that of `{gain['over']}`."
+        for gain in benchmark["gains"]
+    )
+    yield FLOOR
+    floors = benchmark["floors"]
+    yield to_markdown_table(
+        ("What the forest sees", *(f"`{source}`, AUC" for source in floors)),
+        [
+            [probe, *(_text(floor[probe]) for floor in floors.values())]
+            for probe in next(iter(floors.values()))
+        ],
+    )
+
+
+def _internal(sections: Sequence[Table]) -> str:
+    rows = []
+    for section in sections:
+        found, point = section["evaluation"], section["points"][0]["figures"]
+        ece = _text(found["metrics"]["ece"])
+        chance = section["chance_ece"]
+        rows.append(
+            [
+                section["name"],
+                f"{found['n']:,} ({found['positives']:,})",
+                *(_text(found["metrics"][name]) for name in ("auc", "sensitivity", "specificity")),
+                f"{ece} [{chance:.2f}]" if chance is not None and ece != "–" else ece,
+                _text(point["indeterminate"]),
+            ]
+        )
+    return to_markdown_table(
+        ("Source", "Slices (COVID-19)", "AUC", "Sensitivity", "Specificity", "ECE", "Indeterminate"), rows
+    )
+
+
+def _points(points: Sequence[Table], measured: Sequence[Table]) -> str:
+    shares = [worth["prevalence"] for worth in measured[0]["worths"]]
+    head = ("Operating point", "Band", "Threshold", "Sensitivity", "Specificity", "Held: COVID-19", "Others")
+    return to_markdown_table(
+        (*head, *(f"PPV, NPV at {share:.0%}" for share in shares)),
+        [_point(*pair) for pair in zip(points, measured, strict=True)],
+    )
+
+
+def _point(point: Table, measured: Table) -> list[str]:
+    return [
+        f"*{point['name']}*",
+        "{:.3f}–{:.3f}".format(*point["band"]),
+        *(f"{point[name]:.3f}" for name in ("threshold", "sensitivity", "specificity")),
+        *(
+            f"{held:.2f} of {1 - alpha:.2f}"
+            for held, alpha in zip(point["coverage"], point["alpha"], strict=True)
+        ),
+        *(f"{_text(worth['ppv'])}, {_text(worth['npv'])}" for worth in measured["worths"]),
+    ]
+
+
+def _blackouts(examined: Table) -> Iterator[str]:
+    yield BLACKOUT.format(**examined["protocol"])
+    entries = [one for one in examined["blackouts"] if 0 < one["positives"] < one["n"]]
+    yield to_markdown_table(
+        ("Source", "Slices", *(view for view in entries[0]["aucs"])),
+        [[one["source"], str(one["n"]), *map(_text, one["aucs"].values())] for one in entries],
+    )
+
+
+def _evidence(found: Table) -> Iterator[str]:
+    patients = f"{found['groups']} patient{'s' * (found['groups'] != 1)}"
+    yield EVIDENCE.format(slices=found["with_lesions"], patients=patients, source=found["source"])
+    yield to_markdown_table(
+        ("", "Measured", "By chance", "All weights shuffled"),
+        [
+            [
+                title,
+                _text(found["figures"][name]),
+                _text(found["chances"].get(name)),
+                _text(found["shuffled"]["all layers"].get(name)),
+            ]
+            for name, title in EVIDENCE_ROWS.items()
+        ],
+    )
+
+
+def _stability(entries: Sequence[Table]) -> Iterator[str]:
+    real = [one for one in entries if one["source"] == "real slices" and not one["render"]]
+    yield STEADY.format(slices=real[0]["slices"], renders=real[0]["n"])
+    yield to_markdown_table(
+        ("Changed", "Median change of probability", "Decisions flipped", "Into or out of indeterminate"),
+        [[one["kind"], *(_text(one[name], 3) for name in ("change", "flips", "doubts"))] for one in real],
+    )
+
+
+def _refusals(entries: Sequence[Table]) -> str:
+    rows = []
+    for kind, title in GATE_KINDS.items():
+        chosen = [one["refused"] for one in entries if one["what"] == kind]
+        n = sum(one["n"] for one in chosen)
+        refused = sum(round(one["value"] * one["n"]) for one in chosen)
+        share = Estimate(refused / n, *exact_interval(refused, n), n)
+        rows.append([title, f"{refused} of {n}", share.to_text(3)])
+    return to_markdown_table(("Pictures", "Refused", "Share"), rows)
+
+
+def _size(row: Table) -> str:
+    return f"{row['slices']:,} ({row['positives']:,})"
+
+
+def _text(values: Table | None, digits: int = 2) -> str:
+    return "–" if values is None else Estimate(**values).to_text(digits)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
