@@ -2,7 +2,7 @@
 
 Knows how to get from a file to Hounsfield units and the lung window. Knows nothing of series, whose frames
 come as objects of their own (`enhanced`), and does not read other modalities: it says which they are. Slices
-are not turned: a prone patient stays prone.
+are not turned, but say how they would be: see `orientation`.
 
 pydicom's own warnings (a badly formed UID, an end of file in the middle of a value) pass through to the
 caller. To mute them would take `warnings.catch_warnings` or `pydicom.config.settings`, and both act on every
@@ -11,8 +11,6 @@ thread of the program. Since only a few elements are read (`dicom_header.KEYWORD
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from pydicom.pixels import get_decoder  # type: ignore[attr-defined]  # (documen
 
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.images.codestream import parse_frame
+from covidct.images.damage import damage_is_an_error
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import KEYWORDS, Header, parse_header, sop_class
 from covidct.images.files import read_bytes
@@ -44,6 +43,9 @@ from covidct.images.hounsfield import (
     to_display,
 )
 from covidct.types import Pixels, Slice, Source
+
+_HIGH_THROUGHPUT = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+_CARRY_PRECISION = (*uid.JPEG2000TransferSyntaxes, *uid.JPEGLSTransferSyntaxes, *_HIGH_THROUGHPUT)
 
 
 def read_dicom(path: Path, *, name: str) -> Slice:
@@ -61,26 +63,27 @@ def read_hounsfield(path: Path, *, name: str) -> NDArray[np.float64]:
 
 def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64]:
     """Parse the Hounsfield units of the bytes of a DICOM file; see `read_hounsfield`."""
-    with _damage_is_an_error(name):
+    with damage_is_an_error(name):
         dataset = _parse(data, name)
         return _to_hu(dataset, parse_header(dataset, name=name), name)
 
 
 def parse_dicom_bytes(data: bytes, *, name: str) -> Slice:
     """Parse the bytes of a DICOM file, with or without its preamble; see `read_dicom`."""
-    with _damage_is_an_error(name):
+    with damage_is_an_error(name):
         dataset = _parse(data, name)
     return parse_dicom(dataset, name=name)
 
 
 def parse_dicom(dataset: Dataset, *, name: str) -> Slice:
     """Turn a dataset into a slice: stored values -> Hounsfield units -> the lung window; see `read_dicom`."""
-    with _damage_is_an_error(name):
+    with damage_is_an_error(name):
         header = parse_header(dataset, name=name)
         return Slice(
             pixels=to_display(_to_hu(dataset, header, name)),
             source=Source(name, header.series_uid, header.instance_uid),
             spacing_mm=header.spacing_mm,
+            turn=header.turn,
         )
 
 
@@ -90,7 +93,7 @@ def read_shown(path: Path, *, name: str) -> Pixels:
     CT in the lung window, all else stretched over its values but for a hundredth at either end. For teaching
     and testing the gate, which must do without headers; slices are read by `read_dicom`. Raises ReadError.
     """
-    with _damage_is_an_error(name):
+    with damage_is_an_error(name):
         dataset = dcmread(path)
         values = np.asarray(dataset.pixel_array, np.float64)
         while values.ndim > 2:
@@ -102,22 +105,6 @@ def read_shown(path: Path, *, name: str) -> Pixels:
         grey = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
         inverted = str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1"
         return np.asarray(np.rint(255 * (1 - grey if inverted else grey)), np.uint8)
-
-
-@contextmanager
-def _damage_is_an_error(name: str) -> Iterator[None]:
-    """Turn whatever pydicom, gdcm or Pillow throw at damaged bytes into ReadError.
-
-    Broad on purpose: a changed byte in a file surfaces as nearly any exception (KeyError, struct.error,
-    RecursionError, MemoryError, a warning where warnings are errors ...), and none of them is the caller's.
-    """
-    try:
-        yield
-    except ReadError:
-        raise
-    except Exception as error:
-        cause = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ReadError(f"{name}: damaged DICOM ({cause}); copy it again, or export it again") from error
 
 
 def _parse(data: bytes, name: str) -> Dataset:
@@ -134,7 +121,7 @@ def _parse(data: bytes, name: str) -> Dataset:
     try:
         dataset = dcmread(BytesIO(data), specific_tags=list(KEYWORDS), force=True)
         makes_sense = sop_class(dataset).is_valid
-    except Exception as error:  # broad: see _damage_is_an_error
+    except Exception as error:  # broad: see damage_is_an_error
         raise refusal from error
     if not makes_sense:
         raise refusal
@@ -148,7 +135,7 @@ def _to_hu(dataset: Dataset, header: Header, name: str) -> NDArray[np.float64]:
     padding = np.zeros(words.shape, dtype=bool)
     if header.padding:
         padding = mark_padding(words, first=header.padding[0], last=header.padding[1])
-    if syntax not in (*uid.JPEG2000TransferSyntaxes, *uid.JPEGLSTransferSyntaxes):
+    if syntax not in _CARRY_PRECISION:
         # These two carry their own precision and sign, which pydicom has applied.
         words = drop_unused_bits(words, bits_stored=header.bits_stored)
     slope, intercept = header.rescale or (1.0, 0.0)
@@ -182,10 +169,15 @@ def _decode(dataset: Dataset, header: Header, syntax: uid.UID, name: str) -> Wor
         "correct_unused_bits": False,
     }
     try:
-        words, _ = get_decoder(syntax).as_array(data, raw=True, index=0, **options)
-    except Exception as error:  # broad: see _damage_is_an_error
+        words, _ = get_decoder(_decoded_as(syntax)).as_array(data, raw=True, index=0, **options)
+    except Exception as error:  # broad: see damage_is_an_error
         raise _undecodable(syntax, name) from error
     return np.asarray(words)
+
+
+def _decoded_as(syntax: uid.UID) -> uid.UID:
+    """The syntax whose decoder reads it: that of JPEG 2000 in gdcm knows high-throughput codestreams, too."""
+    return uid.JPEG2000 if syntax in _HIGH_THROUGHPUT else syntax
 
 
 def _undecodable(syntax: uid.UID, name: str) -> ReadError:
@@ -201,7 +193,7 @@ def _check_codestream(data: bytes, header: Header, syntax: uid.UID, name: str) -
         return
     try:
         frame = parse_frame(get_frame(data, 0, number_of_frames=1))
-    except Exception as error:  # broad: see _damage_is_an_error
+    except Exception as error:  # broad: see damage_is_an_error
         raise _undecodable(syntax, name) from error
     if frame is None or not 2 <= frame.precision <= header.bits_allocated:
         raise _undecodable(syntax, name)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 
 from covidct.errors import ForeignDicom, ReadError, UnsupportedDicom
+from covidct.images.elements import exact_numbers, number, numbers, texts, whole
 from covidct.images.limits import check_pixels
-from covidct.types import Reason
+from covidct.images.orientation import find_turn
+from covidct.types import UPRIGHT, Reason, Turn
 
 # The only elements that are read: names, dates and private groups, which scanners like to write wrong, are
 # never looked at, so that neither errors nor warnings come of them.
@@ -60,7 +60,8 @@ class Header:
     """What a dataset declares of its one CT slice, checked.
 
     `rescale` is (slope, intercept), None where the dataset has neither; `padding` the first and last stored
-    value that mean no measurement; `is_ct_image` whether both Modality and SOPClassUID say so.
+    value that mean no measurement; `is_ct_image` whether both Modality and SOPClassUID say so; `turn` shows
+    the slice as usual.
     """
 
     rows: int
@@ -72,6 +73,7 @@ class Header:
     padding: tuple[int, int] | None
     is_ct_image: bool
     spacing_mm: tuple[float, float] | None
+    turn: Turn
     series_uid: str | None
     instance_uid: str | None
 
@@ -85,35 +87,36 @@ def parse_header(dataset: Dataset, *, name: str) -> Header:
     """
     _check_is_ct(dataset, name)
     _check_is_one_slice(dataset, name)
-    _check_is_axial(dataset, name)
+    orientation = _orientation(dataset, name)
     _check_is_grey(dataset, name)
     _check_unit(dataset, name)
     allocated, stored = _bits(dataset, name)
-    rows, columns = _whole(dataset, "Rows", 0), _whole(dataset, "Columns", 0)
+    rows, columns = whole(dataset, "Rows", 0, name=name), whole(dataset, "Columns", 0, name=name)
     check_pixels(rows, columns, name=name, error=UnsupportedDicom)
     return Header(
         rows=rows,
         columns=columns,
         bits_allocated=allocated,
         bits_stored=stored,
-        signed=_whole(dataset, "PixelRepresentation", 0) == 1,
+        signed=whole(dataset, "PixelRepresentation", 0, name=name) == 1,
         rescale=_rescale(dataset, name),
         padding=_padding(dataset),
-        is_ct_image=_text(dataset, "Modality") == "CT" and sop_class(dataset) in ("", uid.CTImageStorage),
+        is_ct_image=_first(dataset, "Modality") == "CT" and sop_class(dataset) in ("", uid.CTImageStorage),
         spacing_mm=_spacing(dataset),
-        series_uid=_text(dataset, "SeriesInstanceUID") or None,
-        instance_uid=_text(dataset, "SOPInstanceUID") or None,
+        turn=find_turn(orientation) if orientation else UPRIGHT,
+        series_uid=_first(dataset, "SeriesInstanceUID") or None,
+        instance_uid=_first(dataset, "SOPInstanceUID") or None,
     )
 
 
 def sop_class(dataset: Dataset) -> uid.UID:
     """Give the SOPClassUID, empty where it lacks."""
-    return uid.UID(_text(dataset, "SOPClassUID"))
+    return uid.UID(_first(dataset, "SOPClassUID"))
 
 
 def _check_is_ct(dataset: Dataset, name: str) -> None:
     """Raise ForeignDicom for anything but CT; what lacks a Modality is tested for air later."""
-    modality, storage = _text(dataset, "Modality"), sop_class(dataset)
+    modality, storage = _first(dataset, "Modality"), sop_class(dataset)
     if modality == "CT" or (not modality and storage in ("", uid.CTImageStorage, *_ENHANCED)):
         return
     parts = (f"Modality {modality}" if modality else "no Modality", storage.name)
@@ -125,7 +128,7 @@ def _check_is_ct(dataset: Dataset, name: str) -> None:
 
 
 def _check_is_one_slice(dataset: Dataset, name: str) -> None:
-    frames = _whole(dataset, "NumberOfFrames", 1)
+    frames = whole(dataset, "NumberOfFrames", 1, name=name)
     if frames > 1 or sop_class(dataset) in _ENHANCED:
         raise UnsupportedDicom(
             f"{name}: a multi-frame object ({frames} frames), no single slice; with functional groups it is "
@@ -135,30 +138,34 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
         raise UnsupportedDicom(
             f"{name}: no PixelData: a report, a plan, or a file cut off; give the image, or copy it again"
         )
-    if _TOPOGRAMS & {str(value).upper() for value in _values(dataset, "ImageType")}:
+    if _TOPOGRAMS & {value.upper() for value in texts(dataset, "ImageType")}:
         raise ForeignDicom(
             f"{name}: a localizer (ImageType), no axial slice; give slices of the series", Reason.RADIOGRAPH
         )
 
 
-def _check_is_axial(dataset: Dataset, name: str) -> None:
-    """Raise for coronal and sagittal reformats. A tilted gantry (up to 30 degrees) is still axial."""
-    cosines = _numbers(dataset, "ImageOrientationPatient")
-    if len(cosines) != 6 or not any(cosines):
-        return
+def _orientation(dataset: Dataset, name: str) -> tuple[float, ...]:
+    """Give ImageOrientationPatient, () where it lacks. Raises for coronal and sagittal reformats.
+
+    A tilted gantry (up to 30 degrees) is still axial.
+    """
+    cosines = exact_numbers(dataset, "ImageOrientationPatient", 6)
+    if not any(cosines):
+        return ()
     normal = np.abs(np.cross(cosines[:3], cosines[3:]))
     if normal[2] < math.cos(math.radians(40)):
         plane = "coronal" if normal[1] > normal[0] else "sagittal"
         raise ForeignDicom(
             f"{name}: a {plane} image (ImageOrientationPatient); give axial slices", Reason.NOT_AXIAL
         )
+    return cosines
 
 
 def _check_is_grey(dataset: Dataset, name: str) -> None:
     # PS3.3 C.8.2.1.1: CT has one sample a pixel, MONOCHROME1 or MONOCHROME2. Which of the two is for the
     # display alone: Hounsfield units mean the same in both, so MONOCHROME1 is not inverted here.
-    samples = _whole(dataset, "SamplesPerPixel", 1)
-    photometric = _text(dataset, "PhotometricInterpretation") or "MONOCHROME2"
+    samples = whole(dataset, "SamplesPerPixel", 1, name=name)
+    photometric = _first(dataset, "PhotometricInterpretation") or "MONOCHROME2"
     if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise UnsupportedDicom(
             f"{name}: a colour picture ({photometric}, {samples} samples a pixel), as screenshots "
@@ -167,15 +174,15 @@ def _check_is_grey(dataset: Dataset, name: str) -> None:
 
 
 def _check_unit(dataset: Dataset, name: str) -> None:
-    if (unit := _text(dataset, "RescaleType").upper()) in _OTHER_UNITS:
+    if (unit := _first(dataset, "RescaleType").upper()) in _OTHER_UNITS:
         raise UnsupportedDicom(f"{name}: no Hounsfield units (RescaleType {unit}); give the CT itself")
 
 
 def _bits(dataset: Dataset, name: str) -> tuple[int, int]:
     """Give BitsAllocated and BitsStored."""
-    allocated = _whole(dataset, "BitsAllocated", 16)
-    stored = _whole(dataset, "BitsStored", allocated)
-    high = _whole(dataset, "HighBit", stored - 1)
+    allocated = whole(dataset, "BitsAllocated", 16, name=name)
+    stored = whole(dataset, "BitsStored", allocated, name=name)
+    high = whole(dataset, "HighBit", stored - 1, name=name)
     if allocated not in (8, 16, 32) or not 0 < stored <= allocated or high != stored - 1:
         raise UnsupportedDicom(
             f"{name}: no CT stores pixels like this (BitsAllocated {allocated}, BitsStored {stored}, HighBit "
@@ -186,49 +193,31 @@ def _bits(dataset: Dataset, name: str) -> tuple[int, int]:
 
 def _padding(dataset: Dataset) -> tuple[int, int] | None:
     """Give PixelPaddingValue and PixelPaddingRangeLimit, the former twice where the latter lacks."""
-    first = _values(dataset, "PixelPaddingValue")
-    last = _values(dataset, "PixelPaddingRangeLimit") or first
+    first = numbers(dataset, "PixelPaddingValue")
+    last = numbers(dataset, "PixelPaddingRangeLimit") or first
     return (int(first[0]), int(last[0])) if first else None
 
 
 def _rescale(dataset: Dataset, name: str) -> tuple[float, float] | None:
     """Give RescaleSlope and RescaleIntercept (PS3.3 C.11.1), None where both lack."""
-    values = _numbers(dataset, "RescaleSlope")[:1] + _numbers(dataset, "RescaleIntercept")[:1]
-    if not values:
+    slope = number(dataset, "RescaleSlope", name=name)
+    intercept = number(dataset, "RescaleIntercept", name=name)
+    if slope is None and intercept is None:
         return None
-    # The bounds are those of any number that could stand there; NaN fails both.
-    if len(values) != 2 or not 0 < abs(values[0]) < 1e6 or not abs(values[1]) < 1e9:
+    # The bounds are those of any number that could stand there.
+    if slope is None or intercept is None or not 0 < abs(slope) < 1e6 or not abs(intercept) < 1e9:
         raise ReadError(
-            f"{name}: RescaleSlope and RescaleIntercept {values} give no Hounsfield units; export it again"
+            f"{name}: RescaleSlope {slope} and RescaleIntercept {intercept} give no Hounsfield units; "
+            "export it again"
         )
-    return values[0], values[1]
+    return slope, intercept
 
 
 def _spacing(dataset: Dataset) -> tuple[float, float] | None:
     """Give PixelSpacing (row, column) in mm, None where it lacks or cannot be one."""
-    spacing = _numbers(dataset, "PixelSpacing")
-    if len(spacing) != 2 or not all(0 < value < math.inf for value in spacing):
-        return None
-    return spacing[0], spacing[1]
+    spacing = exact_numbers(dataset, "PixelSpacing", 2)
+    return (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None
 
 
-def _values(dataset: Dataset, keyword: str) -> list[Any]:
-    """Give an element's values, [] where it lacks or is empty."""
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
-
-
-def _numbers(dataset: Dataset, keyword: str) -> list[float]:
-    return [float(value) for value in _values(dataset, keyword)]
-
-
-def _whole(dataset: Dataset, keyword: str, default: int) -> int:
-    values = _values(dataset, keyword)
-    return int(values[0]) if values else default
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    values = _values(dataset, keyword)
-    return str(values[0]).strip() if values else ""
+def _first(dataset: Dataset, keyword: str) -> str:
+    return next(iter(texts(dataset, keyword)), "")

@@ -10,6 +10,7 @@ would act on every thread of the program.) Other warnings of Pillow's, as of odd
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -34,6 +35,8 @@ from covidct.types import Pixels
 # A windowed 16-bit picture fills its range. Raw CT values fill 12 or 13 bits of it, at whatever offset.
 _NARROW = 8192
 _INSTEAD = "window it to 8 bits first (lung: centre -600, width 1500 HU), or give the DICOM"
+_WHITE_IS_ZERO = 0  # PhotometricInterpretation; Pillow inverts 8 bits, and leaves 16 as they are
+_IMAGEJ_STACK = re.compile(r"ImageJ=.*?^images=(\d+)", re.DOTALL | re.MULTILINE)
 # EXIF orientation -> what sets the picture upright (CIPA DC-008, tag 0x0112).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,8 +62,10 @@ def parse_raster(data: bytes, *, name: str) -> Pixels:
         image = _open(data, kind, name)
         _check_is_single(image, name)
         is_deep = ";16" in str(image.tile[:1])
+        is_negative = is_deep and _tiff_tag(image, ExifTags.Base.PhotometricInterpretation) == _WHITE_IS_ZERO
         image.load()
-        return np.array(_to_grey(_set_upright(image), is_deep=is_deep, name=name))
+        grey = np.array(_to_grey(_set_upright(image), is_deep=is_deep, name=name))
+        return 255 - grey if is_negative else grey
 
 
 @contextmanager
@@ -120,6 +125,19 @@ def _check_is_single(image: ImageFile, name: str) -> None:
         raise UnsupportedImage(
             f"{name}: {frames} frames or pages in one file; export the slice as a single image"
         )
+
+    stack = _IMAGEJ_STACK.match(str(_tiff_tag(image, ExifTags.Base.ImageDescription)))
+    if stack and int(stack[1]) > 1:
+        # (ImageJ writes one directory alone for stacks above 4 GB.)
+        raise UnsupportedImage(
+            f"{name}: an ImageJ stack of {stack[1]} images; save the slice as a single image"
+        )
+
+
+def _tiff_tag(image: ImageFile, tag: int) -> object:
+    """A tag of a TIFF's first directory; None where it lacks, or the picture is none."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(tag)
 
 
 def _set_upright(image: Image.Image) -> Image.Image:

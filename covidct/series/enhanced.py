@@ -18,6 +18,7 @@ from pydicom.encaps import encapsulate, get_frame
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
+from covidct.images.damage import damage_is_an_error
 
 # Where the elements of a single slice are in a frame's functional groups (PS3.3 A.38).
 _MACROS = {
@@ -53,14 +54,15 @@ class FrameBlob:
 
     def read(self) -> bytes:
         """The object. Raises ReadError where the volume is damaged or cut off."""
-        with self.volume.open() as stream:
-            pixels = self._read_pixels(stream)
-        frame = _copy(self.head)
-        frame.file_meta = self.head.file_meta
-        frame.PixelData = pixels
-        frame["PixelData"].VR = "OW" if self.head.get("BitsAllocated", 16) > 8 else "OB"
-        buffer = BytesIO()
-        frame.save_as(buffer, enforce_file_format=True)
+        with damage_is_an_error(f"{self.name}: frame {self.index + 1}", what="multi-frame DICOM"):
+            with self.volume.open() as stream:
+                pixels = self._read_pixels(stream)
+            frame = _copy(self.head)
+            frame.file_meta = self.head.file_meta
+            frame.PixelData = pixels
+            frame["PixelData"].VR = "OW" if self.head.get("BitsAllocated", 16) > 8 else "OB"
+            buffer = BytesIO()
+            frame.save_as(buffer, enforce_file_format=True)
         return buffer.getvalue()
 
     def _read_pixels(self, stream: BinaryIO) -> bytes:
@@ -86,7 +88,9 @@ def is_enhanced(dataset: Dataset) -> bool:
 
 
 def to_frames(dataset: Dataset) -> list[Dataset]:
-    """The frames of an object as objects of their own, without pixels."""
+    """The frames of an object as objects of their own, without pixels. Raises what pydicom does."""
+    if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
+        raise ValueError(f"TransferSyntaxUID {dataset.file_meta.TransferSyntaxUID} is none")
     shared, each = (dataset.get(keyword) or [] for keyword in _GROUPS)
     plain = Dataset({tag: item for tag, item in dataset.items() if item.VR != "SQ" and tag != _PIXEL_DATA})
     plain.NumberOfFrames = 1

@@ -26,7 +26,7 @@ from covidct.errors import ReadError
 from covidct.images.blob import Blob
 from covidct.images.gunzip import gunzip
 from covidct.images.head import look_at
-from covidct.images.hounsfield import PLAUSIBLE_AIR_HU
+from covidct.images.hounsfield import AIR_HU, PLAUSIBLE_AIR_HU
 from covidct.series.geometry import OBLIQUE
 from covidct.series.values import Acquisition, Described, Instance
 
@@ -68,6 +68,7 @@ class VolumeSlice:
         slope, intercept = self.volume.scale
         # Rows run to the back and columns to the left, as in every axial CT.
         hu = self.volume.values[::-1, ::-1, self.index].T * slope + intercept
+        hu = np.nan_to_num(hu, nan=AIR_HU)  # what lies outside of the field of view
         return _to_dicom(np.clip(np.rint(hu), -32768, 32767).astype("<i2"), self.volume.zooms)
 
 
@@ -110,10 +111,13 @@ def _parse(data: bytes, name: str) -> Volume:
     try:
         kind = Nifti2Image if data[4:8] == b"n+2\0" else Nifti1Image
         image: Any = kind.from_bytes(data)
+        _check_length(image, len(data), name)
         values, affine = image.dataobj.get_unscaled(), image.affine
         scale = float(image.dataobj.slope), float(image.dataobj.inter)
         zooms = np.linalg.norm(affine[:3, :3], axis=0)
         axes = io_orientation(affine)  # type: ignore[no-untyped-call]
+    except ReadError:
+        raise
     except Exception as error:  # broad: nibabel throws many kinds at damaged bytes
         raise ReadError(
             f"{name}: damaged, cut off, or no NIfTI volume in one file ({error}); convert it again"
@@ -137,10 +141,21 @@ def _parse(data: bytes, name: str) -> Volume:
     return Volume(turned, scale, (x, y, z))
 
 
+def _check_length(image: Any, size: int, name: str) -> None:
+    """Raise before anything is allocated where a header claims more than there is."""
+    needed = math.prod(image.shape) * image.get_data_dtype().itemsize
+    there = max(size - int(image.dataobj.offset), 0)
+    if needed > there:
+        raise ReadError(
+            f"{name}: cut off: the header claims {needed:,} bytes of voxels, and {there:,} are there; "
+            "copy or convert it again"
+        )
+
+
 def _check_is_hounsfield(volume: Volume, name: str) -> None:
     """Raise for values that cannot be Hounsfield units: masks, grey levels, values scaled for a network."""
     slope, intercept = volume.scale
-    ends = [float(end) * slope + intercept for end in (volume.values.min(), volume.values.max())]
+    ends = [float(end) * slope + intercept for end in _ends(volume.values)]
     low, high = min(ends), max(ends)
     if low < PLAUSIBLE_AIR_HU and 0 < high < DENSEST_HU and np.isfinite(ends).all():
         return
@@ -148,6 +163,12 @@ def _check_is_hounsfield(volume: Volume, name: str) -> None:
         f"{name}: values from {low:g} to {high:g} do not look like Hounsfield units (air is about "
         "-1000, bone above 200); give the CT volume itself, not a mask or a normalised one"
     )
+
+
+def _ends(values: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest value but for NaN, both NaN where there is nothing else."""
+    known = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return float(known[0]), float(known[1])
 
 
 def _to_dicom(hu: NDArray[np.int16], zooms: tuple[float, float, float]) -> bytes:

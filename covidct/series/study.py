@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 
 from covidct.series.instances import look_into
 from covidct.series.selection import choose
 from covidct.series.sources import Given, find_blobs
 from covidct.series.values import Described, Instance, RefusedSeries, Series, Study
-from covidct.types import UPRIGHT
 
 
 def read_study(given: Iterable[Given], *, all_series: bool = False) -> Study:
@@ -36,8 +34,7 @@ def read_study(given: Iterable[Given], *, all_series: bool = False) -> Study:
     return Study(
         series=tuple(chosen),
         refused=(*refused, *others),
-        # Shown as they are stored, like any single slice.
-        loose=tuple(replace(item.instance, turn=UPRIGHT) for item in found if _place(item.instance) in loose),
+        loose=tuple(item.instance for item in found if _place(item.instance) in loose),
         skipped=tuple(skipped),
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import subprocess
 import sys
@@ -277,12 +278,10 @@ def test_not_dicom(data: bytes) -> None:
         parse_dicom_bytes(data, name="x")
 
 
-def test_unreadable_values_are_damage() -> None:
+def test_values_that_are_no_numbers_are_named() -> None:
     dataset = ct_dataset(HU)
     dataset.add_new("RescaleSlope", "LO", "one")
-    with pytest.raises(
-        ReadError, match=r"^x\.dcm: damaged DICOM \(could not convert .*one.*\); copy it again"
-    ):
+    with pytest.raises(ReadError, match=r"^x\.dcm: RescaleSlope is 'one', no number; export it again"):
         show(dataset)
 
 
@@ -356,3 +355,28 @@ def test_png_can_be_written_after_dicom_was_loaded_first() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# 64 x 64 values of 12 bits, as OpenJPH writes them: min(20 * row + 7 * column, 4095), 0 in a window of them.
+HIGH_THROUGHPUT = (
+    "|4;u>04YEK0000$0000$00000000000000$0000$0000000000009pH0sl|{2mk^A000XAQUDA90ssL31q1{@0smY86Cj9?kdTm&"
+    "kdTm&kdTmwh=~7W02crOPjF>!N>E53R%LP^FfKASE;BCwkN^q*00002mjD6(lfVEg0O|i}`7!=a`2vBo0Kfnh5C8>C00B}e<^(DL"
+    "!n6P!Ao&9e0Hc%uI7Se5{s3W=0KfniqyPbHzyKDQ5N?1Gpj5~NyijJx0K|t702){T2m~z{?1W?38h|Yd*m8ia09zP9x>o=Jh=70r"
+    "N&!Om0+7K8YQ``SR{+2O7gGQLU3>rmZU6#$&maZl2MrKo0LBL&0LV~a0008;;D8T4c(7#v!h#V>5DWvDQ{DiIy2}Aj`k0fuwr@IF"
+    "2Pr+d62$>6jYgx<Xta<55FY)AKzlCMO5BPDA0aE#)Bz3;zyK{AN{OU9OAfvOKhprL0nI=jfL*i$&;h^z7jpmrUY7s>T>$Rx2sw-t"
+    "UI<yh-K%^_a>-0im_&C3MgRa<<?in8{`t`TPft!5PFh+UnLqN8A;Ndz5r!S7!g>J+23Nr?3Vx?>SOw25vLFB;a^Rr>#s-@kb95Lk"
+    "n1aPH48t%C!!QiPFzo*>po9;8!Vo?C2tfDjAp_Z91`6Z`J@NxG5Dt9NFajt8NPbWgXC?$FC>+Y0nfm`PfDF#RFa$#fz#Wuf&;h^z"
+    "FGhd>UfTcww?HIGk_#M30Z|@ROv1vpXW67#GGKr@kR(ZxBuSF~zaSzU;rLV2)6>(_)6;-c&%{x`Q{S)D_<!QD`kWzsf)}T!r$TuG"
+    "OHhF0hmj^!wunjN$%TwzYaTl4uiM@`@yk0{2h$j1j4{R-V~jDz7-Nhv#u#IaG5>m0d>{Z1e!u`d`v3s<>;MDbumBH!zyLk_008&w"
+    "00Y@&4dfsj_mF^Z-a%LZ1Pe$&J^LX5_w0bY11|soc9a1CWdC|p{s71D!wfNszyM-5U3Jlibpij`"
+)
+
+
+@pytest.mark.parametrize("syntax", [uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K])
+def test_high_throughput_jpeg_2000(syntax: uid.UID) -> None:
+    at = np.arange(64)
+    values = np.minimum(np.add.outer(20 * at, 7 * at), 4095)
+    values[20:30, 30:50] = 0
+    dataset = ct_dataset(values - 1024, PixelData=encapsulate([base64.b85decode(HIGH_THROUGHPUT)]))
+    dataset.file_meta.TransferSyntaxUID = syntax
+    np.testing.assert_array_equal(show(dataset), to_display(values - 1024))

@@ -7,6 +7,7 @@ from pydicom import uid
 
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.images.dicom_header import KEYWORDS, Header, parse_header
+from covidct.types import UPRIGHT, Turn
 from makers import SERIES_UID, ct_dataset, phantom_hu
 
 HU = phantom_hu(size=16)
@@ -27,6 +28,7 @@ def test_header() -> None:
         padding=None,
         is_ct_image=True,
         spacing_mm=(0.7, 0.8),
+        turn=UPRIGHT,
         series_uid=SERIES_UID,
         instance_uid=SERIES_UID + ".1",
     )
@@ -128,10 +130,47 @@ def test_tilted_and_prone_slices_are_axial(tilt: list[float]) -> None:
     ],
 )
 def test_impossible_rescale(tags: dict[str, Any]) -> None:
-    with pytest.raises(ReadError, match=r"RescaleSlope and RescaleIntercept \[.*\] give no Hounsfield units"):
+    with pytest.raises(ReadError, match=r"Rescale.* (give no Hounsfield units|no number); export it"):
         parse(**tags)
 
 
 @pytest.mark.parametrize("unit", ["HU", "US", "Houndsfield Unit", "HU_MOD", ""])
 def test_units_as_scanners_write_them(unit: str) -> None:
     assert parse(RescaleType=unit).rescale == (1.0, -1024.0)
+
+
+def parse_worded(**values: str) -> Header:
+    """The header of a dataset some of whose values are text, as they stand in a file."""
+    dataset = ct_dataset(HU)
+    for keyword, value in values.items():
+        dataset.add_new(keyword, "LO", value.split("\\"))
+    return parse_header(dataset, name="x.dcm")
+
+
+def test_a_decimal_comma_is_a_point() -> None:
+    header = parse_worded(RescaleSlope="1,5", RescaleIntercept="-1024,0", PixelSpacing="0,7\\ 0,8")
+    assert (header.rescale, header.spacing_mm) == ((1.5, -1024.0), (0.7, 0.8))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PixelSpacing", "wide\\0.8"),
+        ("PixelSpacing", "0.7\\nan"),
+        ("ImageOrientationPatient", "1\\0\\0\\0\\one\\0"),
+        ("RescaleType", "???"),
+    ],
+)
+def test_an_element_that_decides_nothing_fails_softly(keyword: str, value: str) -> None:
+    assert parse_worded(**{keyword: value}).rescale == (1.0, -1024.0)
+
+
+@pytest.mark.parametrize("keyword", ["RescaleIntercept", "RescaleSlope", "NumberOfFrames", "Rows"])
+def test_an_element_that_decides_is_named(keyword: str) -> None:
+    with pytest.raises(ReadError, match=rf"^x\.dcm: {keyword} is '1\.024\.0', no number; export it again"):
+        parse_worded(**{keyword: "1.024.0"})
+
+
+def test_how_a_slice_lies_is_known() -> None:
+    assert parse(ImageOrientationPatient=[-1, 0, 0, 0, -1, 0]).turn == Turn(flip_rows=True, flip_columns=True)
+    assert parse(ImageOrientationPatient=None).turn == UPRIGHT

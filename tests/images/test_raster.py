@@ -323,3 +323,19 @@ def test_the_ending_says_nothing(tmp_path: Path) -> None:
     assert sniff(b"RIFF0000WAVE") is Form.UNKNOWN
     assert sniff(b"") is Form.UNKNOWN
     assert Image.open(BytesIO(encode(IMAGE, "BMP"))).format == sniff(encode(IMAGE, "BMP"))
+
+
+def test_deep_tiff_with_white_as_zero_is_inverted() -> None:
+    deep = np.arange(64 * 64, dtype="<u2").reshape(64, 64) * 16
+    black, white = (encode(Image.fromarray(values), "TIFF") for values in (deep, 65535 - deep))
+    tag = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, one short
+    assert white.count(tag + b"\1\0") == 1
+    np.testing.assert_array_equal(parse(white.replace(tag + b"\1\0", tag + b"\0\0")), parse(black))
+
+
+def test_an_imagej_stack_in_one_directory_is_refused() -> None:
+    text = "ImageJ=1.54f\nimages=3\nslices=3\nloop=false\n"
+    with pytest.raises(UnsupportedImage, match="an ImageJ stack of 3 images; save the slice"):
+        parse(encode(IMAGE, "TIFF", tiffinfo={270: text}))
+    single = encode(IMAGE, "TIFF", tiffinfo={270: text.replace("=3", "=1")})
+    np.testing.assert_array_equal(parse(single), GREY)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -95,5 +96,29 @@ def test_pixels_are_not_in_memory(tmp_path: Path) -> None:
     described = describe(FileBlob(path, "v"), given="v")
     assert all(len(str(item)) < 3000 for item in described)
     path.unlink()
-    with pytest.raises(OSError, match="volume"):
+    with pytest.raises(ReadError, match=r"v: frame 1: .*No such file"):
         read_instance(described[0].instance)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_changed_bytes_are_an_error_if_anything() -> None:
+    whole = dicom_bytes(enhanced(SLICES))
+    rng = np.random.default_rng(22)
+    for _ in range(150):
+        data = bytearray(whole)
+        for at in rng.integers(132, 2600, 8):  # the header, where everything is decided
+            data[at] = int(rng.integers(256))
+        study = read_study([("v.dcm", bytes(data))])
+        instances = [item for series in study.series for item in series.instances]
+        for instance in (*instances, *study.loose):
+            with contextlib.suppress(ReadError):  # and nothing else
+                read_instance(instance)
+
+
+def test_a_syntax_that_is_none_is_one_error() -> None:
+    data = dicom_bytes(enhanced(SLICES)).replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.9.9.9", 1)
+    (loose,) = read_study([("v.dcm", data)]).loose
+    with pytest.raises(
+        ReadError, match=r"v\.dcm: damaged multi-frame DICOM \(TransferSyntaxUID .* is none\)"
+    ):
+        read_instance(loose)

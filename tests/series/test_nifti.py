@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import sys
 from itertools import product
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_what_is_no_ct_is_an_error(
 def test_damage_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, packed = save(tmp_path / "v.nii").read_bytes(), save(tmp_path / "v.nii.gz").read_bytes()
     for name, data, words in (
-        ("v.nii", whole[:5000], "damaged, cut off"),
+        ("v.nii", whole[:5000], "cut off: the header claims 32,768 bytes of voxels, and 4,648 are there"),
         ("v.nii.gz", packed[:5000], "gzip that is cut off"),
         ("v.nii.gz", packed[:200] + b"\xff" * 400 + packed[600:], "damaged"),
         ("v.nii.gz", gzip.compress(b"text"), "gzip-compressed, and in it: neither"),
@@ -122,3 +123,32 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
     monkeypatch.setitem(sys.modules, "nibabel", None)
     with pytest.raises(ReadError, match=r"a NIfTI volume .*pip install '\.\[nifti\]'"):
         read_instance(read_study([path]).loose[0])
+
+
+def test_a_header_that_claims_more_than_there_is_fills_no_memory(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "v.nii").read_bytes())
+    struct.pack_into("<4h", data, 40, 3, 2000, 2000, 1500)
+    for name, content in (("v.nii", bytes(data)), ("v.nii.gz", gzip.compress(bytes(data)))):
+        with pytest.raises(ReadError, match="cut off: the header claims 12,000,000,000 bytes"):
+            read_instance(read_study([(name, content)]).loose[0])
+
+
+def test_members_of_gzip_and_gzip_under_another_name(tmp_path: Path) -> None:
+    whole = save(tmp_path / "v.nii").read_bytes()
+    for name in ("v.nii.gz", "v.nii", "v"):
+        packed = gzip.compress(whole[:9000]) + gzip.compress(whole[9000:])
+        (series,) = read_study([(name, packed)]).series
+        assert np.array_equal(read_instance(series.instances[0]).pixels, to_display(SLICES[0]))
+
+
+def test_nan_is_air(tmp_path: Path) -> None:
+    values = RAS.astype(np.float32)
+    values[:3] = np.nan
+    path = save(tmp_path / "v.nii", values)
+    (series,) = read_study([path]).series
+    hu = SLICES[0].copy()
+    hu[:, -3:] = -1024
+    assert np.array_equal(read_instance(series.instances[0]).pixels, to_display(hu))
+    empty = save(tmp_path / "nan.nii", np.full_like(values, np.nan))
+    with pytest.raises(ReadError, match="values from nan to nan do not look like Hounsfield units"):
+        read_instance(read_study([empty]).loose[0])
