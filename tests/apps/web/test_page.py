@@ -39,6 +39,8 @@ from page_driver import (
     shown,
     wait,
 )
+from page_driver import kept as kept  # fixtures
+from page_driver import page as page
 from places import ROOT
 
 if TYPE_CHECKING:

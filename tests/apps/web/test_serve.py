@@ -22,6 +22,7 @@ from covidct.apps.web.serve import SHORTEST_TOKEN, check_reach, check_token, to_
 from covidct.errors import ServeError
 from makers import SERIES_UID, ct_dataset, dicom_bytes, phantom_hu
 from raw_requests import BOUNDARY, MULTIPART, SLOW, ask
+from raw_requests import server as server  # a fixture
 from servers import BRIGHT, Process, serving
 
 TOKEN = "a-token-for-the-tests"

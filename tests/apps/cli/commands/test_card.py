@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bundles import write_tiny_bundle
+from cards import bundle as bundle  # a fixture
 from covidct.apps.cli.commands.card import rewrite_card
 from covidct.apps.cli.commands.info import to_short_card
 from covidct.apps.cli.main import main
