@@ -176,20 +176,36 @@ class AtPrevalence:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model said of one slice.
+    """What the model says of one slice, or of a series by its slices.
 
-    `logit` is the graph's output; `probability` the calibrated one in [0, 1]; `prediction_set`
-    the labels that remain plausible; `evidence` the map (h, w) float32 whose mean, with the
-    bias, is the logit; `box` the part of the slice that the map covers.
+    `probability` is the calibrated one in [0, 1], `prediction_set` the labels that remain plausible at
+    `operating_point`; `at_prevalence` is None where no prevalence was asked for, `message` where nothing
+    needs to be said. Of a slice alone: `logit`, the graph's output; `evidence`, the map (h, w) float32 whose
+    mean, with the bias, is the logit; `box`, the part of the slice that the map covers.
     """
 
-    logit: float
+    decision: Decision
     probability: float
     prediction_set: tuple[str, ...]
-    decision: Decision
-    reason: Reason | None
-    evidence: Evidence = field(compare=False, repr=False)
+    operating_point: OperatingPoint
+    at_prevalence: AtPrevalence | None = None
+    message: str | None = None
+    logit: float | None = None
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
     box: Box = WHOLE
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is indeterminate, if it is."""
+        return Reason.NEAR_THRESHOLD if self.decision is Decision.INDETERMINATE else None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why there is no prediction: a word, and a sentence for people that names the file or series."""
+
+    reason: Reason
+    message: str
 
 
 @dataclass(frozen=True)
@@ -222,35 +238,54 @@ class SeriesSummary:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer for one slice or one series: the schema of `docs/reference/result.schema.json` as a value.
+    """The answer for one slice or one series: the schema of `result.schema.json` as a value.
 
-    `model` and `precision` are those of the `ModelGraph` that answered, or would have. `reason` is a word
-    (`Reason`), `message` the sentence for people; `at_prevalence` is None where no prevalence was asked for.
-    `slice_index` is a slice's place in its series, counted from the feet; `series` stands in results for a
-    series alone. `evidence` is (h, w) float32 over the part `box` of the slice, and `shape` (rows, columns)
-    of a slice that was read; they are kept for pictures. `seems_turned` is said in `message`. All four are
-    left out of JSON and CSV.
+    `graph` answered, or would have. `slice_index` is a slice's place in its series, counted from the feet;
+    `series` stands in results for a series alone. `shape` is (rows, columns) of a slice that was read, and
+    `seems_turned` is said in `message`.
     """
 
-    path: str
+    source: Source
     status: Status
-    model: str
-    precision: Precision
-    kind: Kind = Kind.SLICE
-    decision: Decision | None = None
-    probability: float | None = None
-    prediction_set: tuple[str, ...] | None = None
-    operating_point: OperatingPoint | None = None
-    at_prevalence: AtPrevalence | None = None
-    reason: Reason | None = None
-    message: str | None = None
-    series_uid: str | None = None
-    instance_uid: str | None = None
+    answer: Prediction | Refusal
+    graph: ModelGraph
     slice_index: int | None = None
-    heatmap: str | None = None
     series: SeriesSummary | None = None
-    logit: float | None = None
-    evidence: Evidence | None = field(default=None, compare=False, repr=False)
-    box: Box = WHOLE
+    heatmap: str | None = None
     shape: tuple[int, int] | None = field(default=None, compare=False)
     seems_turned: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What it is about."""
+        return Kind.SLICE if self.series is None else Kind.SERIES
+
+    @property
+    def path(self) -> str:
+        """Where the slice or series came from, as it was given."""
+        return self.source.path
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The prediction; None where there is none."""
+        return self.answer if isinstance(self.answer, Prediction) else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """Positive, negative or indeterminate; None without a prediction."""
+        return self.prediction.decision if self.prediction else None
+
+    @property
+    def probability(self) -> float | None:
+        """The calibrated probability of COVID-19 in [0, 1]; None without a prediction."""
+        return self.prediction.probability if self.prediction else None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why there is no prediction, or why it is indeterminate."""
+        return self.answer.reason
+
+    @property
+    def message(self) -> str | None:
+        """The sentence for people, if one is needed."""
+        return self.answer.message

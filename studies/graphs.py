@@ -31,8 +31,9 @@ LEAST_LUNG = 0.03
 def compare(rows: Sequence[Row]) -> str:
     """One sentence on the slices that both graphs answer."""
     answers = [predict_rows(Classifier.load(precision=graph), rows) for graph in GRAPHS]
-    pairs = [pair for pair in zip(*answers, strict=True) if all(one.logit is not None for one in pair)]
-    logits = np.abs([one.logit - other.logit for one, other in pairs])
+    both = [[one.prediction for one in pair] for pair in zip(*answers, strict=True)]
+    pairs = [(one, other) for one, other in both if one is not None and other is not None]
+    logits = np.abs([(one.logit or 0) - (other.logit or 0) for one, other in pairs])
     apart = np.abs([one.probability - other.probability for one, other in pairs])
     differ = sum(one.decision is not other.decision for one, other in pairs)
     parts = [

@@ -224,13 +224,14 @@ def draw_synthetic(runs: Path) -> None:
         sheet.paste(Image.fromarray(pixels).resize((side, side)), (edge, top))
         draw.text((edge, top + side + 4), f"synthetic, {kind.name.lower()}", fill=INK, font_size=14)
         for at, model in enumerate(models, 1):
-            result = model.predict(Slice(pixels, Source("synthetic")))
+            result = model.predict(Slice(pixels, Source("synthetic"))).prediction
+            assert result is not None
             assert result.evidence is not None
             left = edge + at * (side + edge)
             shown = Image.fromarray(to_overlay(pixels, result.evidence, box=result.box)).resize((side, side))
             sheet.paste(shown, (left, top))
-            wrong = (result.probability or 0) >= 0.5 and kind is Phantom.NORMAL
-            wrong = wrong or ((result.probability or 0) < 0.5 and kind is not Phantom.NORMAL)
+            wrong = result.probability >= 0.5 and kind is Phantom.NORMAL
+            wrong = wrong or (result.probability < 0.5 and kind is not Phantom.NORMAL)
             text = f"COVID-19 {result.probability:.2f}{'  wrong' if wrong else ''}"
             draw.text((left, top + side + 4), text, fill=VERMILION if wrong else BLUE, font_size=14)
     sheet.save(PICTURES / "original-synthetic.png", optimize=True)

@@ -63,5 +63,7 @@ def _look(classifier: Classifier, path: Path) -> Picture | None:
         item = read_slice(path)
     except ReadError:
         return None
-    result = classifier.predict(item)
-    return None if result.evidence is None else to_picture(item.pixels, result.evidence, box=result.box)
+    made = classifier.predict(item).prediction
+    if made is None or made.evidence is None:
+        return None
+    return to_picture(item.pixels, made.evidence, box=made.box)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from covidct.errors import BundleError, ForeignDicom, ReadError, log_traceback
+from covidct.errors import BundleError, ReadError
 from covidct.images.cores import count_cores
-from covidct.images.orientation import turn, turn_back, turn_box_back
+from covidct.images.orientation import turn
 from covidct.inference.bundle import Bundle, Config, load_bundle
 from covidct.inference.decision import decide, to_probability
 from covidct.inference.gate import check_outputs, check_slice
@@ -25,25 +25,22 @@ from covidct.inference.prevalence import check_prevalence, to_prevalence
 from covidct.inference.rotation import is_turned
 from covidct.inference.series_result import conclude, to_refused_answer
 from covidct.inference.session import Outputs, Session
+from covidct.inference.slice_result import to_answered_result, to_refused_result, to_unread_result
 from covidct.inference.study_answers import StudyAnswer
 from covidct.series.slices import Given, name_given, read_given
 from covidct.series.values import Instance, Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
-    Decision,
     GateResult,
     ModelGraph,
     OperatingPoint,
     Precision,
     Prediction,
-    Reason,
     Result,
     Slice,
-    Status,
 )
 
 BATCH = 32
-TURNED = "looks turned by 90 degrees; turn it so that the front is above, and read it again"
 
 
 class Classifier:
@@ -141,7 +138,7 @@ class Classifier:
                     if isinstance(item, Result):
                         yield item
                     elif isinstance(verdict := predictions[at], GateResult):
-                        yield self._refuse(item, verdict)
+                        yield to_refused_result(item, verdict, self.graph)
                     else:
                         turned = not is_placed and self._seems_turned(item, verdict)
                         yield self._to_result(item, verdict, overlays, turned=turned)
@@ -174,12 +171,12 @@ class Classifier:
         """Results for the slices of a series from feet to head, read and answered batch by batch."""
         results = self._predict_all(series.instances, heatmaps, is_placed=True)
         for at, (instance, result) in enumerate(zip(series.instances, results, strict=True)):
-            yield replace(
-                result,
-                slice_index=at,
+            source = replace(
+                result.source,
                 series_uid=series.acquisition.series_uid,
                 instance_uid=instance.sop_instance_uid,
             )
+            yield replace(result, source=source, slice_index=at)
 
     def conclude(self, series: Series, slices: Iterable[Result]) -> SeriesAnswer:
         """What the results of `predict_slices` say together; see `series_result`."""
@@ -204,21 +201,12 @@ class Classifier:
         """The slice that was given, or the result that says why there is no answer for it."""
         try:
             item = read_given(given)
-        except ForeignDicom as error:
-            return self._without_answer(name_given(given), Status.REFUSED, Reason(error.reason), str(error))
-        except ReadError as error:
-            return self._without_answer(name_given(given), Status.ERROR, Reason.UNREADABLE, str(error))
         except Exception as error:  # broad: no reader foresees all damage, and one file must not end a run
-            if not isinstance(given, str | Path | Instance):
+            if not isinstance(given, str | Path | Instance) and not isinstance(error, ReadError):
                 raise  # no file: a mistake of the caller's
-            log_traceback(error)
-            message = (
-                f"{name_given(given)}: cannot be read ({type(error).__name__}); it may be damaged: export it "
-                "again, or report it with what --debug logs"
-            )
-            return self._without_answer(name_given(given), Status.ERROR, Reason.UNREADABLE, message)
+            return to_unread_result(name_given(given), error, self.graph)
         verdict = check_slice(item.pixels)
-        return item if verdict.accepted else self._refuse(item, verdict)
+        return item if verdict.accepted else to_refused_result(item, verdict, self.graph)
 
     def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction | GateResult]:
         """Predictions, or refusals, by place in the batch; slices of one shape share a run of the graph."""
@@ -246,53 +234,18 @@ class Classifier:
     def _to_result(
         self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: bool
     ) -> Result:
-        evidence = turn_back(prediction.evidence, item.turn)
-        box = turn_box_back(prediction.box, item.turn)
-        heatmap = overlays.write(item, evidence, box=box) if overlays is not None else None
-        return Result(
-            path=item.source.path,
-            status=Status.OK,
-            model=self.graph.model,
-            precision=self.graph.precision,
-            decision=prediction.decision,
-            probability=prediction.probability,
-            prediction_set=prediction.prediction_set,
-            operating_point=self.operating_point,
-            at_prevalence=self._shift(prediction.probability),
-            reason=prediction.reason,
-            message=self._say(item, prediction, turned=turned),
-            series_uid=item.source.series_uid,
-            instance_uid=item.source.instance_uid,
-            heatmap=str(heatmap) if heatmap is not None else None,
-            logit=prediction.logit,
-            evidence=evidence,
-            box=box,
-            shape=(item.pixels.shape[0], item.pixels.shape[1]),
-            seems_turned=turned,
-        )
-
-    def _say(self, item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
-        """Why a slice is left undecided, and that it looks turned; any other answer needs no sentence."""
-        parts = []
-        if prediction.decision is Decision.INDETERMINATE:
-            low, high = self.operating_point.band
-            parts.append(
-                f"both {' and '.join(prediction.prediction_set)} remain plausible, as from {low:.3f} to "
-                f"{high:.3f} no answer is reliable enough at {self.operating_point.name}"
-            )
-        if turned:
-            parts.append(TURNED)
-        return f"{item.source.path}: {'; '.join(parts)}" if parts else None
+        shifted = replace(prediction, at_prevalence=self._shift(prediction.probability))
+        result = to_answered_result(item, shifted, self.graph, turned=turned)
+        if overlays is None or result.prediction is None or result.prediction.evidence is None:
+            return result
+        heatmap = overlays.write(item, result.prediction.evidence, box=result.prediction.box)
+        return replace(result, heatmap=str(heatmap))
 
     def _seems_turned(self, item: Slice, prediction: Prediction) -> bool:
-        if not self.bundle.config.keeps_to_lungs:
+        if not self.bundle.config.keeps_to_lungs or prediction.evidence is None:
             return False
         height, width = turn(item.pixels, item.turn).shape
         return is_turned(prediction.evidence, prediction.box, shape=(height, width))
-
-    def _refuse(self, item: Slice, verdict: GateResult) -> Result:
-        message = f"{item.source.path}: {verdict.detail}"
-        return self._without_answer(item.source.path, Status.REFUSED, verdict.reason, message, item)
 
     def _shift(self, probability: float) -> AtPrevalence | None:
         if self.prevalence is None:
@@ -302,21 +255,6 @@ class Classifier:
             self.operating_point,
             prevalence=self.prevalence,
             calibrated_at=self.bundle.config.prevalence,
-        )
-
-    def _without_answer(
-        self, path: str, status: Status, reason: Reason | None, message: str, item: Slice | None = None
-    ) -> Result:
-        return Result(
-            path=path,
-            status=status,
-            model=self.graph.model,
-            precision=self.graph.precision,
-            reason=reason,
-            message=message,
-            series_uid=item.source.series_uid if item is not None else None,
-            instance_uid=item.source.instance_uid if item is not None else None,
-            shape=(item.pixels.shape[0], item.pixels.shape[1]) if item is not None else None,
         )
 
 

@@ -6,9 +6,10 @@ Knows the arithmetic only. Scaling by slope and intercept: Platt 1999, here as t
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from covidct.inference.bundle import Config
-from covidct.types import WHOLE, Box, Decision, Evidence, OperatingPoint, Prediction, Reason
+from covidct.types import WHOLE, Box, Decision, Evidence, OperatingPoint, Prediction
 
 
 def to_probability(logit: float, *, temperature: float, shift: float) -> float:
@@ -48,14 +49,11 @@ def decide(
 ) -> Prediction:
     """All that follows from one slice's outputs under a bundle's configuration."""
     probability = to_probability(logit, temperature=config.temperature, shift=config.shift)
+    labels = (config.labels.positive, config.labels.negative)
+    return replace(to_prediction(probability, point, labels=labels), logit=logit, evidence=evidence, box=box)
+
+
+def to_prediction(probability: float, point: OperatingPoint, *, labels: tuple[str, str]) -> Prediction:
+    """All that follows from a probability; `labels` are (positive, negative)."""
     decision = to_decision(probability, point)
-    labels = config.labels
-    return Prediction(
-        logit=logit,
-        probability=probability,
-        prediction_set=to_prediction_set(decision, (labels.positive, labels.negative)),
-        decision=decision,
-        reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
-        evidence=evidence,
-        box=box,
-    )
+    return Prediction(decision, probability, to_prediction_set(decision, labels), point)

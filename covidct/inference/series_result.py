@@ -16,18 +16,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
-from covidct.inference.decision import to_decision, to_prediction_set
+from covidct.inference.decision import to_prediction
 from covidct.series.values import RefusedSeries, Series, SeriesAnswer
 from covidct.types import (
     Decision,
-    Kind,
     ModelGraph,
     Note,
     OperatingPoint,
     Reason,
+    Refusal,
     Result,
     SeriesSummary,
+    Source,
     Status,
 )
 
@@ -64,44 +66,31 @@ def conclude(
     answered = [item for item in slices if item.probability is not None]
     summary = _summarise(series, slices, answered)
     if len(answered) < LEAST:
-        return SeriesAnswer(series, _refuse(series, slices, summary, graph), slices)
+        refusal = _refuse(series, slices, answered=len(answered))
+        result = Result(_to_source(series), Status.REFUSED, refusal, graph, series=summary)
+        return SeriesAnswer(series, result, slices)
     probability = to_series_probability([item.probability or 0.0 for item in answered])
-    decision = to_decision(probability, point)
-    rank = rank_of(len(answered))
-    result = Result(
-        path=series.path,
-        status=Status.OK,
-        model=graph.model,
-        precision=graph.precision,
-        kind=Kind.SERIES,
-        decision=decision,
-        probability=probability,
-        prediction_set=to_prediction_set(decision, labels),
-        operating_point=point,
-        reason=Reason.NEAR_THRESHOLD if decision is Decision.INDETERMINATE else None,
-        message=f"{series.path}: {rank} of {len(answered)} slices with lung reach {probability:.2f} or more, "
-        f"which the series takes over; {MEASURED}",
-        series_uid=series.acquisition.series_uid,
-        series=summary,
+    message = (
+        f"{series.path}: {rank_of(len(answered))} of {len(answered)} slices with lung reach "
+        f"{probability:.2f} or more, which the series takes over; {MEASURED}"
     )
+    prediction = replace(to_prediction(probability, point, labels=labels), message=message)
+    result = Result(_to_source(series), Status.OK, prediction, graph, series=summary)
     return SeriesAnswer(series, result, slices)
 
 
 def to_refused_answer(refused: RefusedSeries, *, graph: ModelGraph) -> SeriesAnswer:
     """The answer for a series that is not answered for as one: it says why, and has no slices."""
     series = refused.series
-    result = Result(
-        path=series.path,
-        status=Status.REFUSED,
-        model=graph.model,
-        precision=graph.precision,
-        kind=Kind.SERIES,
-        reason=refused.reason,
-        message=refused.message,
-        series_uid=series.acquisition.series_uid,
-        series=SeriesSummary(slices=len(series.instances), answered=0, notes=series.notes),
+    summary = SeriesSummary(slices=len(series.instances), answered=0, notes=series.notes)
+    refusal = Refusal(refused.reason, refused.message)
+    return SeriesAnswer(
+        series, Result(_to_source(series), Status.REFUSED, refusal, graph, series=summary), ()
     )
-    return SeriesAnswer(series, result, ())
+
+
+def _to_source(series: Series) -> Source:
+    return Source(series.path, series.acquisition.series_uid)
 
 
 def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Result]) -> SeriesSummary:
@@ -139,25 +128,15 @@ def _note_failures(slices: Sequence[Result]) -> list[Note]:
     return [Note("slices_not_read", text, {"n": len(failed)})]
 
 
-def _refuse(series: Series, slices: Sequence[Result], summary: SeriesSummary, graph: ModelGraph) -> Result:
+def _refuse(series: Series, slices: Sequence[Result], *, answered: int) -> Refusal:
     """A series with too little lung in view; the reason most of its slices have, where none was answered."""
     reasons = Counter(item.reason for item in slices if item.status is Status.REFUSED and item.reason)
-    if summary.answered:
+    if answered:
         reason = Reason.TOO_FEW_SLICES
-        what = f"{summary.answered} slices with lung, and {LEAST} are needed; give the whole chest"
+        what = f"{answered} slices with lung, and {LEAST} are needed; give the whole chest"
     elif reasons:
         reason = reasons.most_common(1)[0][0]
         what = "no slice with lung to answer for; give an axial CT of the chest"
     else:
         reason, what = Reason.UNREADABLE, "no slice could be read; copy the series again"
-    return Result(
-        path=series.path,
-        status=Status.REFUSED,
-        model=graph.model,
-        precision=graph.precision,
-        kind=Kind.SERIES,
-        reason=reason,
-        message=f"{series.path}: {what}",
-        series_uid=series.acquisition.series_uid,
-        series=summary,
-    )
+    return Refusal(reason, f"{series.path}: {what}")

@@ -19,6 +19,7 @@ from covidct.types import (
     Kind,
     ModelGraph,
     OperatingPoint,
+    Prediction,
     Result,
     SeriesSummary,
     Status,
@@ -57,22 +58,17 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how what a spreadsheet would work
 
 def to_record(result: Result) -> dict[str, Any]:
     """A result under the schema's names, as JSON values; probabilities to six digits."""
-    point = result.operating_point
     values = {
         "kind": result.kind.value,
         "path": result.path,
         "status": result.status.value,
-        "decision": result.decision.value if result.decision else None,
-        "probability": None if result.probability is None else round(result.probability, DIGITS),
-        "prediction_set": list(result.prediction_set) if result.prediction_set is not None else None,
-        "operating_point": _to_point(point) if point else None,
-        **_to_worth(result.at_prevalence),
+        **_to_prediction(result.prediction),
         "reason": result.reason.value if result.reason else None,
         "message": result.message,
-        "model": result.model,
-        "precision": result.precision,
-        "series_uid": result.series_uid,
-        "instance_uid": result.instance_uid,
+        "model": result.graph.model,
+        "precision": result.graph.precision,
+        "series_uid": result.source.series_uid,
+        "instance_uid": result.source.instance_uid,
         "slice_index": result.slice_index,
         "heatmap": result.heatmap,
         "series": _to_series(result.series) if result.series else None,
@@ -80,9 +76,9 @@ def to_record(result: Result) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION} | values
 
 
-def name_model(answered: ModelGraph | Result) -> str:
-    """What answered, for people: the model with its version, and which of its graphs."""
-    return f"{answered.model}, {answered.precision} graph"
+def name_model(graph: ModelGraph) -> str:
+    """What answers, for people: the model with its version, and which of its graphs."""
+    return f"{graph.model}, {graph.precision} graph"
 
 
 def to_json_line(result: Result) -> str:
@@ -123,8 +119,9 @@ def to_table_line(result: Result, prevalence: float | None = None) -> str:
     With a prevalence also the probability there.
     """
     what = result.decision.value if result.decision else result.status.value
-    worth, more = result.at_prevalence, ""
+    more = ""
     if prevalence is not None:
+        worth = result.prediction.at_prevalence if result.prediction else None
         more = f"{_to_cell(worth.probability if worth else None):>12}"
     return f"{what:<14}{_to_cell(result.probability):>12}{more}   {_one_line(result.message or result.path)}"
 
@@ -156,6 +153,18 @@ def _to_count(results: Counter[tuple[Kind, str]], kind: Kind) -> str:
     total = sum(count for (of, _), count in results.items() if of is kind)
     plural = "s" if kind is Kind.SLICE and total != 1 else ""
     return f"{total} {kind.value}{plural}: {', '.join(parts) or 'nothing to do'}."
+
+
+def _to_prediction(prediction: Prediction | None) -> dict[str, Any]:
+    if prediction is None:
+        return dict.fromkeys(COLUMNS[COLUMNS.index("decision") : COLUMNS.index("reason")])
+    return {
+        "decision": prediction.decision.value,
+        "probability": round(prediction.probability, DIGITS),
+        "prediction_set": list(prediction.prediction_set),
+        "operating_point": _to_point(prediction.operating_point),
+        **_to_worth(prediction.at_prevalence),
+    }
 
 
 def _to_point(point: OperatingPoint) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def _show(answer: SeriesAnswer, places: Iterable[int]) -> list[Shown]:
 def _show_one(answer: SeriesAnswer, at: int, above: float) -> Shown:
     item, result = read_instance(answer.series.instances[at]), answer.slices[at]
     plain = np.repeat(item.pixels[..., None], 3, axis=2)
-    overlay = plain if result.evidence is None else to_overlay(item.pixels, result.evidence, box=result.box)
+    made, overlay = result.prediction, plain
+    if made is not None and made.evidence is not None:
+        overlay = to_overlay(item.pixels, made.evidence, box=made.box)
     spacing = item.spacing_mm or (1.0, 1.0)
     aspect = spacing[0] / spacing[1] if not item.turn.transpose else spacing[1] / spacing[0]
     pictures = [_to_uri(turn(picture, item.turn), aspect) for picture in (plain, overlay)]

@@ -63,8 +63,8 @@ def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
     notes = [note.text for note in summary.notes] if summary else []
     refusal = (result.message or "").removeprefix(f"{result.path}: ")
     return {
-        "result": result,
-        "model": name_model(result),
+        "prediction": result.prediction,
+        "model": name_model(result.graph),
         "summary": summary,
         "rank": rank_of(summary.answered if summary else 0),
         "means": _MEANS[result.decision] if result.decision else f"Refused: {refusal}.",

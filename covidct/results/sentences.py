@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from covidct.series.values import SeriesAnswer
-from covidct.types import DISCLAIMER, Result, Status
+from covidct.types import DISCLAIMER, Result
 
 
 def to_sentences(answer: SeriesAnswer) -> list[str]:
@@ -25,7 +25,7 @@ def to_sentences(answer: SeriesAnswer) -> list[str]:
 
 def to_conclusion(result: Result) -> str:
     """The answer in a sentence or two."""
-    if result.status is not Status.OK or result.decision is None:
+    if (made := result.prediction) is None:
         return f"COVID-19: not answered ({result.reason.value if result.reason else result.status.value})."
     share = ""
     if (summary := result.series) and summary.evidence_share is not None:
@@ -33,7 +33,7 @@ def to_conclusion(result: Result) -> str:
             f" {summary.answered} of {summary.slices} slices answered, "
             f"{summary.evidence_share:.0%} of them decided positive."
         )
-    return f"COVID-19: {result.decision.value}, probability {result.probability:.3f}.{share}"
+    return f"COVID-19: {made.decision.value}, probability {made.probability:.3f}.{share}"
 
 
 def _notes(result: Result) -> tuple[str, ...]:
@@ -55,7 +55,8 @@ def without_paths(answer: SeriesAnswer, sentences: Iterable[str | None]) -> list
 
 def _to_prevalence(answer: SeriesAnswer) -> list[str]:
     """What a prevalence that was asked for is about; nothing where none was."""
-    asked = {item.at_prevalence.prevalence for item in answer.slices if item.at_prevalence is not None}
+    made = [item.prediction.at_prevalence for item in answer.slices if item.prediction is not None]
+    asked = {worth.prevalence for worth in made if worth is not None}
     return [
         f"Probabilities at a prevalence are those of slices where {prevalence:g} of such slices show "
         "COVID-19; the series has none."

@@ -43,7 +43,7 @@ def draw_curve(answer: SeriesAnswer) -> str:
     scale = Scale(min(positions), max(positions))
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of each slice">',
-        *(_draw_point(answer.result.operating_point, scale) if answer.result.operating_point else ()),
+        *(_draw_point(made.operating_point, scale) if (made := answer.result.prediction) else ()),
         *_name_lines(answer.result, scale),
         *_draw_axes(scale, positions),
         *_draw_line(answer, positions, scale),
@@ -75,9 +75,9 @@ def _draw_point(point: OperatingPoint, scale: Scale) -> list[str]:
 
 def _name_lines(result: Result, scale: Scale) -> list[str]:
     """What the two lines across mean, beside their ends, moved apart where one would cover the other."""
-    point, probability = result.operating_point, result.probability
-    if point is None or probability is None:
+    if (made := result.prediction) is None:
         return []
+    point, probability = made.operating_point, made.probability
     series, threshold = scale.y(probability) + 4, scale.y(point.threshold) + 4
     if (lacking := APART - abs(series - threshold)) > 0:
         up = -lacking / 2 if probability >= point.threshold else lacking / 2

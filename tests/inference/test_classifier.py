@@ -26,9 +26,21 @@ from covidct.inference.reference import SIZE
 from covidct.inference.session import Outputs
 from covidct.series.slices import Given
 from covidct.series.study import read_study
-from covidct.types import Decision, GateLimits, Kind, Pixels, Reason, Result, Slice, Source, Status
+from covidct.types import (
+    Decision,
+    GateLimits,
+    Kind,
+    ModelGraph,
+    Pixels,
+    Reason,
+    Result,
+    Slice,
+    Source,
+    Status,
+)
 from failing import SECRET, fail_at
 from makers import SERIES_UID, phantom_hu, write_dicom, write_png
+from predictions import evidence_of, predicted
 from stacks import save, stack, volume
 
 HU = phantom_hu()
@@ -38,6 +50,12 @@ SHOWN = to_display(HU)
 @pytest.fixture(scope="module")
 def classifier(tiny_bundle: Path) -> Classifier:
     return Classifier.load(tiny_bundle, threads=1)
+
+
+def logit_of(result: Result) -> float:
+    logit = predicted(result).logit
+    assert logit is not None
+    return logit
 
 
 def grey(level: int, *, height: int = 72, width: int = 72) -> Pixels:
@@ -52,13 +70,13 @@ def test_one_slice(classifier: Classifier, tmp_path: Path) -> None:
     result = classifier.predict(path)
     assert result.path == str(path)
     assert (result.status, result.kind) == (Status.OK, Kind.SLICE)
-    assert (result.model, result.precision) == ("tiny-1.2.3", "float")
-    assert result.operating_point == classifier.operating_point
-    assert result.logit is not None
-    assert result.probability == to_probability(result.logit, temperature=TEMPERATURE, shift=SHIFT)
-    assert result.evidence is not None
-    assert result.evidence.mean() + BIASES["float"] == pytest.approx(result.logit, abs=1e-5)
-    assert (result.series_uid, result.slice_index, result.heatmap) == (None,) * 3
+    assert result.graph == ModelGraph("tiny-1.2.3", "float")
+    made = predicted(result)
+    assert made.operating_point == classifier.operating_point
+    assert made.logit is not None
+    assert made.probability == to_probability(made.logit, temperature=TEMPERATURE, shift=SHIFT)
+    assert evidence_of(result).mean() + BIASES["float"] == pytest.approx(made.logit, abs=1e-5)
+    assert (result.source.series_uid, result.slice_index, result.heatmap) == (None,) * 3
 
 
 @pytest.mark.parametrize(
@@ -77,7 +95,8 @@ def test_decisions(
     plausible: tuple[str, ...],
 ) -> None:
     result = classifier.predict(grey(level))
-    assert (result.decision, result.reason, result.prediction_set) == (decision, reason, plausible)
+    assert (result.decision, result.reason) == (decision, reason)
+    assert predicted(result).prediction_set == plausible
     if reason is None:
         assert result.message is None
     else:
@@ -100,10 +119,11 @@ def test_whatever_form_a_slice_has(classifier: Classifier, tmp_path: Path) -> No
     ]
     results = list(classifier.predict_many(forms))
     assert {result.status for result in results} == {Status.OK}
-    np.testing.assert_allclose([result.logit for result in results], results[0].logit, atol=1e-5)  # type: ignore[arg-type]
+    logits = [logit_of(result) for result in results]
+    np.testing.assert_allclose(logits, logits[0], atol=1e-5)
     given = ["array"] * 4 + ["mine", *(str(form) for form in forms[5:])]
     assert [result.path for result in results] == given
-    assert [result.series_uid for result in results] == [None] * 7 + [SERIES_UID]
+    assert [result.source.series_uid for result in results] == [None] * 7 + [SERIES_UID]
 
 
 @pytest.mark.parametrize("form", ["./x.png", "sub/../x.png", "x.png", ".//x.png"])
@@ -133,10 +153,8 @@ def test_errors_are_results(classifier: Classifier, tmp_path: Path, content: byt
     assert result.message is not None
     assert result.message.startswith(f"{path}: ")
     assert says in result.message
-    assert (result.model, result.precision) == ("tiny-1.2.3", "float")
-    empty = (result.decision, result.probability, result.prediction_set, result.operating_point)
-    assert empty == (None,) * 4
-    assert (result.logit, result.evidence, result.heatmap) == (None,) * 3
+    assert result.graph == ModelGraph("tiny-1.2.3", "float")
+    assert (result.prediction, result.decision, result.probability, result.heatmap) == (None,) * 4
 
 
 @pytest.mark.parametrize("path", ["none.png", "", ".", "nul\0.png", "x" * 5000, "\udcff.png"])
@@ -164,7 +182,7 @@ def test_refused_is_a_result(classifier: Classifier, tmp_path: Path) -> None:
 
 def test_what_is_refused_keeps_its_series(classifier: Classifier, tmp_path: Path) -> None:
     result = classifier.predict(write_dicom(tmp_path / "x.dcm", HU[:20]))
-    assert (result.status, result.series_uid) == (Status.REFUSED, SERIES_UID)
+    assert (result.status, result.source.series_uid) == (Status.REFUSED, SERIES_UID)
 
 
 def test_order_is_kept_over_shapes_and_errors(classifier: Classifier) -> None:
@@ -188,8 +206,8 @@ def test_order_is_kept_over_shapes_and_errors(classifier: Classifier) -> None:
     one_by_one = [classifier.predict(item) for item in given]
     for together, alone in zip(results, one_by_one, strict=True):
         assert together.status is alone.status
-        if together.logit is not None:
-            assert together.logit == pytest.approx(alone.logit, abs=1e-4)
+        if together.prediction is not None:
+            assert logit_of(together) == pytest.approx(logit_of(alone), abs=1e-4)
             assert together.decision is alone.decision
 
 
@@ -258,9 +276,9 @@ def test_one_classifier_serves_many_threads(classifier: Classifier) -> None:
     levels = list(range(20, 240, 10))
     start = threading.Barrier(4)
 
-    def work(_: int) -> list[float | None]:
+    def work(_: int) -> list[float]:
         start.wait(timeout=30)
-        return [result.logit for result in classifier.predict_many(grey(level) for level in levels)]
+        return [logit_of(result) for result in classifier.predict_many(grey(level) for level in levels)]
 
     with ThreadPoolExecutor(4) as threads:
         first, *others = threads.map(work, range(4))
@@ -296,18 +314,17 @@ def test_heatmaps(classifier: Classifier, tmp_path: Path) -> None:
     written = [Path(result.heatmap) for result in results if result.heatmap]
     assert [bool(result.heatmap) for result in results] == [True, False, False, True]
     assert sorted(written) == sorted(folder.iterdir())
-    evidence = results[0].evidence
-    assert evidence is not None
-    picture = to_overlay(SHOWN, evidence)
+    picture = to_overlay(SHOWN, evidence_of(results[0]))
     saved = parse_raster(written[0].read_bytes(), name="overlay")
     assert saved.shape == picture.shape[:2]
 
 
 def test_precisions_are_two_graphs(tiny_bundle: Path) -> None:
     logits = {
-        name: Classifier.load(tiny_bundle, precision=name, threads=1).predict(SHOWN).logit for name in BIASES
+        name: logit_of(Classifier.load(tiny_bundle, precision=name, threads=1).predict(SHOWN))
+        for name in BIASES
     }
-    assert logits["int8"] - logits["float"] == pytest.approx(0.05, abs=1e-5)  # type: ignore[operator]
+    assert logits["int8"] - logits["float"] == pytest.approx(0.05, abs=1e-5)
 
 
 def test_operating_points_by_name(tiny_bundle: Path) -> None:
@@ -320,12 +337,11 @@ def test_operating_points_by_name(tiny_bundle: Path) -> None:
 
 
 def test_a_prevalence_is_answered_for_beside(tiny_bundle: Path) -> None:
-    plain = Classifier.load(tiny_bundle).predict(SHOWN)
-    rare = Classifier.load(tiny_bundle, prevalence=0.05).predict(SHOWN)
+    plain = predicted(Classifier.load(tiny_bundle).predict(SHOWN))
+    rare = predicted(Classifier.load(tiny_bundle, prevalence=0.05).predict(SHOWN))
     assert plain.at_prevalence is None
     assert rare.at_prevalence is not None
     assert (rare.decision, rare.probability) == (plain.decision, plain.probability)
-    assert rare.probability is not None
     assert rare.at_prevalence.probability < rare.probability
     with pytest.raises(ValueError, match="must lie between 0 and 1"):
         Classifier.load(tiny_bundle, prevalence=1.0)
@@ -340,7 +356,7 @@ def test_the_shipped_model_answers_the_phantoms(precision: Any) -> None:
     ]
     results = list(classifier.predict_many(given))
     assert {result.status for result in results} == {Status.OK}
-    assert {result.model for result in results} == {load_bundle().config.model}
+    assert {result.graph.model for result in results} == {load_bundle().config.model}
     ill, well = results[:3], results[3:]
     assert min(map(_probability, ill)) > max(map(_probability, well))
 
@@ -414,7 +430,7 @@ def test_a_tag_saves_nothing_that_the_gate_refuses(
     monkeypatch.setattr(classifier._session, "run", run)
     result = gated.predict(path)
     assert (result.status, result.reason, result.probability) == (Status.REFUSED, "not_chest", None)
-    assert result.series_uid is not None
+    assert result.source.series_uid is not None
     assert classifier.predict(path).status is Status.OK, "limits are the bundle's: without them all pass"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import GRAPH
-from covidct.inference.decision import to_decision
+from covidct.inference.decision import to_prediction
 from covidct.inference.series_result import (
     LEAST,
     MEASURED,
@@ -18,9 +18,21 @@ from covidct.inference.series_result import (
     to_series_probability,
 )
 from covidct.series.values import Acquisition, Instance, RefusedSeries, Series, SeriesAnswer
-from covidct.types import Decision, Kind, Note, OperatingPoint, Reason, Result, Status
+from covidct.types import (
+    Decision,
+    Kind,
+    Note,
+    OperatingPoint,
+    Prediction,
+    Reason,
+    Refusal,
+    Result,
+    Source,
+    Status,
+)
 
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
+LABELS = ("covid", "non-covid")
 shares = st.lists(st.floats(0, 1), min_size=LEAST, max_size=400)
 
 
@@ -29,22 +41,12 @@ def answer(probabilities: Sequence[float | None], *, notes: tuple[Note, ...] = (
     instances = tuple(Instance(f"s/{at}", None, None, float(at)) for at in range(len(probabilities)))
     series = Series("1.2", "s", Acquisition(series_uid="1.2"), instances, notes)
     slices = tuple(
-        Result(
-            f"s/{at}", Status.REFUSED, "m", "float", reason=Reason.NO_LUNG, message="no lung", slice_index=at
-        )
+        Result(Source(f"s/{at}"), Status.REFUSED, Refusal(Reason.NO_LUNG, "no lung"), GRAPH, at)
         if value is None
-        else Result(
-            f"s/{at}",
-            Status.OK,
-            "m",
-            "float",
-            decision=to_decision(value, POINT),
-            probability=value,
-            slice_index=at,
-        )
+        else Result(Source(f"s/{at}"), Status.OK, to_prediction(value, POINT, labels=LABELS), GRAPH, at)
         for at, value in enumerate(probabilities)
     )
-    return conclude(series, slices, point=POINT, labels=("covid", "non-covid"), graph=GRAPH)
+    return conclude(series, slices, point=POINT, labels=LABELS, graph=GRAPH)
 
 
 @given(shares)
@@ -101,12 +103,9 @@ def test_an_answer_in_full() -> None:
     result, summary = given.result, given.result.series
     assert summary is not None
     assert (result.kind, result.status, result.decision) == (Kind.SERIES, Status.OK, Decision.POSITIVE)
-    assert (result.probability, result.prediction_set, result.path) == (0.7, ("covid",), "s")
-    assert (result.series_uid, result.instance_uid, result.slice_index) == ("1.2", None, None)
-    assert result.message is not None
-    assert result.message == (
-        f"s: 3 of 4 slices with lung reach 0.70 or more, which the series takes over; {MEASURED}"
-    )
+    message = f"s: 3 of 4 slices with lung reach 0.70 or more, which the series takes over; {MEASURED}"
+    assert result.prediction == Prediction(Decision.POSITIVE, 0.7, ("covid",), POINT, message=message)
+    assert (result.source, result.slice_index) == (Source("s", "1.2"), None)
     assert (summary.slices, summary.answered, summary.evidence_share) == (6, 4, 0.75)
     assert summary.telling == (4, 3, 2, 1)
     assert summary.notes == (Note("gaps", "a gap"),)
@@ -115,7 +114,8 @@ def test_an_answer_in_full() -> None:
 def test_indeterminate_stays_possible() -> None:
     result = answer([0.5] * 20).result
     assert (result.decision, result.reason) == (Decision.INDETERMINATE, Reason.NEAR_THRESHOLD)
-    assert result.prediction_set == ("covid", "non-covid")
+    assert result.prediction is not None
+    assert result.prediction.prediction_set == LABELS
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,8 @@ def test_too_little_lung_is_refused(slices: list[float | None], reason: Reason, 
 
 def test_slices_that_were_not_read_are_told() -> None:
     whole = answer([None, 0.5, 0.5, 0.5, None])
-    broken = Result(
-        "s/0", Status.ERROR, "m", "float", reason=Reason.UNREADABLE, message="s/0: damaged", slice_index=0
-    )
+    damaged = Refusal(Reason.UNREADABLE, "s/0: damaged")
+    broken = Result(Source("s/0"), Status.ERROR, damaged, GRAPH, 0)
     for slices, words in (
         ((broken, *whole.slices[1:]), "1 slice was not read, and left out."),
         ((broken, broken, *whole.slices[2:], whole.slices[2]), "2 slices were not read"),

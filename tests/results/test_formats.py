@@ -29,76 +29,55 @@ from covidct.types import (
     AtPrevalence,
     Decision,
     Kind,
+    ModelGraph,
     Note,
     OperatingPoint,
+    Prediction,
     Reason,
+    Refusal,
     Result,
     SeriesSummary,
+    Source,
     Status,
 )
 from places import ROOT
+from predictions import with_prediction
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))
-POSITIVE = Result(
-    path="a/b.png",
-    status=Status.OK,
-    model="tiny-1.2.3",
-    precision="float",
-    decision=Decision.POSITIVE,
-    probability=2 / 3,
-    prediction_set=("covid",),
-    operating_point=POINT,
-    heatmap="maps/b.png",
-    logit=1.5,
-)
-INDETERMINATE = Result(
-    path="c.dcm",
-    status=Status.OK,
-    model="tiny-1.2.3",
-    precision="float",
-    decision=Decision.INDETERMINATE,
-    probability=0.3,
-    prediction_set=("covid", "non-covid"),
-    operating_point=POINT,
-    reason=Reason.NEAR_THRESHOLD,
-    series_uid="1.2.3",
-    instance_uid="1.2.3.4",
-    slice_index=0,
-)
-NEGATIVE = Result(
-    path="d.png",
-    status=Status.OK,
-    model="tiny-1.2.3",
-    precision="float",
-    decision=Decision.NEGATIVE,
-    probability=0.0,
-    prediction_set=("non-covid",),
-    operating_point=POINT,
-)
-REFUSED = Result(
-    path="e.png",
-    status=Status.REFUSED,
-    model="tiny-1.2.3",
-    precision="float",
-    reason=Reason.BLANK,
-    message="e.png: one grey level",
-)
-ERROR = Result(
-    path="f.png",
-    status=Status.ERROR,
-    model="tiny-1.2.3",
-    precision="int8",
-    reason=Reason.UNREADABLE,
-    message="f.png: empty",
-)
+GRAPH = ModelGraph("tiny-1.2.3", "float")
 WORTH = AtPrevalence(prevalence=1e-7, probability=1 / 3, ppv=None, npv=2 / 3)
-SHIFTED = replace(POSITIVE, path="g.png", at_prevalence=WORTH)
+
+
+def answered(
+    source: Source, decision: Decision, probability: float, plausible: tuple[str, ...], **more: Any
+) -> Result:
+    return Result(source, Status.OK, Prediction(decision, probability, plausible, POINT), GRAPH, **more)
+
+
+def refused(path: str, reason: Reason, message: str, *, status: Status = Status.REFUSED) -> Result:
+    return Result(Source(path), status, Refusal(reason, message), GRAPH)
+
+
+def shifted(result: Result, **values: float) -> Result:
+    """With what it is worth at a prevalence."""
+    return with_prediction(result, at_prevalence=replace(WORTH, **values))
+
+
+POSITIVE = answered(Source("a/b.png"), Decision.POSITIVE, 2 / 3, ("covid",), heatmap="maps/b.png")
+INDETERMINATE = answered(
+    Source("c.dcm", "1.2.3", "1.2.3.4"), Decision.INDETERMINATE, 0.3, ("covid", "non-covid"), slice_index=0
+)
+NEGATIVE = answered(Source("d.png"), Decision.NEGATIVE, 0.0, ("non-covid",))
+REFUSED = refused("e.png", Reason.BLANK, "e.png: one grey level")
+ERROR = replace(
+    refused("f.png", Reason.UNREADABLE, "f.png: empty", status=Status.ERROR),
+    graph=ModelGraph("tiny-1.2.3", "int8"),
+)
+SHIFTED = replace(shifted(POSITIVE), source=Source("g.png"))
 SERIES = replace(
     NEGATIVE,
-    path="study",
-    kind=Kind.SERIES,
-    series_uid="1.2.3",
+    source=Source("study", "1.2.3"),
     series=SeriesSummary(
         slices=300,
         answered=3,
@@ -108,21 +87,16 @@ SERIES = replace(
     ),
 )
 CHOSEN_ANOTHER = replace(
-    REFUSED, kind=Kind.SERIES, reason=Reason.NOT_CHOSEN, series=SeriesSummary(slices=2, answered=0)
+    REFUSED,
+    answer=Refusal(Reason.NOT_CHOSEN, "e.png: another"),
+    series=SeriesSummary(slices=2, answered=0),
 )
 ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR, SHIFTED, SERIES, CHOSEN_ANOTHER)
 CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 
 def named(path: str) -> Result:
-    return Result(
-        path=path,
-        status=Status.ERROR,
-        model="m",
-        precision="float",
-        reason=Reason.UNREADABLE,
-        message=f"{path}: bad",
-    )
+    return refused(path, Reason.UNREADABLE, f"{path}: bad", status=Status.ERROR)
 
 
 def check(record: Any) -> None:
@@ -142,41 +116,27 @@ def test_every_kind_of_result_is_valid(result: Result) -> None:
 
 @pytest.mark.parametrize("reason", [Reason.TOO_SMALL, Reason.BLANK])
 def test_every_refusal_is_valid(reason: Reason) -> None:
-    check(
-        to_record(
-            Result(
-                path="x", status=Status.REFUSED, model="m", precision="float", reason=reason, message="x: no"
-            )
-        )
-    )
+    check(to_record(refused("x", reason, "x: no")))
 
 
 @pytest.mark.parametrize(
-    "result",
+    "record",
     [
-        Result(path="x", status=Status.OK, model="m", precision="float"),
-        Result(path="x", status=Status.ERROR, model="m", precision="float"),
-        Result(
-            path="x",
-            status=Status.ERROR,
-            model="m",
-            precision="float",
-            message="x",
-            reason=Reason.BLANK,
-            probability=0.5,
-        ),
-        replace(REFUSED, at_prevalence=WORTH),
-        replace(POSITIVE, at_prevalence=replace(WORTH, prevalence=0.0)),
-        replace(POSITIVE, at_prevalence=replace(WORTH, probability=1.5)),
-        replace(SERIES, series=None),
-        replace(SERIES, slice_index=0),
-        replace(SERIES, kind=Kind.SLICE),
-        replace(SERIES, series=SeriesSummary(slices=1, answered=1, evidence_share=2.0)),
+        to_record(POSITIVE) | {"decision": None},
+        to_record(ERROR) | {"reason": None, "message": None},
+        to_record(ERROR) | {"probability": 0.5},
+        to_record(REFUSED) | {"prevalence": 0.5},
+        to_record(shifted(POSITIVE, prevalence=0.0)),
+        to_record(shifted(POSITIVE, probability=1.5)),
+        to_record(SERIES) | {"series": None},
+        to_record(SERIES) | {"slice_index": 0},
+        to_record(SERIES) | {"kind": "slice"},
+        to_record(replace(SERIES, series=SeriesSummary(slices=1, answered=1, evidence_share=2.0))),
     ],
 )
-def test_the_schema_is_strict(result: Result) -> None:
+def test_the_schema_is_strict(record: Any) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        check(to_record(result))
+        check(record)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +203,7 @@ def test_any_path_survives_json(path: str) -> None:
 
 def test_json_has_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        to_json_line(
-            Result(path="x", status=Status.OK, model="m", precision="float", probability=float("nan"))
-        )
+        to_json_line(answered(Source("x"), Decision.POSITIVE, float("nan"), ()))
 
 
 def as_cell(text: str) -> str:

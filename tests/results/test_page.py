@@ -23,6 +23,7 @@ from covidct.results.series_curve import draw_curve, to_positions
 from covidct.series.study import read_study
 from covidct.series.values import SeriesAnswer
 from covidct.types import DISCLAIMER
+from predictions import predicted, with_prediction
 from stacks import save, stack, volume
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -164,15 +165,15 @@ def test_the_curve_is_sound_svg(answer: SeriesAnswer) -> None:
 
 @pytest.mark.parametrize("probability", [0.0, 0.49, 0.5, 0.51, 1.0])
 def test_names_of_lines_do_not_cover_each_other(answer: SeriesAnswer, probability: float) -> None:
-    moved = replace(answer, result=replace(answer.result, probability=probability))
+    moved = replace(answer, result=with_prediction(answer.result, probability=probability))
     names = {
         (item.text or "").partition(" ")[0]: float(item.attrib["y"])
         for item in ElementTree.fromstring(draw_curve(moved)).findall("text")
     }
-    assert answer.result.operating_point is not None
     assert abs(names["series"] - names["threshold"]) >= 12.9
     # (Upwards is less.)
-    assert (names["series"] < names["threshold"]) is (probability >= answer.result.operating_point.threshold)
+    threshold = predicted(answer.result).operating_point.threshold
+    assert (names["series"] < names["threshold"]) is (probability >= threshold)
 
 
 def test_positions_are_from_the_lowest(answer: SeriesAnswer) -> None:

@@ -14,13 +14,13 @@ from covidct.inference.overlay import FULL
 from covidct.series.values import Acquisition, Instance, Series, SeriesAnswer
 from covidct.types import (
     Decision,
-    Kind,
     ModelGraph,
     Note,
     OperatingPoint,
-    Reason,
+    Prediction,
     Result,
     SeriesSummary,
+    Source,
     Status,
 )
 from makers import dicom_bytes
@@ -54,20 +54,9 @@ def make_answer(
     """An undecided answer whose second and third slices tell most."""
     series = make_series([patient_dataset(number, **tags) for number in range(1, count + 1)], notes=notes)
     slices = tuple(_answer_slice(series, at, 0.2 + 0.6 * (at in (1, 2))) for at in range(count))
-    result = Result(
-        path=FOLDER,
-        status=Status.OK,
-        model=MODEL,
-        precision="float",
-        kind=Kind.SERIES,
-        decision=Decision.INDETERMINATE,
-        probability=0.5,
-        prediction_set=("covid", "non-covid"),
-        operating_point=POINT,
-        reason=Reason.NEAR_THRESHOLD,
-        series_uid=series.uid,
-        series=SeriesSummary(count, count, 0.5, (2, 1), to_notes(notes)),
-    )
+    prediction = Prediction(Decision.INDETERMINATE, 0.5, ("covid", "non-covid"), POINT)
+    summary = SeriesSummary(count, count, 0.5, (2, 1), to_notes(notes))
+    result = Result(Source(FOLDER, series.uid), Status.OK, prediction, GRAPH, series=summary)
     return SeriesAnswer(series, result, slices)
 
 
@@ -77,17 +66,10 @@ def to_notes(texts: Iterable[str]) -> tuple[Note, ...]:
 
 
 def _answer_slice(series: Series, at: int, probability: float) -> Result:
-    return Result(
-        path=series.instances[at].path,
-        status=Status.OK,
-        model=MODEL,
-        precision="float",
-        decision=Decision.POSITIVE if probability > 0.5 else Decision.NEGATIVE,
-        probability=probability,
-        operating_point=POINT,
-        slice_index=at,
-        evidence=np.full((4, 4), FULL * probability, np.float32),
-    )
+    decision = Decision.POSITIVE if probability > 0.5 else Decision.NEGATIVE
+    evidence = np.full((4, 4), FULL * probability, np.float32)
+    prediction = Prediction(decision, probability, (), POINT, evidence=evidence)
+    return Result(Source(series.instances[at].path), Status.OK, prediction, GRAPH, at)
 
 
 def write_bytes(folder: Path, name: str, data: bytes) -> Path:

@@ -110,16 +110,16 @@ class Api:
 
     async def show_evidence(self, request: Request) -> Response:
         """GET /api/jobs/ID/evidence/N: the map that result N rests on."""
-        result = self._find_answer(request).result
-        if result.evidence is None or result.logit is None:
+        made = self._find_answer(request).result.prediction
+        if made is None or made.evidence is None or made.logit is None:
             raise Problem(HTTPStatus.NOT_FOUND, "This result has no evidence: it is no answer for a slice.")
-        height, width = result.evidence.shape
+        height, width = made.evidence.shape
         table = {
             "width": width,
             "height": height,
-            "map": [[round(float(cell), 4) for cell in row] for row in result.evidence],
-            "box": [round(float(edge), 6) for edge in result.box],
-            "bias": round(result.logit - float(result.evidence.mean()), 6),
+            "map": [[round(float(cell), 4) for cell in row] for row in made.evidence],
+            "box": [round(float(edge), 6) for edge in made.box],
+            "bias": round(made.logit - float(made.evidence.mean()), 6),
         }
         return JSONResponse(table)
 

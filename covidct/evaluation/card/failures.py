@@ -19,7 +19,7 @@ from covidct.evaluation.sections import Scored
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.inference.classifier import Classifier
-from covidct.types import Pixels, Status
+from covidct.types import Pixels
 
 EACH, SHOWN, SIDE = 6, 10, 512
 TRUTH = {Phantom.NORMAL: 0, Phantom.LESIONS: 1, Phantom.CONSOLIDATION: 1}
@@ -65,13 +65,12 @@ def answer_phantoms(classifier: Classifier) -> Gallery:
     scored, refused, pictures = [], [], {}
     for one in draw_slices():
         result = classifier.predict(one.pixels)
-        if result.status is not Status.OK or result.probability is None:
+        if (made := result.prediction) is None:
             refused.append(one.kind)
             continue
-        decision = result.decision.value if result.decision else None
-        scored.append(Scored(one.name, one.label, one.kind, one.name, result.probability, decision))
-        if result.evidence is not None:
-            pictures[one.name] = to_picture(one.pixels, result.evidence, box=result.box)
+        scored.append(Scored(one.name, one.label, one.kind, one.name, made.probability, made.decision.value))
+        if made.evidence is not None:
+            pictures[one.name] = to_picture(one.pixels, made.evidence, box=made.box)
     threshold = classifier.operating_point.threshold
     mistakes = find_mistakes(scored, threshold=threshold, most=SHOWN)
     shown = tuple(pictures.get(mistake.row.path) for mistake in mistakes)

@@ -18,7 +18,7 @@ from covidct.results.formats import name_model
 from covidct.results.sentences import to_conclusion, without_paths
 from covidct.series.slices import read_given
 from covidct.series.values import SeriesAnswer
-from covidct.types import DISCLAIMER, Result
+from covidct.types import DISCLAIMER, WHOLE, Result
 
 SHOWN = 6
 
@@ -34,7 +34,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     notes = [note.text for note in answer.result.series.notes] if answer.result.series else []
     title = (
         to_conclusion(answer.result),
-        f"{name_model(answer.result)}, series {subject.series_number}; {MEASURED}",
+        f"{name_model(answer.result.graph)}, series {subject.series_number}; {MEASURED}",
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(
@@ -66,7 +66,8 @@ def _to_tiles(answer: SeriesAnswer) -> list[Tile]:
     for at in sorted(summary.telling[:SHOWN] if summary else ()):
         result, shown = answer.slices[at], read_given(answer.series.instances[at])
         caption = _to_caption(answer, at, result)
-        tiles.append(Tile(shown.pixels, caption, result.evidence, result.box, shown.turn))
+        evidence, box = (made.evidence, made.box) if (made := result.prediction) else (None, WHOLE)
+        tiles.append(Tile(shown.pixels, caption, evidence, box, shown.turn))
     return tiles
 
 

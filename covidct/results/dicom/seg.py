@@ -29,7 +29,7 @@ from covidct.results.dicom.sr import SCHEME, SERIES_NUMBER, to_equipment, to_evi
 from covidct.results.dicom.subject import Subject, put_subject
 from covidct.series.enhanced import FrameBlob, to_frames
 from covidct.series.values import Instance, SeriesAnswer
-from covidct.types import DISCLAIMER
+from covidct.types import DISCLAIMER, Box, Evidence
 
 LEVEL = FULL / 2  # evidence (logit per cell) from which a pixel belongs to the segment
 EVIDENCE = CodedConcept("evidence", SCHEME, "Evidence for COVID-19")
@@ -91,10 +91,11 @@ def _to_planes(answer: SeriesAnswer, frames: Sequence[Dataset]) -> list[_Plane]:
     summary = answer.result.series
     assert summary is not None
     planes = {
-        at: _to_plane(answer, at, frames)
+        at: _to_plane(answer.series.instances[at], made.evidence, made.box, frames)
         for at, result in enumerate(answer.slices)
+        if (made := result.prediction) is not None and made.evidence is not None
         # Whether a pixel may reach the level is asked first: it costs no header.
-        if result.evidence is not None and (result.evidence.max() >= LEVEL / 2 or at == summary.telling[0])
+        if made.evidence.max() >= LEVEL / 2 or at == summary.telling[0]
     }
     frames_of_reference = {plane.header.FrameOfReferenceUID for plane in planes.values()}
     if len(frames_of_reference) > 1:
@@ -105,16 +106,14 @@ def _to_planes(answer: SeriesAnswer, frames: Sequence[Dataset]) -> list[_Plane]:
     return [plane for plane in planes.values() if plane.mask.any()] or [planes[summary.telling[0]]]
 
 
-def _to_plane(answer: SeriesAnswer, at: int, frames: Sequence[Dataset]) -> _Plane:
-    instance, result = answer.series.instances[at], answer.slices[at]
+def _to_plane(instance: Instance, evidence: Evidence, box: Box, frames: Sequence[Dataset]) -> _Plane:
     header = frames[instance.frame - 1] if instance.frame is not None else _read_header(instance)
     if missing := [keyword for keyword in _GEOMETRY if not header.get(keyword)]:
         raise SegmentationError(
             f"{instance.path}: lacks {missing[0]}, so no segmentation can be laid over it; "
             "leave the segmentation out, or export the images with their geometry"
         )
-    assert result.evidence is not None
-    strength = lay_strength(result.evidence, shape=(int(header.Rows), int(header.Columns)), box=result.box)
+    strength = lay_strength(evidence, shape=(int(header.Rows), int(header.Columns)), box=box)
     return _Plane(instance, header, strength >= LEVEL / FULL)
 
 
@@ -193,7 +192,7 @@ def _to_position(plane: _Plane) -> PlanePositionSequence:
 
 
 def _describe(answer: SeriesAnswer) -> SegmentDescription:
-    name, _, version = answer.result.model.rpartition("-")
+    name, _, version = answer.result.graph.model.rpartition("-")
     description = SegmentDescription(
         segment_number=1,
         segment_label="Evidence for COVID-19",
@@ -202,13 +201,13 @@ def _describe(answer: SeriesAnswer) -> SegmentDescription:
         segmented_property_type=EVIDENCE,
         algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=AlgorithmIdentificationSequence(
-            name=name or answer.result.model,
+            name=name or answer.result.graph.model,
             family=codes.DCM.ArtificialIntelligence,
             version=version,
             source="covidct",
             parameters={
                 "covidct": covidct.__version__,
-                "graph": answer.result.precision,
+                "graph": answer.result.graph.precision,
                 "least evidence": f"{LEVEL:g}",
             },
         ),

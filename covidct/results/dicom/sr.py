@@ -137,10 +137,12 @@ def _to_content(answer: SeriesAnswer) -> MeasurementReport:
 def _to_context(result: Result) -> ObservationContext:
     """The observer is a device: this program with this graph of a model, the same UID wherever it runs."""
     device = DeviceObserverIdentifyingAttributes(
-        uid=UID.from_uuid(str(uuid5(NAMESPACE_URL, f"covidct {covidct.__version__} {name_model(result)}"))),
+        uid=UID.from_uuid(
+            str(uuid5(NAMESPACE_URL, f"covidct {covidct.__version__} {name_model(result.graph)}"))
+        ),
         name="covidct",
         manufacturer_name="covidct",
-        model_name=result.model,
+        model_name=result.graph.model,
     )
     return ObservationContext(ObserverContext(codes.DCM.Device, device))
 
@@ -170,10 +172,10 @@ def _to_group(
     name: str, result: Result, images: list[Instance], measurements: list[Measurement]
 ) -> MeasurementsAndQualitativeEvaluations:
     """TID 1501: what was answered, by which algorithm, from which images."""
-    if result.probability is not None:
-        measurements = [_measure(codes.DCM.Probability, round(result.probability, 6)), *measurements]
-    if (worth := result.at_prevalence) is not None:
-        measurements.append(_measure(AT_PREVALENCE, round(worth.probability, 6)))
+    if (made := result.prediction) is not None:
+        measurements = [_measure(codes.DCM.Probability, round(made.probability, 6)), *measurements]
+        if made.at_prevalence is not None:
+            measurements.append(_measure(AT_PREVALENCE, round(made.at_prevalence.probability, 6)))
     value = DECISIONS[result.decision] if result.decision else NOT_EVALUATED
     evaluations = [QualitativeEvaluation(COVID_19, value)]
     if result.reason is not None:
@@ -191,17 +193,17 @@ def _to_group(
 
 
 def _to_algorithm(result: Result) -> AlgorithmIdentification:
-    name, _, version = result.model.rpartition("-")
-    parameters = [f"covidct {covidct.__version__}", f"{result.precision} graph"]
-    if (point := result.operating_point) is not None:
-        low, high = point.band
+    name, _, version = result.graph.model.rpartition("-")
+    parameters = [f"covidct {covidct.__version__}", f"{result.graph.precision} graph"]
+    if (made := result.prediction) is not None:
+        point, (low, high) = made.operating_point, made.operating_point.band
         parameters.append(
             f"operating point {point.name}: threshold {point.threshold:.4f}, undecided {low:.4f}-{high:.4f}"
         )
-    if (worth := result.at_prevalence) is not None:
-        parameters.append(_to_parameter(worth))
+        if made.at_prevalence is not None:
+            parameters.append(_to_parameter(made.at_prevalence))
     return AlgorithmIdentification(
-        name=name or result.model,
+        name=name or result.graph.model,
         version=version,
         parameters=parameters,
         manufacturer="covidct",

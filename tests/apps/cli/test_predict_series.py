@@ -21,6 +21,7 @@ from covidct.series.values import SeriesAnswer
 from covidct.types import Kind
 from makers import write_dicom, write_png
 from places import ROOT
+from predictions import evidence_of, predicted
 from stacks import SERIES, enhanced, save, stack, volume
 from studies import SLICES, backwards, halves, rotated, shuffled, singly, stored_turned, zipped
 
@@ -67,12 +68,10 @@ def test_the_same_answer_however_it_comes(
     assert found.result.decision == expected.result.decision
     assert found.result.series == expected.result.series
     for one, other, instance in zip(found.slices, expected.slices, found.series.instances, strict=True):
-        assert (one.slice_index, one.instance_uid) == (other.slice_index, other.instance_uid)
+        assert (one.slice_index, one.source.instance_uid) == (other.slice_index, other.source.instance_uid)
         assert one.probability == other.probability
         # What the model says of places is of the pixels as they are stored.
-        assert one.evidence is not None
-        assert other.evidence is not None
-        assert np.array_equal(turn(one.evidence, instance.turn), other.evidence)
+        assert np.array_equal(turn(evidence_of(one), instance.turn), evidence_of(other))
 
 
 def test_slices_are_like_single_ones(classifier: Classifier, tmp_path: Path) -> None:
@@ -80,7 +79,7 @@ def test_slices_are_like_single_ones(classifier: Classifier, tmp_path: Path) -> 
     for at, (item, instance) in enumerate(zip(found.slices, found.series.instances, strict=True)):
         alone = classifier.predict(instance.path)
         assert (item.kind, item.slice_index, item.path) == (Kind.SLICE, at, instance.path)
-        assert (alone.probability, alone.instance_uid) == (item.probability, item.instance_uid)
+        assert (alone.probability, alone.source) == (item.probability, item.source)
         assert alone.slice_index is None
 
 
@@ -89,7 +88,7 @@ def test_long_series_keep_their_order(classifier: Classifier, tmp_path: Path) ->
     slices = [np.clip(hu.astype(int) + 8 * at, -1024, 3000).astype(np.int16) for at in range(BATCH + 5)]
     found = answer(classifier, [save(tmp_path, stack(slices))])
     assert [item.slice_index for item in found.slices] == list(range(BATCH + 5))
-    logits = [item.logit or 0 for item in found.slices]
+    logits = [predicted(item).logit or 0 for item in found.slices]
     assert logits == sorted(logits)
 
 
@@ -98,7 +97,7 @@ def test_a_slice_that_is_gone_is_told(classifier: Classifier, tmp_path: Path) ->
     Path(series.instances[2].path).unlink()
     found = classifier.predict_series(series)
     assert found.slices[2].message == f"{series.instances[2].path}: no such file; check the path"
-    assert found.slices[2].instance_uid == f"{SERIES}.3"
+    assert found.slices[2].source.instance_uid == f"{SERIES}.3"
     assert found.result.series is not None
     assert "1 slice was not read, and left out." in [note.text for note in found.result.series.notes]
 

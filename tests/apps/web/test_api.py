@@ -24,6 +24,7 @@ from covidct.inference.bundle import default_path
 from covidct.inference.classifier import Classifier
 from makers import ct_dataset, dicom_bytes, phantom_hu
 from places import ROOT
+from predictions import predicted
 from servers import BRIGHT, DARK, LESIONS, client, files, make_server
 from stacks import stack, volume
 
@@ -193,8 +194,8 @@ def test_evidence_is_the_map_whose_mean_and_bias_make_the_logit(
     assert table["box"] == [0, 0, 1, 1]
     from covidct.images.read import parse_slice
 
-    logit = Classifier.load(tiny_bundle, threads=1).predict(parse_slice(LESIONS, name="x")).logit
-    assert cells.mean() + table["bias"] == pytest.approx(logit, abs=1e-3)
+    made = predicted(Classifier.load(tiny_bundle, threads=1).predict(parse_slice(LESIONS, name="x")))
+    assert cells.mean() + table["bias"] == pytest.approx(made.logit, abs=1e-3)
 
 
 def test_a_slice_is_shown_as_the_model_saw_it(caller: TestClient) -> None:

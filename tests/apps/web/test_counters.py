@@ -1,9 +1,21 @@
 from __future__ import annotations
 
 from covidct.apps.web.counters import Counters
-from covidct.types import Decision, ModelGraph, Reason, Result, Status
+from covidct.types import (
+    Decision,
+    ModelGraph,
+    OperatingPoint,
+    Prediction,
+    Reason,
+    Refusal,
+    Result,
+    Source,
+    Status,
+)
 
 GRAPH = ModelGraph("tiny-1.2.3", "int8")
+POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
+POSITIVE = Prediction(Decision.POSITIVE, 0.9, ("covid",), POINT)
 
 
 def test_what_was_counted_is_told() -> None:
@@ -12,9 +24,9 @@ def test_what_was_counted_is_told() -> None:
     counters.count_request("GET", "/api/jobs/{id}", status=404, seconds=0.02)
     counters.count_results(
         [
-            Result("a", Status.OK, "tiny", "int8", decision=Decision.POSITIVE),
-            Result("b", Status.OK, "tiny", "int8", decision=Decision.POSITIVE),
-            Result("c", Status.REFUSED, "tiny", "int8", reason=Reason.BLANK),
+            Result(Source("a"), Status.OK, POSITIVE, GRAPH),
+            Result(Source("b"), Status.OK, POSITIVE, GRAPH),
+            Result(Source("c"), Status.REFUSED, Refusal(Reason.BLANK, "c: blank"), GRAPH),
         ]
     )
     lines = counters.to_text().decode().splitlines()

@@ -28,6 +28,7 @@ from covidct.series.values import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, Box, Evidence, Reason
 from makers import dicom_bytes
 from pacs import NAME, PATIENT_ID, STUDY_UID, needs, patient_dataset, words
+from predictions import evidence_of, predicted, with_prediction
 from stacks import enhanced, save, stack, volume
 from studies import SLICES, rotated, stored_turned
 
@@ -54,17 +55,14 @@ def with_evidence(evidence: Evidence, box: Box = (0, 0, 1, 1), *, at: int = 2) -
     """An answer of four slices, one of which has that evidence, the others none."""
     answer = make_answer()
     none = np.zeros((4, 4), np.float32)
-    slices = [replace(result, evidence=none) for result in answer.slices]
-    slices[at] = replace(slices[at], evidence=evidence, box=box)
+    slices = [with_prediction(result, evidence=none) for result in answer.slices]
+    slices[at] = with_prediction(slices[at], evidence=evidence, box=box)
     return replace(answer, slices=tuple(slices))
 
 
 def stronger(answer: SeriesAnswer) -> SeriesAnswer:
     """The same with ten times the evidence: the tiny model is faint."""
-    slices = []
-    for result in answer.slices:
-        assert result.evidence is not None
-        slices.append(replace(result, evidence=10 * result.evidence))
+    slices = (with_prediction(result, evidence=10 * evidence_of(result)) for result in answer.slices)
     return replace(answer, slices=tuple(slices))
 
 
@@ -212,9 +210,7 @@ def test_frames_of_an_enhanced_object(tiny_bundle: Path, tmp_path: Path) -> None
     )
     for frame, mask in zip(frames, pixels[..., 0], strict=True):
         at = next(at for at, item in enumerate(answer.series.instances) if item.frame == frame)
-        evidence = answer.slices[at].evidence
-        assert evidence is not None
-        expected = lay_strength(evidence, shape=(SIDE, SIDE)) >= LEVEL / FULL
+        expected = lay_strength(evidence_of(answer.slices[at]), shape=(SIDE, SIDE)) >= LEVEL / FULL
         np.testing.assert_array_equal(mask, expected)
 
 
@@ -238,12 +234,13 @@ def test_a_real_series_under_the_model_that_ships(shared_data: Path) -> None:
     (series,) = read_study(sorted(folder.glob("Lung_Dx-A0002*"))).series
     answer = Classifier.load(threads=1).predict_series(series)
     made = make(answer)
-    strongest = max(answer.slices, key=lambda item: -1 if item.evidence is None else item.evidence.max())
-    assert strongest.evidence is not None
-    row, column = np.unravel_index(strongest.evidence.argmax(), strongest.evidence.shape)
-    height, width = strongest.evidence.shape
-    left, top, right, bottom = strongest.box
-    (mask,) = masks(made, str(strongest.instance_uid))
+    answered = [item for item in answer.slices if item.prediction is not None]
+    strongest = max(answered, key=lambda item: evidence_of(item).max())
+    evidence = evidence_of(strongest)
+    row, column = np.unravel_index(evidence.argmax(), evidence.shape)
+    height, width = evidence.shape
+    left, top, right, bottom = predicted(strongest).box
+    (mask,) = masks(made, str(strongest.source.instance_uid))
     at = (top + (bottom - top) * (row + 0.5) / height, left + (right - left) * (column + 0.5) / width)
     assert mask[int(512 * at[0]), int(512 * at[1])]
     assert mask.mean() < 0.1

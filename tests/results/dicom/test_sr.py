@@ -29,8 +29,9 @@ from covidct.results.dicom.sr import (
 from covidct.results.dicom.subject import read_subject
 from covidct.results.sentences import to_sentences
 from covidct.series.values import RefusedSeries, SeriesAnswer
-from covidct.types import DISCLAIMER, AtPrevalence, Decision, Reason, Status
+from covidct.types import DISCLAIMER, AtPrevalence, Decision, Reason, Refusal, Status
 from pacs import NAME, PATIENT_ID, STUDY_UID, needs, patient_dataset
+from predictions import with_prediction
 
 
 def report_of(answer: SeriesAnswer, **options: Any) -> Dataset:
@@ -109,7 +110,7 @@ def test_the_series_group_has_decision_probability_share_and_algorithm() -> None
 )
 def test_decisions_have_standard_codes(decision: Decision, code: Any) -> None:
     answer = make_answer()
-    answer = replace(answer, result=replace(answer.result, decision=decision, reason=None))
+    answer = replace(answer, result=with_prediction(answer.result, decision=decision))
     evaluations = groups(report_of(answer))[0].get_qualitative_evaluations()
     assert [(item.name, item.value) for item in evaluations] == [(COVID_19, code)]
 
@@ -125,7 +126,7 @@ def test_telling_slices_have_groups_of_their_own_that_refer_to_their_images() ->
 def test_a_prevalence_is_said_of_slices_not_of_the_series() -> None:
     answer = make_answer()
     worth = AtPrevalence(0.05, 0.1234, 0.25, None)
-    slices = tuple(replace(item, at_prevalence=worth) for item in answer.slices)
+    slices = tuple(with_prediction(item, at_prevalence=worth) for item in answer.slices)
     report = report_of(replace(answer, slices=slices))
     whole, *others = groups(report)
     assert AT_PREVALENCE not in {item.name for item in whole.get_measurements()}
@@ -186,7 +187,7 @@ def test_a_refused_series_gets_a_report_that_says_why() -> None:
 
 def test_no_path_gets_into_the_pacs() -> None:
     answer = make_answer(notes=(f"{FOLDER}/2.dcm: not read.", f"{FOLDER} has a gap."))
-    answer = replace(answer, result=replace(answer.result, message=f"{FOLDER}: undecided"))
+    answer = replace(answer, result=with_prediction(answer.result, message=f"{FOLDER}: undecided"))
     assert not [sentence for sentence in to_sentences(answer) if "jane" in sentence]
     assert "Not read." in to_sentences(answer)
     assert b"/home/" not in to_bytes(to_sr(answer, read_subject(answer.series)))
@@ -232,5 +233,5 @@ def test_others_find_it_valid_and_can_read_it(tmp_path: Path, make: Any) -> None
 @pytest.mark.parametrize("status", [Status.ERROR, Status.REFUSED])
 def test_a_series_without_an_answer_is_said_to_have_none(status: Status) -> None:
     answer = refusal()
-    result = replace(answer.result, status=status, reason=Reason.UNREADABLE)
+    result = replace(answer.result, status=status, answer=Refusal(Reason.UNREADABLE, "damaged"))
     assert to_sentences(replace(answer, result=result))[0] == "COVID-19: not answered (unreadable)."

@@ -25,6 +25,7 @@ from covidct.training.networks.lung_net import LungNet, to_cells, to_shares
 from covidct.training.run import Job, train
 from covidct.training.slices import Batch
 from makers import phantom_hu
+from predictions import evidence_of, predicted
 from training import NOTHING, tiny_recipe, write_lungs, write_phantoms
 
 RECIPE = replace(
@@ -52,9 +53,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_from_manifest_to_bundle(bundle: Path) -> None:
     result = Classifier.load(bundle).predict(SLICES[0])
-    assert result.evidence is not None
-    assert result.evidence.shape == (16, 16)
-    left, top, right, bottom = result.box
+    assert evidence_of(result).shape == (16, 16)
+    left, top, right, bottom = predicted(result).box
     assert 0 <= left < right <= 1
     assert 0 <= top < bottom <= 1
 

@@ -87,14 +87,14 @@ def score_manifest(classifier: Classifier, manifest: Manifest, sources: Sequence
     for result in results:
         if result.status is Status.ERROR:
             click.echo(f"not read: {result.message}", err=True)
-    answered = np.array([result.logit is not None for result in results], bool)
+    answered = np.array([result.prediction is not None for result in results], bool)
     if not answered.any():
         raise ManifestError(
             f"{manifest.path}: none of {len(rows)} slices can be calibrated on; those in split {LOCKED} are "
             "left alone, and the gate refuses what is no axial chest CT: see covidct predict"
         )
     kept = [row for row, fine in zip(rows, answered, strict=True) if fine]
-    logits = np.array([result.logit for result in results if result.logit is not None], np.float64)
+    logits = np.array([made.logit for result in results if (made := result.prediction)], np.float64)
     patients = np.array(to_groups(rows, block=INTERVAL_BLOCK))[answered].tolist()
     labels = np.array([to_label(row, plan) for row in kept], np.int64)
     slices = Slices(logits, labels, [row.source for row in kept], patients)

@@ -1,0 +1,75 @@
+"""One slice -> its result: with a prediction, refused by the gate, or not read.
+
+Knows how results are worded. Knows nothing of graphs, nor of the order of the steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from covidct.errors import ForeignDicom, ReadError, log_traceback
+from covidct.images.orientation import turn_back, turn_box_back
+from covidct.types import (
+    Decision,
+    GateResult,
+    ModelGraph,
+    Prediction,
+    Reason,
+    Refusal,
+    Result,
+    Slice,
+    Source,
+    Status,
+)
+
+TURNED = "looks turned by 90 degrees; turn it so that the front is above, and read it again"
+
+
+def to_answered_result(item: Slice, prediction: Prediction, graph: ModelGraph, *, turned: bool) -> Result:
+    """The result with a prediction for the upright slice, whose map and box are turned back as it lies."""
+    assert prediction.evidence is not None
+    prediction = replace(
+        prediction,
+        evidence=turn_back(prediction.evidence, item.turn),
+        box=turn_box_back(prediction.box, item.turn),
+        message=_say(item, prediction, turned=turned),
+    )
+    shape = (item.pixels.shape[0], item.pixels.shape[1])
+    return Result(item.source, Status.OK, prediction, graph, shape=shape, seems_turned=turned)
+
+
+def to_refused_result(item: Slice, verdict: GateResult, graph: ModelGraph) -> Result:
+    """The result for a slice that must not be answered for."""
+    assert verdict.reason is not None
+    refusal = Refusal(verdict.reason, f"{item.source.path}: {verdict.detail}")
+    shape = (item.pixels.shape[0], item.pixels.shape[1])
+    return Result(item.source, Status.REFUSED, refusal, graph, shape=shape)
+
+
+def to_unread_result(path: str, error: Exception, graph: ModelGraph) -> Result:
+    """The result for what could not be read: refused where it says of itself that it is no axial CT slice."""
+    status, reason, message = Status.ERROR, Reason.UNREADABLE, str(error)
+    if isinstance(error, ForeignDicom):
+        status, reason = Status.REFUSED, Reason(error.reason)
+    elif not isinstance(error, ReadError):
+        log_traceback(error)
+        message = (
+            f"{path}: cannot be read ({type(error).__name__}); it may be damaged: export it again, or report "
+            "it with what --debug logs"
+        )
+    return Result(Source(path), status, Refusal(reason, message), graph)
+
+
+def _say(item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
+    """Why a slice is left undecided, and that it looks turned; any other answer needs no sentence."""
+    parts = []
+    if prediction.decision is Decision.INDETERMINATE:
+        point = prediction.operating_point
+        low, high = point.band
+        parts.append(
+            f"both {' and '.join(prediction.prediction_set)} remain plausible, as from {low:.3f} to "
+            f"{high:.3f} no answer is reliable enough at {point.name}"
+        )
+    if turned:
+        parts.append(TURNED)
+    return f"{item.source.path}: {'; '.join(parts)}" if parts else None
