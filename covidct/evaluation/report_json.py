@@ -1,6 +1,6 @@
-"""A report as plain values for `config.json`, and back: so that a model card can be made again at any time.
+"""A report as plain values, and back: for `evaluation.json`, and for `config.json`.
 
-Holds no path and no slice. Knows reports and sections.
+A bundle keeps the figures without paths and slices, so that a model card can be made again at any time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,29 @@ from covidct.evaluation.sections import Decisions, Section, Tally
 from covidct.inference.bundle import parse_point
 from covidct.stats.estimate import Estimate
 from covidct.stats.metrics import Confusion, Evaluation
+
+SCHEMA = 2
+INTERVALS = (
+    "95 %: percentiles over resampled patients (slices where no patient is known), drawn within patients "
+    "with and without COVID-19 slices; exact (Clopper-Pearson) over patients where every resample gives 0 or "
+    "1; for the ECE as far as its bins move in 95 % of the resamples"
+)
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """All of `evaluation.json`: the figures, how intervals are made, and the worst mistakes."""
+    mistakes = [
+        {
+            "path": mistake.row.path,
+            "source": mistake.row.source,
+            "label": mistake.row.label,
+            "probability": mistake.row.probability,
+            "loss": mistake.loss,
+            "wrong": mistake.wrong,
+        }
+        for mistake in report.mistakes
+    ]
+    return {"schema": SCHEMA, "intervals": INTERVALS, **to_figures(report), "mistakes": mistakes}
 
 
 def to_figures(report: Report) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
 from covidct.evaluation.card.card import to_card
 from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.predictions import INTERVAL_BLOCK, run_rows, score_logits
-from covidct.evaluation.report import Report, write_report
+from covidct.evaluation.report import Report
+from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import from_sections, to_figures
 from covidct.evaluation.subgroups import measure_subgroups
 from covidct.images.hounsfield import LUNG_CENTRE, LUNG_WIDTH

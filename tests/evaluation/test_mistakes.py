@@ -26,7 +26,9 @@ from covidct.evaluation.mistakes import (
     to_drawable,
     to_picture,
 )
-from covidct.evaluation.report import Protocol, to_json, to_report, write_report
+from covidct.evaluation.report import Protocol, to_report
+from covidct.evaluation.report_files import write_report
+from covidct.evaluation.report_json import to_json
 from covidct.evaluation.sections import Scored
 from covidct.images.hounsfield import to_display
 from covidct.inference.overlay import to_overlay

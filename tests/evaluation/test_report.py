@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from covidct.evaluation import plots
-from covidct.evaluation.report import Protocol, Report, to_json, to_report, write_report
+from covidct.evaluation.report import Protocol, Report, to_report
+from covidct.evaluation.report_files import write_report
+from covidct.evaluation.report_json import to_json
 from covidct.evaluation.sections import Scored
 from covidct.types import OperatingPoint
 
@@ -84,9 +86,9 @@ def read_json(written: Path) -> dict[str, Any]:
 
 
 def test_json_protocol(written: Path) -> None:
-    protocol = read_json(written)["protocol"]
-    assert protocol.pop("intervals").startswith("95 %")
-    assert protocol == {
+    found = read_json(written)
+    assert found["intervals"].startswith("95 %")
+    assert found["protocol"] == {
         "bundle": "covidct-test",
         "version": "0.1.0",
         "manifest_digest": "ab" * 32,
@@ -107,51 +109,51 @@ def test_json_protocol(written: Path) -> None:
             }
         ],
         "prevalences": [0.05],
-        "n": 60,
     }
 
 
 def test_json_points_are_those_of_the_decisions(written: Path) -> None:
     found = read_json(written)
-    for section in (found["overall"], *found["sources"]):
+    for section in found["sections"]:
         (point,) = section["points"]
-        figures, decisions = point["figures"], section["decisions"]
-        assert figures["indeterminate"]["value"] == pytest.approx(decisions["indeterminate_share"])
-        assert figures["specificity"]["value"] == section["metrics"]["specificity"]["value"]
-        others = section["n"] - section["positives"]
+        figures, decisions, evaluation = point["figures"], section["decisions"], section["evaluation"]
+        undecided = sum(decisions["indeterminate"].values()) / evaluation["n"]
+        assert figures["indeterminate"]["value"] == pytest.approx(undecided)
+        assert figures["specificity"]["value"] == evaluation["metrics"]["specificity"]["value"]
+        others = evaluation["n"] - evaluation["positives"]
         missed = decisions["positive"]["other"]
         assert figures["coverage_negative"]["value"] == pytest.approx(1 - missed / others)
         assert [worth["prevalence"] for worth in point["worths"]] == [0.05]
-    assert found["overall"]["ece_by_chance"] > 0
-    assert found["sources"][1]["points"][0]["worths"][0]["ppv"]["reason"] == "undefined: no COVID-19 slices"
+    assert found["sections"][0]["chance_ece"] > 0
+    assert found["sections"][2]["points"][0]["worths"][0]["ppv"]["reason"] == "undefined: no COVID-19 slices"
 
 
 def test_json_metrics_have_intervals_or_reasons(written: Path) -> None:
     found = read_json(written)
-    assert found["schema"] == 1
-    for section in (found["overall"], *found["sources"]):
+    assert found["schema"] == 2
+    for section in found["sections"]:
         for name in ("auc", "sensitivity", "specificity", "f1_positive", "f1_negative", "brier", "ece"):
-            metric = section["metrics"][name]
+            metric = section["evaluation"]["metrics"][name]
             assert set(metric) == {"value", "low", "high", "n", "reason"}
             assert (metric["low"] is None) == (metric["reason"] is not None)
-    screening = found["sources"][1]
-    assert screening["metrics"]["auc"]["reason"] == "undefined: no COVID-19 slices"
-    assert screening["slices_without_patient"] == 20
+    screening = found["sections"][2]
+    assert screening["evaluation"]["metrics"]["auc"]["reason"] == "undefined: no COVID-19 slices"
+    assert screening["unidentified"] == 20
     assert screening["patients"] == 0
     assert "no patient ids: intervals over slices, too narrow" in screening["notes"]
 
 
 def test_json_decisions(written: Path) -> None:
-    overall = read_json(written)["overall"]
+    overall = read_json(written)["sections"][0]
     decisions, rows = overall["decisions"], make_rows()
     undecided = [row for row in rows if row.decision == "indeterminate"]
-    assert decisions["indeterminate_share"] == pytest.approx(len(undecided) / 60)
+    assert sum(decisions["indeterminate"].values()) == len(undecided)
     assert decisions["indeterminate"]["covid"] == sum(row.label for row in undecided)
     assert decisions["decided"]["n"] == 60 - len(undecided)
     assert {"sensitivity", "specificity", "f1_positive", "f1_negative"} <= set(
         decisions["decided"]["metrics"]
     )
-    assert sum(overall["confusion"].values()) == overall["n"] == 60
+    assert sum(overall["evaluation"]["confusion"].values()) == overall["evaluation"]["n"] == 60
 
 
 def test_same_rows_same_bytes(report: Report, written: Path, tmp_path: Path) -> None:
@@ -164,8 +166,7 @@ def test_without_decisions_or_band() -> None:
     protocol = Protocol("b", "1", "", "external", threshold=0.3, resamples=10)
     rows = [Scored(f"{i}", i % 2, "one", f"{i}", 0.1 * i) for i in range(8)]
     found = to_json(to_report(rows, protocol))
-    assert isinstance(overall := found["overall"], dict)
-    assert overall["decisions"] is None
+    assert found["sections"][0]["decisions"] is None
 
 
 def test_broken_run_leaves_what_was_there(

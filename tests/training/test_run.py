@@ -219,10 +219,10 @@ def test_evaluate_measures_the_shipped_graph_by_source(out: Path, manifest: Path
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "evaluation.json").read_text())
-    assert {section["name"] for section in report["sources"]} == set(SOURCES)
-    assert 0 <= report["overall"]["metrics"]["auc"]["value"] <= 1
+    assert {section["name"] for section in report["sections"][1:]} == set(SOURCES)
+    assert 0 <= report["sections"][0]["evaluation"]["metrics"]["auc"]["value"] <= 1
     ours = json.loads((out / "evaluation" / "evaluation.json").read_text())
-    assert report["overall"] == ours["overall"]
+    assert report["sections"][0] == ours["sections"][0]
 
 
 def test_evaluate_keeps_the_split_that_training_made(out: Path, manifest: Path) -> None:
@@ -235,7 +235,7 @@ def test_evaluate_of_one_source(out: Path, manifest: Path, tmp_path: Path) -> No
     arguments = ["evaluate", str(out / "bundle"), "--data", str(manifest), "--split", "all"]
     done = CliRunner().invoke(main, [*arguments, "--source", "south", "--float", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert json.loads((tmp_path / "evaluation.json").read_text())["overall"]["n"] == 24
+    assert json.loads((tmp_path / "evaluation.json").read_text())["sections"][0]["evaluation"]["n"] == 24
 
 
 def test_evaluate_says_when_a_split_is_empty(out: Path, manifest: Path, tmp_path: Path) -> None:

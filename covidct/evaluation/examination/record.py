@@ -21,8 +21,13 @@ Knows values. Knows nothing of how they came about.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
+from covidct.errors import ManifestError
 from covidct.evaluation.examination.blackout import Blackout, View, both_classes
 from covidct.evaluation.examination.evidence_maps import INSIDE_TARGET, POINTING_TARGET, Explanation
 from covidct.evaluation.examination.examples import Exhibit
@@ -91,6 +96,48 @@ def to_json(examination: Examination) -> dict[str, object]:
         "stabilities": [{**asdict(one), "holds": one.holds} for one in examination.stabilities],
         "targets": [asdict(target) for target in to_targets(examination)],
     }
+
+
+def read_examination(path: Path) -> Examination:
+    """An `examination.json` read back, without its exhibits. Raises ManifestError for a file that is none."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["schema"] != SCHEMA:
+            raise ValueError(f"schema {table['schema']}, not {SCHEMA}")
+        return _parse(table)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"{path}: is no examination that can be read ({error!r}); make it with covidct examine"
+        ) from error
+
+
+def _parse(table: Mapping[str, Any]) -> Examination:
+    protocol = {name: value for name, value in table["protocol"].items() if name != "intervals"}
+    protocol |= {"sources": tuple(protocol["sources"]), "band": tuple(protocol["band"])}
+    return Examination(
+        protocol=Protocol(**protocol),
+        explanations=tuple(_parse_explanation(entry) for entry in table["explanations"]),
+        blackouts=tuple(
+            Blackout(**{**entry, "aucs": _parse_estimates(entry["aucs"])}) for entry in table["blackouts"]
+        ),
+        stabilities=tuple(_parse_stability(entry) for entry in table["stabilities"]),
+        without_outline=table["without_outline"],
+    )
+
+
+def _parse_explanation(entry: Mapping[str, Any]) -> Explanation:
+    figures = {name: _parse_estimates(entry[name]) for name in ("figures", "chances")}
+    shuffled = {name: _parse_estimates(estimates) for name, estimates in entry["shuffled"].items()}
+    return Explanation(**{**entry, **figures, "shuffled": shuffled})
+
+
+def _parse_stability(entry: Mapping[str, Any]) -> Stability:
+    plain = {name: value for name, value in entry.items() if name != "holds"}
+    return Stability(**plain | {name: Estimate(**entry[name]) for name in ("change", "flips", "doubts")})
+
+
+def _parse_estimates(table: Mapping[str, Any]) -> dict[str, Estimate]:
+    return {name: Estimate(**values) for name, values in table.items()}
 
 
 def to_targets(examination: Examination) -> tuple[Target, ...]:

@@ -1,4 +1,4 @@
-"""An examination as text: for the terminal, and as Markdown for the model card.
+"""An examination as text for the terminal.
 
 Knows columns and widths. Knows nothing of how things were measured.
 """
@@ -64,27 +64,6 @@ def to_table(examination: Examination) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def to_markdown(examination: Examination) -> str:
-    """The examination as compact Markdown tables, for the model card."""
-    parts = []
-    for one in examination.explanations:
-        parts.append(f"{_title(one)}:\n\n{_markdown(_evidence(one))}")
-        if one.shuffled:
-            parts.append(f"The same with weights shuffled ({one.source}):\n\n{_markdown(_shuffled(one))}")
-    if blackouts := both_classes(examination.blackouts):
-        left = examination.without_outline
-        note = f"; {left} slices left out, as nobody finds their lungs" if left else ""
-        parts.append(
-            f"AUC by what of the slice is left (0.5 is chance{note}):\n\n{_markdown(_blacked(blackouts))}"
-        )
-    if examination.stabilities:
-        parts.append(f"The same slice shown in another way:\n\n{_markdown(_moved(examination))}")
-    if targets := to_targets(examination):
-        rows = [("Target", "Asked", "Measured", "Reached"), *(_target_row(target) for target in targets)]
-        parts.append(_markdown(rows))
-    return "\n\n".join(parts) + "\n"
-
-
 def _title(one: Explanation) -> str:
     patients = f"{one.groups} patient{'' if one.groups == 1 else 's'}"
     slices = f"{one.with_lesions} slices with lesions, of {one.slices} with masks"
@@ -141,11 +120,6 @@ def _target(target: Target) -> str:
     return f"{target.name}: {value} ({target.target})"
 
 
-def _target_row(target: Target) -> Sequence[str]:
-    value = "–" if target.value is None else f"{target.value:.3f}"
-    return target.name, target.target, value, _verdict(target).strip()
-
-
 def _verdict(target: Target) -> str:
     return {True: "yes", False: "no ", None: "–  "}[target.reached]
 
@@ -163,9 +137,3 @@ def _grid(rows: Sequence[Sequence[str]], widths: Sequence[int] = (NAME, *[CELL +
         "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)).rstrip()
         for row in rows
     ]
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A table, its first column to the left and the others to the right."""
-    lines = [rows[0], ["---"] + ["--:"] * (len(rows[0]) - 1), *rows[1:]]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

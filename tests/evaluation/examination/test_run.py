@@ -15,8 +15,15 @@ from covidct.apps.cli.main import main
 from covidct.data.manifest import DataPlan, Row, write_manifest
 from covidct.evaluation.examination import pictures as sheets
 from covidct.evaluation.examination.blackout import View
+from covidct.evaluation.examination.card_text import to_markdown
 from covidct.evaluation.examination.evidence_maps import NO_PLACE
-from covidct.evaluation.examination.record import Examination, Protocol, to_json, to_targets
+from covidct.evaluation.examination.record import (
+    Examination,
+    Protocol,
+    read_examination,
+    to_json,
+    to_targets,
+)
 from covidct.evaluation.examination.run import (
     choose_rendered,
     choose_shown,
@@ -25,7 +32,7 @@ from covidct.evaluation.examination.run import (
     write_examination,
 )
 from covidct.evaluation.examination.subjects import PHANTOM
-from covidct.evaluation.examination.text import to_markdown, to_table
+from covidct.evaluation.examination.text import to_table
 from covidct.inference.bundle import CONFIG, load_bundle, write_sums
 from makers import phantom_hu, write_dicom
 from subjects import write_masked
@@ -118,6 +125,7 @@ def test_files_and_nothing_else(examination: Examination, tmp_path: Path) -> Non
     found = json.loads((tmp_path / "deep" / "out" / "examination.json").read_text(encoding="utf-8"))
     assert found == json.loads(json.dumps(to_json(examination)))
     assert found["schema"] == 1
+    assert read_examination(tmp_path / "deep" / "out" / "examination.json") == examination
     assert set(found["blackouts"][0]["aucs"]) == set(View)
     assert found["stabilities"][0]["holds"] in (True, False)
 

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from covidct.errors import ManifestError
 from covidct.evaluation.card.card import Later, to_card
 from covidct.evaluation.card.failures import answer_phantoms, plot_failures, to_section
-from covidct.evaluation.examination.card_text import read_examination
+from covidct.evaluation.examination.card_text import to_markdown as to_examination
+from covidct.evaluation.examination.record import read_examination
 from covidct.evaluation.leave_one_out.table import read_standings
 from covidct.images.files import write_beside
 from covidct.inference.bundle import CARD, CONFIG, REQUIRED, SUMS, load_bundle, write_sums
@@ -36,7 +37,7 @@ def rewrite_card(
     config = json.loads(bundle.files[CONFIG])
     later = Later(
         standings=read_standings(benchmark) if benchmark else None,
-        examination=read_examination(examination) if examination else "",
+        examination=to_examination(read_examination(examination)) if examination else "",
         gate=to_markdown(read_gate_figures(gate)) if gate else "",
         failures=draw_failures(path, failures) if failures else "",
         notes=_read_notes(notes) if notes else None,

@@ -9,7 +9,7 @@ import click
 
 from covidct.data.manifest import UNNAMED
 from covidct.evaluation.measure import evaluate_rows
-from covidct.evaluation.report import write_report
+from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_text import to_table
 from covidct.evaluation.rows import UNKNOWN_SOURCE, choose_rows, plan_of
 from covidct.inference.classifier import Classifier
