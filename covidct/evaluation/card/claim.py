@@ -107,7 +107,7 @@ CLAIM = (
     answered(
         "28",
         "measures of performance, and published models beside",
-        "covidct/stats/metrics.py; card, Figures; docs/training/benchmark.md, Published figures beside",
+        "covidct/stats/metrics.py; card, Figures; docs/training/benchmark.md, Published figures",
     ),
     answered(
         "29",

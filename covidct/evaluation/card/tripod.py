@@ -128,7 +128,7 @@ TRIPOD = (
     answered(
         "25",
         "interpretation: aims, earlier studies, fairness",
-        "README; docs/training/benchmark.md, Published figures beside; fairness: card, Limits",
+        "README; docs/training/benchmark.md, Published figures; fairness: card, Limits",
     ),
     answered(
         "26",
