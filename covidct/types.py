@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -74,6 +75,23 @@ class ModelGraph:
 
     model: str
     precision: Precision
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What to answer with, as it is asked for.
+
+    `model` is a bundle's directory, None for the one that ships; `operating_point` one of the bundle's by
+    name, its first by default. With `prevalence`, in (0, 1), results also say what they are worth where such
+    a share of the slices shows COVID-19. `threads` are the cores one run may use, by default all that the
+    process may.
+    """
+
+    model: str | Path | None = None
+    precision: Precision = "float"
+    operating_point: str | None = None
+    prevalence: float | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from covidct.series.values import Instance, Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
     GateResult,
+    ModelChoice,
     ModelGraph,
     OperatingPoint,
     Precision,
@@ -71,21 +72,27 @@ class Classifier:
         prevalence: float | None = None,
         threads: int | None = None,
     ) -> Classifier:
-        """Load a bundle (the shipped one by default) and its graph.
+        """Load a bundle (the shipped one by default) and its graph; see `ModelChoice` for the values.
 
         `precision` "int8" takes the smaller file, and less time; its logits differ from those of "float",
-        mostly by less than 0.3. `operating_point` is one of the bundle's by name, its first by default. With
-        `prevalence`, in (0, 1), results also say what they are worth where such a share of the slices shows
-        COVID-19 (`at_prevalence`); decisions stay those of the operating point. `threads` are the cores one
-        run may use, by default all that the process may. Raises BundleError, and ValueError for another
-        prevalence.
+        mostly by less than 0.3. Decisions stay those of the operating point, whatever the prevalence. Raises
+        BundleError, and ValueError for a prevalence outside (0, 1).
         """
-        if prevalence is not None:
-            check_prevalence(prevalence)
-        loaded = load_bundle(bundle)
-        point = _find_point(loaded, operating_point)
-        session = Session(loaded.graph(precision), threads=threads)
-        return cls(loaded, session, precision=precision, operating_point=point, prevalence=prevalence)
+        return cls.choose(ModelChoice(bundle, precision, operating_point, prevalence, threads))
+
+    @classmethod
+    def choose(cls, choice: ModelChoice) -> Classifier:
+        """What was chosen, loaded. Raises as `load` does."""
+        if choice.prevalence is not None:
+            check_prevalence(choice.prevalence)
+        bundle = load_bundle(choice.model)
+        return cls(
+            bundle,
+            Session(bundle.graph(choice.precision), threads=choice.threads),
+            precision=choice.precision,
+            operating_point=_find_point(bundle, choice.operating_point),
+            prevalence=choice.prevalence,
+        )
 
     def at(self, operating_point: str | None = None, *, prevalence: float | None = None) -> Classifier:
         """The same model, loaded once, at another of its operating points or prevalences; see `load`."""

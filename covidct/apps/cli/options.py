@@ -10,12 +10,14 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from covidct.errors import CovidctError
+from covidct.types import ModelChoice
 
 
 def _find_shipped() -> Path:
@@ -47,6 +49,7 @@ GRAPH = click.option(
     help="Which of the model's graphs: int8 is a smaller file, and quicker; its logits differ from those of "
     "float, mostly by less than 0.3.",
 )
+POINT = "One of the model's, as `covidct info` names them; by default its first."
 THREADS = click.option(
     "--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used."
 )
@@ -67,6 +70,36 @@ DEBUG = click.option(
     callback=_log_tracebacks,
     help="Log on standard error where unforeseen errors come from; that may quote headers.",
 )
+
+Command = Callable[..., None]
+
+
+def gather(
+    name: str, make: Callable[..., object], *options: Callable[[Command], Command]
+) -> Callable[[Command], Command]:
+    """Options that make one value: the command is given `name`, what `make` makes of them by their names."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(*arguments: object, **values: object) -> None:
+            values[name] = make(**{option: values.pop(option) for option in names})
+            command(*arguments, **values)
+
+        known = len(getattr(command, "__click_params__", ()))
+        for option in reversed(options):
+            option(run)
+        parameters: list[click.Parameter] = run.__click_params__[known:]  # type: ignore[attr-defined]
+        names = [str(parameter.name) for parameter in parameters]
+        return run
+
+    return decorate
+
+
+def choose_model(*more: Callable[[Command], Command], point: str = POINT) -> Callable[[Command], Command]:
+    """Which model answers, as `choice`; `point` is the help of --operating-point, `more` comes after it."""
+    named = click.option("--operating-point", metavar="NAME", help=point)
+    return gather("choice", ModelChoice, MODEL, GRAPH, named, *more, THREADS)
+
 
 # Options of commands that read a data set.
 SPLIT = click.option(

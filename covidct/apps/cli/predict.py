@@ -14,86 +14,79 @@ import click
 from covidct.apps.cli.options import (
     DEBUG,
     FOLDER,
-    GRAPH,
-    MODEL,
     OUT,
     PLACE,
     PREVALENCE,
-    THREADS,
+    choose_model,
+    gather,
     needs_extra,
     plain_errors,
 )
-from covidct.types import DISCLAIMER, Precision
+from covidct.apps.cli.predict_options import Objects, Output
+from covidct.types import DISCLAIMER, ModelChoice
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl", "csv"]),
-    help="How results are written; by default a table on a terminal, else JSON lines.",
+@gather(
+    "output",
+    Output,
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "jsonl", "csv"]),
+        help="How results are written; by default a table on a terminal, else JSON lines.",
+    ),
+    click.option(
+        "--heatmaps", type=FOLDER, metavar="DIR", help="Write an overlay of the evidence for each slice."
+    ),
+    click.option(
+        "--report",
+        type=OUT,
+        metavar="FILE.html",
+        help="Write a page for each series, to read, sign and print.",
+    ),
+    click.option(
+        "--identify",
+        is_flag=True,
+        help="Let the report show PatientID and AccessionNumber, which it leaves out.",
+    ),
 )
-@click.option(
-    "--heatmaps", type=FOLDER, metavar="DIR", help="Write an overlay of the evidence for each slice."
+@gather(
+    "objects",
+    Objects,
+    click.option(
+        "--sr", type=PLACE, metavar="FILE.dcm", help="Write the answer as a DICOM structured report, too."
+    ),
+    click.option(
+        "--sc", type=PLACE, metavar="FILE.dcm", help="Write its picture as a DICOM Secondary Capture, too."
+    ),
+    click.option(
+        "--seg",
+        type=PLACE,
+        metavar="FILE.dcm",
+        help="Write where its evidence lies as a DICOM Segmentation.",
+    ),
+    click.option(
+        "--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study."
+    ),
+    click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch."),
+    click.option("--stow", is_flag=True, help="Store report and picture on that server."),
 )
-@click.option(
-    "--report", type=OUT, metavar="FILE.html", help="Write a page for each series, to read, sign and print."
-)
-@click.option(
-    "--identify", is_flag=True, help="Let the report show PatientID and AccessionNumber, which it leaves out."
-)
-@click.option(
-    "--sr", type=PLACE, metavar="FILE.dcm", help="Write the answer as a DICOM structured report, too."
-)
-@click.option(
-    "--sc", type=PLACE, metavar="FILE.dcm", help="Write its picture as a DICOM Secondary Capture, too."
-)
-@click.option(
-    "--seg",
-    type=PLACE,
-    metavar="FILE.dcm",
-    help="Write where its evidence lies as a DICOM Segmentation.",
-)
-@click.option("--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study.")
-@click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch.")
-@click.option("--stow", is_flag=True, help="Store report and picture on that server.")
 @click.option(
     "--all-series", is_flag=True, help="Answer for every series that is fit, not for one of each study."
 )
-@MODEL
-@GRAPH
-@click.option(
-    "--operating-point",
-    metavar="NAME",
-    help="One of the model's, as `covidct info` names them; by default its first.",
+@choose_model(
+    click.option(
+        "--prevalence",
+        type=PREVALENCE,
+        metavar="P",
+        help="Also say what answers are worth where this share of the slices shows COVID-19.",
+    )
 )
-@click.option(
-    "--prevalence",
-    type=PREVALENCE,
-    metavar="P",
-    help="Also say what answers are worth where this share of the slices shows COVID-19.",
-)
-@THREADS
 @DEBUG
 def predict(
-    paths: tuple[str, ...],
-    form: str | None,
-    heatmaps: Path | None,
-    report: Path | None,
-    identify: bool,
-    sr: Path | None,
-    sc: Path | None,
-    seg: Path | None,
-    dicomweb: str | None,
-    study: str | None,
-    stow: bool,
-    all_series: bool,
-    model: Path | None,
-    precision: Precision,
-    operating_point: str | None,
-    prevalence: float | None,
-    threads: int | None,
+    paths: tuple[str, ...], output: Output, objects: Objects, all_series: bool, choice: ModelChoice
 ) -> None:
     """Classify slices and series: files, folders, ZIP archives, DICOMDIRs, or - for a list.
 
@@ -111,31 +104,14 @@ def predict(
     Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
     nothing could be done (wrong usage, a damaged model).
     """
-    if not paths and dicomweb is None:
+    if not paths and objects.dicomweb is None:
         raise click.UsageError("Missing argument '[PATH...]'.")
-    if (dicomweb is None) != (study is None) or (stow and dicomweb is None):
+    if (objects.dicomweb is None) != (objects.study is None) or (objects.stow and objects.dicomweb is None):
         raise click.UsageError("--dicomweb and --study belong together, and --stow to both.")
     from covidct.apps.cli.commands.predict import run_predict
-    from covidct.apps.cli.commands.predict_dicom import Objects
 
-    pacs = any((sr, sc, seg, dicomweb))
-    with plain_errors(), needs_extra("pacs") if pacs else nullcontext():
-        sys.exit(
-            run_predict(
-                paths,
-                form=form or ("table" if sys.stdout.isatty() else "jsonl"),
-                heatmaps=heatmaps,
-                report=report,
-                identify=identify,
-                all_series=all_series,
-                model=model,
-                precision=precision,
-                operating_point=operating_point,
-                prevalence=prevalence,
-                threads=threads,
-                objects=Objects(sr=sr, sc=sc, seg=seg, dicomweb=dicomweb, study=study, stow=stow),
-            )
-        )
+    with plain_errors(), needs_extra("pacs") if objects.any else nullcontext():
+        sys.exit(run_predict(paths, output=output, objects=objects, all_series=all_series, choice=choice))
 
 
 @click.command()

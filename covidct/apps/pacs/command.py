@@ -9,8 +9,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from covidct.apps.pacs.node import Node, NodeOptions, check_options
@@ -22,73 +20,46 @@ from covidct.apps.pacs.peer import (
     to_client_context,
     to_server_context,
 )
+from covidct.apps.pacs.request import NodeRequest
 from covidct.apps.pacs.spool import Spool
 from covidct.errors import NodeError
 from covidct.inference.classifier import Classifier
-from covidct.types import Precision
+from covidct.types import ModelChoice
 
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Given:
-    """The options as they were given; times in seconds, `reserve` in MB."""
-
-    peer: str
-    title: str
-    host: str
-    port: int
-    allow: Sequence[str]
-    spool: Path | None
-    settle: float
-    quiet: float
-    reserve: int
-    picture: bool
-    segmentation: bool
-    once: bool
-    tls: Tls
-    peer_tls: bool
-    model: Path | None
-    precision: Precision
-    operating_point: str | None
-    threads: int | None
-
-
-def run_node(given: Given) -> int:
+def run_node(asked: NodeRequest, choice: ModelChoice) -> int:
     """Serve until SIGTERM or Ctrl-C, with `once` until all is done; the exit code. Raises NodeError."""
-    options = to_options(given)
+    options = to_options(asked)
     check_options(options)
     start_log()
-    classifier = Classifier.load(
-        given.model,
-        precision=given.precision,
-        operating_point=given.operating_point,
-        threads=given.threads,
-    )
-    with Spool(given.spool or default_spool(), reserve=given.reserve * MEGABYTE) as spool:
+    classifier = Classifier.choose(choice)
+    with Spool(asked.spool or default_spool(), reserve=asked.reserve * MEGABYTE) as spool:
         node = Node(options, spool, classifier)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: node.stop())
         return node.run()
 
 
-def to_options(given: Given) -> NodeOptions:
+def to_options(asked: NodeRequest) -> NodeOptions:
     """The options, parsed. Raises NodeError for what cannot be meant."""
-    if given.tls.certificate is None and given.tls.key is not None:
-        raise NodeError(f"{given.tls.key}: a key without --tls-cert; give both")
+    tls = Tls(asked.tls_cert, asked.tls_key, asked.tls_ca)
+    if tls.certificate is None and tls.key is not None:
+        raise NodeError(f"{tls.key}: a key without --tls-cert; give both")
     return NodeOptions(
-        title=check_title(given.title),
-        peer=parse_peer(given.peer),
-        host=given.host,
-        port=given.port,
-        callers=tuple(parse_caller(text) for text in given.allow),
-        settle=given.settle,
-        quiet=max(given.quiet, given.settle),
-        picture=given.picture,
-        segmentation=given.segmentation,
-        once=given.once,
-        server_tls=to_server_context(given.tls),
-        client_tls=to_client_context(given.tls) if given.peer_tls else None,
+        title=check_title(asked.ae_title),
+        peer=parse_peer(asked.peer),
+        host=asked.host,
+        port=asked.port,
+        callers=tuple(parse_caller(text) for text in asked.allow),
+        settle=asked.settle,
+        quiet=max(asked.quiet, asked.settle),
+        picture=not asked.no_picture,
+        segmentation=asked.seg,
+        once=asked.once,
+        server_tls=to_server_context(tls),
+        client_tls=to_client_context(tls) if asked.peer_tls else None,
     )
 
 

@@ -14,7 +14,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
@@ -23,11 +22,11 @@ import uvicorn
 from covidct.apps.web.api import Api
 from covidct.apps.web.log import LOGGER
 from covidct.apps.web.server import Server
-from covidct.apps.web.settings import MIB, Settings
+from covidct.apps.web.settings import MIB, Serving, Settings
 from covidct.errors import ServeError
 from covidct.inference.classifier import Classifier
 from covidct.results.formats import name_model
-from covidct.types import DISCLAIMER, Precision
+from covidct.types import DISCLAIMER, ModelChoice
 
 SHORTEST_TOKEN = 16
 MAKE_ONE = "auto"
@@ -35,30 +34,17 @@ CONNECTIONS = 200  # at once; more are told 503
 UVICORN = "uvicorn"
 
 
-def run_serve(
-    *,
-    host: str,
-    port: int,
-    names: Sequence[str],
-    token: str | None,
-    no_auth: bool,
-    upload_mb: int,
-    certificate: Path | None,
-    key: Path | None,
-    model: Path | None,
-    precision: Precision,
-    operating_point: str | None,
-    threads: int | None,
-) -> None:
+def run_serve(serving: Serving, choice: ModelChoice) -> None:
     """Serve until SIGTERM or SIGINT. Raises ServeError for what would not be safe, or cannot be."""
-    token = check_token(token)
-    check_reach(host, token, no_auth=no_auth)
-    settings = replace(to_settings(host, names, token), body_bytes=upload_mb * MIB)
-    classifier = Classifier.load(model, precision=precision, operating_point=operating_point, threads=threads)
+    token = check_token(serving.token)
+    check_reach(serving.host, token, no_auth=serving.no_auth)
+    settings = to_settings(serving.host, serving.names, token)
+    settings = replace(settings, body_bytes=serving.upload_mb * MIB)
+    classifier = Classifier.choose(choice)
     server = Server(classifier, settings)
-    listener = _listen(host, port)
+    listener = _listen(serving.host, serving.port)
     log = _set_up_logs()
-    scheme = "http" if certificate is None else "https"
+    scheme = "http" if serving.certificate is None else "https"
     log.info("%s at %s", name_model(classifier.graph), _to_url(scheme, listener))
     log.info(DISCLAIMER)
     config = uvicorn.Config(
@@ -75,14 +61,14 @@ def run_serve(
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=int(settings.grace_s),
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+        ssl_certfile=serving.certificate,
+        ssl_keyfile=serving.key,
     )
-    _Patient(config, server.api).run(sockets=[listener])
+    _Server(config, server.api).run(sockets=[listener])
     log.info("stopped")
 
 
-class _Patient(uvicorn.Server):
+class _Server(uvicorn.Server):
     """Stops at the first signal once nobody waits for an answer any more, at the second at once."""
 
     def __init__(self, config: uvicorn.Config, api: Api):

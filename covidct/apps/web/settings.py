@@ -6,8 +6,27 @@ Knows numbers and names. Knows nothing of HTTP; `guard`, `uploads`, `worker` and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What `covidct serve` is asked for: where to listen, who may ask, and at most how much at a time.
+
+    `names` are more names by which browsers may call the server; `certificate` and `key` are PEM files, None
+    for http; `upload_mb` is in MiB.
+    """
+
+    host: str
+    port: int
+    names: tuple[str, ...] = ()
+    token: str | None = None
+    no_auth: bool = False
+    upload_mb: int = 512
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from covidct.apps.cli.commands.predict_dicom import Objects, fetch, hand_out
+from covidct.apps.cli.commands.predict_dicom import fetch, hand_out
+from covidct.apps.cli.predict_options import Objects, Output
 from covidct.images.files import is_document, parse_list
 from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import StudyAnswer, count_answers
@@ -28,7 +29,7 @@ from covidct.results.formats import (
 )
 from covidct.series.study import read_study
 from covidct.series.values import SeriesAnswer
-from covidct.types import DISCLAIMER, Kind, Precision, Result, Status
+from covidct.types import DISCLAIMER, Kind, ModelChoice, Result, Status
 
 LONG = 50  # slices from which a progress bar is worth its line
 
@@ -42,37 +43,22 @@ class Form:
 
 
 def run_predict(
-    names: Sequence[str],
-    *,
-    form: str,
-    heatmaps: Path | None,
-    report: Path | None,
-    identify: bool,
-    all_series: bool,
-    model: Path | None,
-    precision: Precision,
-    operating_point: str | None,
-    prevalence: float | None,
-    threads: int | None,
-    objects: Objects,
+    names: Sequence[str], *, output: Output, objects: Objects, all_series: bool, choice: ModelChoice
 ) -> int:
     """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
-    classifier = Classifier.load(
-        model,
-        precision=precision,
-        operating_point=operating_point,
-        prevalence=prevalence,
-        threads=threads,
-    )
+    classifier, prevalence = Classifier.choose(choice), choice.prevalence
+    form = output.form or ("table" if sys.stdout.isatty() else "jsonl")
     with fetch(objects) as fetched:
         study = read_study([*_expand(names), *fetched], all_series=all_series)
         if study.skipped:
             click.echo(_say_skipped(study.skipped), err=True)
         answers: list[SeriesAnswer] = []
-        results = _keep_series(classifier.predict_study(study, heatmaps=heatmaps), answers)
+        results = _keep_series(classifier.predict_study(study, heatmaps=output.heatmaps), answers)
         counts = _print_all(_with_progress(results, count_answers(study)), _forms(prevalence)[form])
         read = [answer for answer in answers if answer.slices]
-        failed = report is not None and not _write_report(report, read, classifier, identify=identify)
+        failed = output.report is not None and not _write_report(
+            output.report, read, classifier, identify=output.identify
+        )
         hand_out(objects, answers)
     if prevalence is not None and read:
         click.echo("--prevalence is about slices: the answers for series are given without it.", err=True)

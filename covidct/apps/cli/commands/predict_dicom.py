@@ -8,31 +8,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from covidct.apps.cli.predict_options import Objects
 from covidct.series.sources import Source
 from covidct.series.values import SeriesAnswer
-
-
-@dataclass(frozen=True)
-class Objects:
-    """Where report, picture and segmentation go, and where the study comes from; None where not asked for.
-
-    `stow` stores report and picture on the server at `dicomweb`, from which the study with UID `study` is
-    fetched; the segmentation too where `seg` is given.
-    """
-
-    sr: Path | None = None
-    sc: Path | None = None
-    seg: Path | None = None
-    dicomweb: str | None = None
-    study: str | None = None
-    stow: bool = False
 
 
 @contextmanager
