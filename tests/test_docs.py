@@ -24,6 +24,9 @@ NUMBER = re.compile(r"\d+\.\d+")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PLACES = ("covidct", "docs", "examples", "recipes", "scripts", "studies", "benchmarks", "tests")
 MENTION = re.compile(r"\bdocs/[\w./-]+\.(?:md|json|png)\b")
+CODE = re.compile(r"`((?:covidct|tests|studies|scripts|recipes|benchmarks)/[\w./-]+)`")
+# Logs name files of their day.
+PAST = {"CHANGELOG.md", "docs/research/experiments.md", "docs/research/models.md"}
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
@@ -70,6 +73,13 @@ def test_every_page_that_a_file_names_is_there() -> None:
         if file.suffix in (".py", ".js", ".toml", ".json", ".md", "") and "model" not in file.parts:
             for named in MENTION.findall(file.read_text(encoding="utf-8", errors="ignore")):
                 assert (ROOT / named).exists(), f"{file.relative_to(ROOT)} names {named}"
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - PAST))
+def test_every_file_that_a_page_names_is_there(name: str) -> None:
+    for number, line in prose(ROOT / name):
+        for named in CODE.findall(line):
+            assert (ROOT / named).exists(), f"{name}:{number}: {named}"
 
 
 @pytest.fixture(scope="module")
