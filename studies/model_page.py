@@ -205,24 +205,28 @@ def _internal(sections: Sequence[Table]) -> str:
 
 
 def _points(points: Sequence[Table], measured: Sequence[Table]) -> str:
-    shares = [worth["prevalence"] for worth in measured[0]["worths"]]
-    head = ("Operating point", "Band", "Threshold", "Sensitivity", "Specificity", "Held: COVID-19", "Others")
+    """With PPV and NPV at the lowest prevalence that was measured."""
+    rare = min(worth["prevalence"] for worth in measured[0]["worths"])
     return to_markdown_table(
-        (*head, *(f"PPV, NPV at {share:.0%}" for share in shares)),
-        [_point(*pair) for pair in zip(points, measured, strict=True)],
+        (
+            *("Operating point", "Band", "Threshold", "Sensitivity", "Specificity"),
+            *("Held / asked: COVID-19", "Others", f"PPV at {rare:.0%}", f"NPV at {rare:.0%}"),
+        ),
+        [_point(*pair, rare) for pair in zip(points, measured, strict=True)],
     )
 
 
-def _point(point: Table, measured: Table) -> list[str]:
+def _point(point: Table, measured: Table, rare: float) -> list[str]:
+    worth = next(worth for worth in measured["worths"] if worth["prevalence"] == rare)
     return [
         f"*{point['name']}*",
         "{:.3f}–{:.3f}".format(*point["band"]),
         *(f"{point[name]:.3f}" for name in ("threshold", "sensitivity", "specificity")),
         *(
-            f"{held:.2f} of {1 - alpha:.2f}"
+            f"{held:.2f} / {1 - alpha:.2f}"
             for held, alpha in zip(point["coverage"], point["alpha"], strict=True)
         ),
-        *(f"{_text(worth['ppv'])}, {_text(worth['npv'])}" for worth in measured["worths"]),
+        *(_text(worth[name]) for name in ("ppv", "npv")),
     ]
 
 
