@@ -70,10 +70,10 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class ModelGraph:
-    """What answers: a bundle by name and version (`model`), and which of its graphs (`precision`)."""
+class ModelUsed:
+    """What answers: a bundle, by its name with the version, and which of its graphs (`precision`)."""
 
-    model: str
+    name: str
     precision: Precision
 
 
@@ -81,13 +81,13 @@ class ModelGraph:
 class ModelChoice:
     """What to answer with, as it is asked for.
 
-    `model` is a bundle's directory, None for the one that ships; `operating_point` one of the bundle's by
+    `bundle` is a directory, None for the one that ships; `operating_point` one of the bundle's by
     name, its first by default. With `prevalence`, in (0, 1), results also say what they are worth where such
     a share of the slices shows COVID-19. `threads` are the cores one run may use, by default all that the
     process may.
     """
 
-    model: str | Path | None = None
+    bundle: str | Path | None = None
     precision: Precision = "float"
     operating_point: str | None = None
     prevalence: float | None = None
@@ -149,13 +149,13 @@ class GateLimits:
     """What of a graph's gate is let through.
 
     `classes` names the columns of its logits: the first is what may be answered for, each other one the
-    `Reason` why not. `least_chest` is the least log-odds of the first against all others, `least_lung` the
-    least share of the slice, in [0, 1], that is lung.
+    `Reason` why not. `min_chest` are the log-odds of the first against all others that it
+    takes, `min_lung` the share of the slice, in [0, 1], that must be lung.
     """
 
     classes: tuple[str, ...]
-    least_chest: float
-    least_lung: float
+    min_chest: float
+    min_lung: float
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class SeriesSummary:
 class Result:
     """The answer for one slice or one series: the schema of `result.schema.json` as a value.
 
-    `graph` answered, or would have. `slice_index` is a slice's place in its series, counted from the feet;
+    `model` answered, or would have. `slice_index` is a slice's place in its series, counted from the feet;
     `series` stands in results for a series alone. `shape` is (rows, columns) of a slice that was read, and
     `seems_turned` is said in `message`.
     """
@@ -266,7 +266,7 @@ class Result:
     source: Source
     status: Status
     answer: Prediction | Refusal
-    graph: ModelGraph
+    model: ModelUsed
     slice_index: int | None = None
     series: SeriesSummary | None = None
     heatmap: str | None = None

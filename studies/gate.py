@@ -107,7 +107,7 @@ def main() -> None:
         places = np.flatnonzero(folds == fold)
         head = fit_head(described, seed=recipe.seed, without=places.tolist())
         limits = choose_limits(real.judge(head), real.lungs)
-        print(f"fold {fold + 1}: {len(places)} pictures, limit {limits.least_chest:.2f}")
+        print(f"fold {fold + 1}: {len(places)} pictures, limit {limits.min_chest:.2f}")
         refused |= set(refuse(strangers, head, limits, places))
     counts: dict[str, list[bool]] = defaultdict(list)
     for at in np.flatnonzero(folds >= 0):

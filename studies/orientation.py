@@ -63,7 +63,7 @@ def main() -> None:
         turned = sum(result.seems_turned for result in answered)
         decisions = [sum(result.decision is decision for result in answered) for decision in Decision]
         lines.append([way, *map(str, (count - len(answered), turned, *decisions))])
-    print(f"\n{count} slices, {classifier.graph.model}, {classifier.graph.precision} graph\n")
+    print(f"\n{count} slices, {classifier.model.name}, {classifier.model.precision} graph\n")
     print(to_markdown_table(("shown", "refused", "told to look turned", *Decision), lines))
 
 

@@ -150,7 +150,7 @@ def _parse_gate(table: Mapping[str, Any] | None) -> GateLimits | None:
     limits = GateLimits(classes, float(table["least_chest"]), float(table["least_lung"]))
     if strange := sorted(set(classes[1:]) - set(SENTENCES)):
         raise ValueError(f"the gate has no reason {', '.join(strange)}")
-    if len(classes) < 2 or not math.isfinite(limits.least_chest) or not 0 <= limits.least_lung <= 1:
+    if len(classes) < 2 or not math.isfinite(limits.min_chest) or not 0 <= limits.min_lung <= 1:
         raise ValueError("the gate needs two classes, a finite least_chest, and least_lung in [0, 1]")
     return limits
 

@@ -27,13 +27,13 @@ from covidct.inference.series_result import conclude, to_refused_answer
 from covidct.inference.session import Outputs, Session
 from covidct.inference.slice_result import to_answered_result, to_refused_result, to_unread_result
 from covidct.inference.study_answers import StudyAnswer
-from covidct.series.slices import Given, name_given, read_given
+from covidct.series.slices import SliceInput, name_given, read_given
 from covidct.series.values import Instance, Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
     GateResult,
     ModelChoice,
-    ModelGraph,
+    ModelUsed,
     OperatingPoint,
     Precision,
     Prediction,
@@ -59,7 +59,7 @@ class Classifier:
         self.bundle = bundle
         self.operating_point = operating_point
         self.prevalence = prevalence
-        self.graph = ModelGraph(bundle.config.model, precision)
+        self.model = ModelUsed(bundle.config.model, precision)
         self._session = session
 
     @classmethod
@@ -85,7 +85,7 @@ class Classifier:
         """What was chosen, loaded. Raises as `load` does."""
         if choice.prevalence is not None:
             check_prevalence(choice.prevalence)
-        bundle = load_bundle(choice.model)
+        bundle = load_bundle(choice.bundle)
         return cls(
             bundle,
             Session(bundle.graph(choice.precision), threads=choice.threads),
@@ -102,7 +102,7 @@ class Classifier:
         return Classifier(
             self.bundle,
             self._session,
-            precision=self.graph.precision,
+            precision=self.model.precision,
             operating_point=point,
             prevalence=prevalence,
         )
@@ -111,11 +111,11 @@ class Classifier:
         """The graph's raw outputs for one slice, whatever it shows."""
         return self._session.run(item.pixels[None])
 
-    def find_least(self) -> float | None:
+    def find_min_probability(self) -> float | None:
         """The least probability that the graph can give, in [0, 1]; None where nothing bounds it."""
-        return find_least(self.bundle.config, self._session)
+        return find_min_probability(self.bundle.config, self._session)
 
-    def predict(self, given: Given) -> Result:
+    def predict(self, given: SliceInput) -> Result:
         """The result for one slice: a path, (H, W) uint8 display, (H, W) int16 HU, or a Slice.
 
         What cannot be read gives a result with status `error`, not an exception.
@@ -123,7 +123,7 @@ class Classifier:
         return next(self.predict_many([given]))
 
     def predict_many(
-        self, given: Iterable[Given], *, heatmaps: Path | Overlays | None = None
+        self, given: Iterable[SliceInput], *, heatmaps: Path | Overlays | None = None
     ) -> Iterator[Result]:
         """Results in the order given, batch by batch; the next batch is read while one is answered.
 
@@ -134,7 +134,7 @@ class Classifier:
         yield from self._predict_all(given, heatmaps, is_placed=False)
 
     def _predict_all(
-        self, given: Iterable[Given], heatmaps: Path | Overlays | None, *, is_placed: bool
+        self, given: Iterable[SliceInput], heatmaps: Path | Overlays | None, *, is_placed: bool
     ) -> Iterator[Result]:
         """`predict_many`; `is_placed` where it is known how the slices lie, and they are turned by it."""
         overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
@@ -145,7 +145,7 @@ class Classifier:
                     if isinstance(item, Result):
                         yield item
                     elif isinstance(verdict := predictions[at], GateResult):
-                        yield to_refused_result(item, verdict, self.graph)
+                        yield to_refused_result(item, verdict, self.model)
                     else:
                         turned = not is_placed and self._seems_turned(item, verdict)
                         yield self._to_result(item, verdict, overlays, turned=turned)
@@ -167,7 +167,7 @@ class Classifier:
             answer = self.conclude(series, slices)
             yield StudyAnswer(answer.result, series=answer)
         for refused in study.refused:
-            answer = to_refused_answer(refused, graph=self.graph)
+            answer = to_refused_answer(refused, model=self.model)
             yield StudyAnswer(answer.result, series=answer)
 
     def predict_series(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> SeriesAnswer:
@@ -193,10 +193,10 @@ class Classifier:
             tuple(slices),
             point=self.operating_point,
             labels=(config.labels.positive, config.labels.negative),
-            graph=self.graph,
+            model=self.model,
         )
 
-    def _read_ahead(self, readers: Executor, given: Iterator[Given]) -> Iterator[list[Slice | Result]]:
+    def _read_ahead(self, readers: Executor, given: Iterator[SliceInput]) -> Iterator[list[Slice | Result]]:
         """Batches of slices, each read while the one before it is answered."""
         coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
         while coming:
@@ -204,16 +204,16 @@ class Classifier:
             coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
             yield batch
 
-    def _read(self, given: Given) -> Slice | Result:
+    def _read(self, given: SliceInput) -> Slice | Result:
         """The slice that was given, or the result that says why there is no answer for it."""
         try:
             item = read_given(given)
         except Exception as error:  # broad: no reader foresees all damage, and one file must not end a run
             if not isinstance(given, str | Path | Instance) and not isinstance(error, ReadError):
                 raise  # no file: a mistake of the caller's
-            return to_unread_result(name_given(given), error, self.graph)
+            return to_unread_result(name_given(given), error, self.model)
         verdict = check_slice(item.pixels)
-        return item if verdict.accepted else to_refused_result(item, verdict, self.graph)
+        return item if verdict.accepted else to_refused_result(item, verdict, self.model)
 
     def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction | GateResult]:
         """Predictions, or refusals, by place in the batch; slices of one shape share a run of the graph."""
@@ -242,7 +242,7 @@ class Classifier:
         self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: bool
     ) -> Result:
         shifted = replace(prediction, at_prevalence=self._shift(prediction.probability))
-        result = to_answered_result(item, shifted, self.graph, turned=turned)
+        result = to_answered_result(item, shifted, self.model, turned=turned)
         if overlays is None or result.prediction is None or result.prediction.evidence is None:
             return result
         heatmap = overlays.write(item, result.prediction.evidence, box=result.prediction.box)
@@ -278,7 +278,7 @@ def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:
 SIDE = 64
 
 
-def find_least(config: Config, session: Session) -> float | None:
+def find_min_probability(config: Config, session: Session) -> float | None:
     """The probability in [0, 1] at no evidence at all; None where evidence may speak against, too."""
     if not config.speaks_for_disease_only:
         return None

@@ -54,13 +54,22 @@ def check_outputs(outputs: Outputs, number: int, limits: GateLimits | None) -> G
 
 def check_view(logits: NDArray[np.float32], lung: float, limits: GateLimits) -> GateResult:
     """Verdict on a graph's gate: logits (K,) of what the picture is, and the share of it that is lung."""
-    if to_odds(logits) < limits.least_chest:
+    if to_odds(logits) < limits.min_chest:
         reason = Reason(limits.classes[1 + int(np.argmax(logits[1:]))])
         return GateResult(False, reason, SENTENCES[reason])
-    if lung < limits.least_lung:
-        share = f"{100 * lung:.1f} % of the picture, at least {100 * limits.least_lung:.1f} % are needed"
+    if lung < limits.min_lung:
+        share = f"{100 * lung:.1f} % of the picture, at least {100 * limits.min_lung:.1f} % are needed"
         return GateResult(False, Reason.NO_LUNG, f"hardly any lung in view ({share}); give another slice")
     return GateResult(True)
+
+
+def to_config(limits: GateLimits) -> dict[str, object]:
+    """Limits as `config.json` has them, whose keys are those of format 2."""
+    return {
+        "classes": list(limits.classes),
+        "least_chest": limits.min_chest,
+        "least_lung": limits.min_lung,
+    }
 
 
 def to_odds(logits: NDArray[np.float32]) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from covidct.types import Box, Evidence
 
 FAINTEST = 0.05  # of the strong evidence: below, a cell is no lung
-LEAST_DIP = -0.3  # how much fuller the middle column may be than the middle row
+MIN_DIP = -0.3  # how much fuller the middle column may be than the middle row
 
 
 def is_turned(evidence: Evidence, box: Box, *, shape: tuple[int, int]) -> bool:
@@ -28,7 +28,7 @@ def is_turned(evidence: Evidence, box: Box, *, shape: tuple[int, int]) -> bool:
     lung = strength > FAINTEST * max(float(np.percentile(strength, 90)), 1e-3)
     if width >= height or not lung.any():
         return False
-    return _find_dip(lung.sum(axis=0)) - _find_dip(lung.sum(axis=1)) > LEAST_DIP
+    return _find_dip(lung.sum(axis=0)) - _find_dip(lung.sum(axis=1)) > MIN_DIP
 
 
 def _find_dip(counts: NDArray[np.int_]) -> float:

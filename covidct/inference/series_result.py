@@ -22,7 +22,7 @@ from covidct.inference.decision import to_prediction
 from covidct.series.values import RefusedSeries, Series, SeriesAnswer
 from covidct.types import (
     Decision,
-    ModelGraph,
+    ModelUsed,
     Note,
     OperatingPoint,
     Reason,
@@ -34,23 +34,23 @@ from covidct.types import (
 )
 
 SHARE = 10  # one slice in so many
-LEAST = 3
+MIN_ANSWERED = 3
 TELLING = 5
 MEASURED = "measured on slices, not on studies"
 
 
 def rank_of(answered: int) -> int:
     """Which of the answered slices, the most probable being 1, gives the probability of the series."""
-    return max(LEAST, -(-answered // SHARE))
+    return max(MIN_ANSWERED, -(-answered // SHARE))
 
 
 def to_series_probability(probabilities: Sequence[float]) -> float:
-    """The probability of a series, of those of its answered slices, in [0, 1]; at least LEAST of them.
+    """The probability of a series, of those of its answered slices, in [0, 1]; at least MIN_ANSWERED of them.
 
     Does not depend on their order, and does not fall when one of them rises.
     """
-    if len(probabilities) < LEAST:
-        raise ValueError(f"{len(probabilities)} slices, and {LEAST} are needed")
+    if len(probabilities) < MIN_ANSWERED:
+        raise ValueError(f"{len(probabilities)} slices, and {MIN_ANSWERED} are needed")
     return sorted(probabilities, reverse=True)[rank_of(len(probabilities)) - 1]
 
 
@@ -60,14 +60,14 @@ def conclude(
     *,
     point: OperatingPoint,
     labels: tuple[str, str],
-    graph: ModelGraph,
+    model: ModelUsed,
 ) -> SeriesAnswer:
     """The answer for a series; `slices` are in the order of its instances, `labels` (positive, negative)."""
     answered = [item for item in slices if item.probability is not None]
     summary = _summarise(series, slices, answered)
-    if len(answered) < LEAST:
+    if len(answered) < MIN_ANSWERED:
         refusal = _refuse(series, slices, answered=len(answered))
-        result = Result(_to_source(series), Status.REFUSED, refusal, graph, series=summary)
+        result = Result(_to_source(series), Status.REFUSED, refusal, model, series=summary)
         return SeriesAnswer(series, result, slices)
     probability = to_series_probability([item.probability or 0.0 for item in answered])
     message = (
@@ -75,17 +75,17 @@ def conclude(
         f"{probability:.2f} or more, which the series takes over; {MEASURED}"
     )
     prediction = replace(to_prediction(probability, point, labels=labels), message=message)
-    result = Result(_to_source(series), Status.OK, prediction, graph, series=summary)
+    result = Result(_to_source(series), Status.OK, prediction, model, series=summary)
     return SeriesAnswer(series, result, slices)
 
 
-def to_refused_answer(refused: RefusedSeries, *, graph: ModelGraph) -> SeriesAnswer:
+def to_refused_answer(refused: RefusedSeries, *, model: ModelUsed) -> SeriesAnswer:
     """The answer for a series that is not answered for as one: it says why, and has no slices."""
     series = refused.series
     summary = SeriesSummary(slices=len(series.instances), answered=0, notes=series.notes)
     refusal = Refusal(refused.reason, refused.message)
     return SeriesAnswer(
-        series, Result(_to_source(series), Status.REFUSED, refusal, graph, series=summary), ()
+        series, Result(_to_source(series), Status.REFUSED, refusal, model, series=summary), ()
     )
 
 
@@ -133,7 +133,7 @@ def _refuse(series: Series, slices: Sequence[Result], *, answered: int) -> Refus
     reasons = Counter(item.reason for item in slices if item.status is Status.REFUSED and item.reason)
     if answered:
         reason = Reason.TOO_FEW_SLICES
-        what = f"{answered} slices with lung, and {LEAST} are needed; give the whole chest"
+        what = f"{answered} slices with lung, and {MIN_ANSWERED} are needed; give the whole chest"
     elif reasons:
         reason = reasons.most_common(1)[0][0]
         what = "no slice with lung to answer for; give an axial CT of the chest"

@@ -12,7 +12,7 @@ from covidct.images.orientation import turn_back, turn_box_back
 from covidct.types import (
     Decision,
     GateResult,
-    ModelGraph,
+    ModelUsed,
     Prediction,
     Reason,
     Refusal,
@@ -25,7 +25,7 @@ from covidct.types import (
 TURNED = "looks turned by 90 degrees; turn it so that the front is above, and read it again"
 
 
-def to_answered_result(item: Slice, prediction: Prediction, graph: ModelGraph, *, turned: bool) -> Result:
+def to_answered_result(item: Slice, prediction: Prediction, model: ModelUsed, *, turned: bool) -> Result:
     """The result with a prediction for the upright slice, whose map and box are turned back as it lies."""
     assert prediction.evidence is not None
     prediction = replace(
@@ -35,18 +35,18 @@ def to_answered_result(item: Slice, prediction: Prediction, graph: ModelGraph, *
         message=_say(item, prediction, turned=turned),
     )
     shape = (item.pixels.shape[0], item.pixels.shape[1])
-    return Result(item.source, Status.OK, prediction, graph, shape=shape, seems_turned=turned)
+    return Result(item.source, Status.OK, prediction, model, shape=shape, seems_turned=turned)
 
 
-def to_refused_result(item: Slice, verdict: GateResult, graph: ModelGraph) -> Result:
+def to_refused_result(item: Slice, verdict: GateResult, model: ModelUsed) -> Result:
     """The result for a slice that must not be answered for."""
     assert verdict.reason is not None
     refusal = Refusal(verdict.reason, f"{item.source.path}: {verdict.detail}")
     shape = (item.pixels.shape[0], item.pixels.shape[1])
-    return Result(item.source, Status.REFUSED, refusal, graph, shape=shape)
+    return Result(item.source, Status.REFUSED, refusal, model, shape=shape)
 
 
-def to_unread_result(path: str, error: Exception, graph: ModelGraph) -> Result:
+def to_unread_result(path: str, error: Exception, model: ModelUsed) -> Result:
     """The result for what could not be read: refused where it says of itself that it is no axial CT slice."""
     status, reason, message = Status.ERROR, Reason.UNREADABLE, str(error)
     if isinstance(error, ForeignDicom):
@@ -57,7 +57,7 @@ def to_unread_result(path: str, error: Exception, graph: ModelGraph) -> Result:
             f"{path}: cannot be read ({type(error).__name__}); it may be damaged: export it again, or report "
             "it with what --debug logs"
         )
-    return Result(Source(path), status, Refusal(reason, message), graph)
+    return Result(Source(path), status, Refusal(reason, message), model)
 
 
 def _say(item: Slice, prediction: Prediction, *, turned: bool) -> str | None:

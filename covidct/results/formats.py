@@ -17,7 +17,7 @@ from covidct.types import (
     AtPrevalence,
     Decision,
     Kind,
-    ModelGraph,
+    ModelUsed,
     OperatingPoint,
     Prediction,
     Result,
@@ -65,8 +65,8 @@ def to_record(result: Result) -> dict[str, Any]:
         **_to_prediction(result.prediction),
         "reason": result.reason.value if result.reason else None,
         "message": result.message,
-        "model": result.graph.model,
-        "precision": result.graph.precision,
+        "model": result.model.name,
+        "precision": result.model.precision,
         "series_uid": result.source.series_uid,
         "instance_uid": result.source.instance_uid,
         "slice_index": result.slice_index,
@@ -76,9 +76,9 @@ def to_record(result: Result) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION} | values
 
 
-def name_model(graph: ModelGraph) -> str:
+def name_model(model: ModelUsed) -> str:
     """What answers, for people: the model with its version, and which of its graphs."""
-    return f"{graph.model}, {graph.precision} graph"
+    return f"{model.name}, {model.precision} graph"
 
 
 def to_json_line(result: Result) -> str:

@@ -64,7 +64,7 @@ def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
     refusal = (result.message or "").removeprefix(f"{result.path}: ")
     return {
         "prediction": result.prediction,
-        "model": name_model(result.graph),
+        "model": name_model(result.model),
         "summary": summary,
         "rank": rank_of(summary.answered if summary else 0),
         "means": _MEANS[result.decision] if result.decision else f"Refused: {refusal}.",

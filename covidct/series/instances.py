@@ -9,35 +9,35 @@ from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob
 from covidct.images.gunzip import GzipBlob
 from covidct.images.head import DICOM, Form
-from covidct.series.sources import Source, peek
+from covidct.series.sources import Candidate, peek
 from covidct.series.values import Described, Instance
 
 _NEEDS_NIBABEL = "in the clone of covidct run: pip install '.[nifti]'"
 
 
-def look_into(source: Source) -> list[Described]:
+def look_into(candidate: Candidate) -> list[Described]:
     """The instances in a blob; one without any description for what is neither DICOM nor a volume."""
-    head = source.head or peek(source.blob)
-    blob: Blob = GzipBlob(source.blob) if head.is_packed and head.form in DICOM else source.blob
+    head = candidate.head or peek(candidate.blob)
+    blob: Blob = GzipBlob(candidate.blob) if head.is_packed and head.form in DICOM else candidate.blob
     try:
         # Here, not above: who reads pictures shall not pay for importing pydicom or nibabel.
         if head.form in DICOM:
             from covidct.series.headers import describe
 
-            return describe(blob, given=source.given)
+            return describe(blob, given=candidate.given)
         if head.form is Form.NIFTI:
             from covidct.series.nifti import describe_volume
 
-            return describe_volume(blob, given=source.given)
+            return describe_volume(blob, given=candidate.given)
     except ReadError as error:
-        return [_alone(FailedBlob(blob.name, str(error)), source)]
+        return [_alone(FailedBlob(blob.name, str(error)), candidate)]
     except ModuleNotFoundError as error:
         message = f"{blob.name}: a NIfTI volume ({error}); {_NEEDS_NIBABEL}"
-        return [_alone(FailedBlob(blob.name, message), source)]
+        return [_alone(FailedBlob(blob.name, message), candidate)]
     except Exception:  # broad: damage surfaces as nearly any exception; reading the slice says which
-        return [_alone(blob, source)]
-    return [_alone(blob, source)]
+        return [_alone(blob, candidate)]
+    return [_alone(blob, candidate)]
 
 
-def _alone(blob: Blob, source: Source) -> Described:
-    return Described(Instance(blob.name, None, None, None, blob=blob), given=source.given)
+def _alone(blob: Blob, candidate: Candidate) -> Described:
+    return Described(Instance(blob.name, None, None, None, blob=blob), given=candidate.given)

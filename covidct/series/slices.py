@@ -16,10 +16,10 @@ from covidct.images.read import parse_hounsfield, parse_slice, read_array, read_
 from covidct.series.values import Instance
 from covidct.types import Slice
 
-Given = str | Path | NDArray[np.generic] | Instance | Slice
+SliceInput = str | Path | NDArray[np.generic] | Instance | Slice
 
 
-def read_given(given: Given) -> Slice:
+def read_given(given: SliceInput) -> Slice:
     """The slice. Raises ReadError for what cannot be read, TypeError for what is no slice at all."""
     match given:
         case Slice():
@@ -51,7 +51,7 @@ def read_hounsfield(instance: Instance) -> NDArray[np.float64] | None:
     return parse_hounsfield(_read_bytes(instance), name=instance.path)
 
 
-def name_given(given: Given) -> str:
+def name_given(given: SliceInput) -> str:
     """What errors and results call it."""
     match given:
         case np.ndarray():

@@ -17,7 +17,7 @@ from covidct.series.archive import open_archive
 
 
 @dataclass(frozen=True)
-class Source:
+class Candidate:
     """A blob, and what the caller named to get it: the folder, the archive, the DICOMDIR or itself.
 
     `head` says what it is; None where nobody has looked yet.
@@ -28,16 +28,16 @@ class Source:
     head: Head | None = None
 
 
-Given = str | Path | tuple[str, bytes] | Source
+StudyInput = str | Path | tuple[str, bytes] | Candidate
 
 
-def find_blobs(given: Iterable[Given], *, skipped: list[str]) -> Iterator[Source]:
+def find_blobs(given: Iterable[StudyInput], *, skipped: list[str]) -> Iterator[Candidate]:
     """Everything that may be read, in the order in which it is given; names passed over go to `skipped`.
 
     Nothing raises: what cannot be read gives a blob that says so when it is read.
     """
     for one in given:
-        if isinstance(one, Source):
+        if isinstance(one, Candidate):
             yield one
         elif isinstance(one, tuple):
             name, data = one
@@ -64,7 +64,7 @@ def peek(blob: Blob) -> Head:
         return Head(Form.UNKNOWN)
 
 
-def _search(folder: Path, skipped: list[str]) -> Iterator[Source]:
+def _search(folder: Path, skipped: list[str]) -> Iterator[Candidate]:
     """The files of a folder and its subfolders that may hold slices, archives opened."""
     for entry, is_file in walk(folder):
         blob = FileBlob(entry, str(entry))
@@ -75,24 +75,24 @@ def _search(folder: Path, skipped: list[str]) -> Iterator[Source]:
             skipped.append(str(entry))
 
 
-def _list_medium(path: Path) -> Iterator[Source]:
+def _list_medium(path: Path) -> Iterator[Candidate]:
     # Here, not above: who reads pictures shall not pay for importing pydicom (0.1 s).
     from covidct.series.dicomdir import read_dicomdir
 
     name = str(path)
     try:
         yield from (
-            Source(FileBlob(file, file_name), name) for file, file_name in read_dicomdir(path, name=name)
+            Candidate(FileBlob(file, file_name), name) for file, file_name in read_dicomdir(path, name=name)
         )
     except ReadError as error:
-        yield Source(FailedBlob(name, str(error)), name)
+        yield Candidate(FailedBlob(name, str(error)), name)
 
 
-def _unpack(blob: Blob, head: Head, skipped: list[str], *, given: str) -> Iterator[Source]:
+def _unpack(blob: Blob, head: Head, skipped: list[str], *, given: str) -> Iterator[Candidate]:
     if head.form not in ARCHIVES:
-        yield Source(blob, given, head)
+        yield Candidate(blob, given, head)
         return
     unpacked = open_archive(blob, head)
     skipped += unpacked.skipped
     for entry, entry_head in unpacked.entries:
-        yield Source(entry, blob.name if given == blob.name else given, entry_head)
+        yield Candidate(entry, blob.name if given == blob.name else given, entry_head)

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from covidct.series.instances import look_into
 from covidct.series.selection import choose
-from covidct.series.sources import Given, find_blobs
+from covidct.series.sources import StudyInput, find_blobs
 from covidct.series.values import Described, Instance, RefusedSeries, Series, Study
 
 
-def read_study(given: Iterable[Given], *, all_series: bool = False) -> Study:
+def read_study(given: Iterable[StudyInput], *, all_series: bool = False) -> Study:
     """Find series and slices in folders, ZIP archives, DICOMDIRs and files, or in (name, bytes).
 
     Of each study one series is read, the fittest (`selection`); with `all_series` every one that can be. What

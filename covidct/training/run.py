@@ -38,7 +38,7 @@ from covidct.evaluation.subgroups import measure_subgroups
 from covidct.images.hounsfield import LUNG_CENTRE, LUNG_WIDTH
 from covidct.inference.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
 from covidct.inference.classifier import Classifier
-from covidct.inference.gate import check_outputs
+from covidct.inference.gate import check_outputs, to_config
 from covidct.inference.reference import to_reference
 from covidct.inference.session import Outputs, Session
 from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
@@ -235,7 +235,7 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
         **asdict(scale),
         "prevalence": PREVALENCE,
         "operating_points": [asdict(point) for point in points],
-        "gate": None if limits is None else asdict(limits),
+        "gate": None if limits is None else to_config(limits),
     }
 
 

@@ -24,13 +24,13 @@ from covidct.inference.decision import to_probability
 from covidct.inference.overlay import to_overlay
 from covidct.inference.reference import SIZE
 from covidct.inference.session import Outputs
-from covidct.series.slices import Given
+from covidct.series.slices import SliceInput
 from covidct.series.study import read_study
 from covidct.types import (
     Decision,
     GateLimits,
     Kind,
-    ModelGraph,
+    ModelUsed,
     Pixels,
     Reason,
     Result,
@@ -70,7 +70,7 @@ def test_one_slice(classifier: Classifier, tmp_path: Path) -> None:
     result = classifier.predict(path)
     assert result.path == str(path)
     assert (result.status, result.kind) == (Status.OK, Kind.SLICE)
-    assert result.graph == ModelGraph("tiny-1.2.3", "float")
+    assert result.model == ModelUsed("tiny-1.2.3", "float")
     made = predicted(result)
     assert made.operating_point == classifier.operating_point
     assert made.logit is not None
@@ -107,7 +107,7 @@ def test_decisions(
 
 
 def test_whatever_form_a_slice_has(classifier: Classifier, tmp_path: Path) -> None:
-    forms: list[Given] = [
+    forms: list[SliceInput] = [
         SHOWN,
         HU,
         HU.astype(np.float32),
@@ -153,7 +153,7 @@ def test_errors_are_results(classifier: Classifier, tmp_path: Path, content: byt
     assert result.message is not None
     assert result.message.startswith(f"{path}: ")
     assert says in result.message
-    assert result.graph == ModelGraph("tiny-1.2.3", "float")
+    assert result.model == ModelUsed("tiny-1.2.3", "float")
     assert (result.prediction, result.decision, result.probability, result.heatmap) == (None,) * 4
 
 
@@ -356,7 +356,7 @@ def test_the_shipped_model_answers_the_phantoms(precision: Any) -> None:
     ]
     results = list(classifier.predict_many(given))
     assert {result.status for result in results} == {Status.OK}
-    assert {result.graph.model for result in results} == {load_bundle().config.model}
+    assert {result.model.name for result in results} == {load_bundle().config.model}
     ill, well = results[:3], results[3:]
     assert min(map(_probability, ill)) > max(map(_probability, well))
 
@@ -416,7 +416,7 @@ def test_a_tag_saves_nothing_that_the_gate_refuses(
     gated = Classifier(
         replace(classifier.bundle, config=config),
         classifier._session,
-        precision=classifier.graph.precision,
+        precision=classifier.model.precision,
         operating_point=classifier.operating_point,
     )
     path = write_dicom(tmp_path / "1.dcm", phantom_hu())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
-from covidct.inference.gate import FLATTEST, SENTENCES, SMALLEST, check_slice, check_view, to_odds
+from covidct.inference.bundle import default_path, load_bundle
+from covidct.inference.gate import FLATTEST, SENTENCES, SMALLEST, check_slice, check_view, to_config, to_odds
 from covidct.types import GateLimits, GateResult, Reason
 from makers import phantom_hu
 
@@ -58,7 +61,7 @@ def test_pixels_are_left_alone() -> None:
     np.testing.assert_array_equal(pixels, before)
 
 
-LIMITS = GateLimits(("chest", *SENTENCES), least_chest=-1.0, least_lung=0.02)
+LIMITS = GateLimits(("chest", *SENTENCES), min_chest=-1.0, min_lung=0.02)
 
 
 def test_a_likely_chest_with_lung_passes() -> None:
@@ -86,3 +89,10 @@ def test_the_odds_are_those_of_the_first_against_all_others() -> None:
     logits = np.log(np.array([0.5, 0.2, 0.3], np.float32))
     assert to_odds(logits) == pytest.approx(0, abs=1e-6)
     assert to_odds(np.array([1000, -1000, 999], np.float32)) == pytest.approx(1)
+
+
+def test_limits_keep_the_keys_of_the_bundle() -> None:
+    shipped = json.loads((default_path() / "config.json").read_text(encoding="utf-8"))["gate"]
+    limits = load_bundle().config.gate
+    assert limits is not None
+    assert to_config(limits) == shipped

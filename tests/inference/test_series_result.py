@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answers import GRAPH
+from answers import MODEL_USED
 from covidct.inference.decision import to_prediction
 from covidct.inference.series_result import (
-    LEAST,
     MEASURED,
+    MIN_ANSWERED,
     conclude,
     rank_of,
     to_refused_answer,
@@ -33,7 +33,7 @@ from covidct.types import (
 
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 LABELS = ("covid", "non-covid")
-shares = st.lists(st.floats(0, 1), min_size=LEAST, max_size=400)
+shares = st.lists(st.floats(0, 1), min_size=MIN_ANSWERED, max_size=400)
 
 
 def answer(probabilities: Sequence[float | None], *, notes: tuple[Note, ...] = ()) -> SeriesAnswer:
@@ -41,12 +41,12 @@ def answer(probabilities: Sequence[float | None], *, notes: tuple[Note, ...] = (
     instances = tuple(Instance(f"s/{at}", None, None, float(at)) for at in range(len(probabilities)))
     series = Series("1.2", "s", Acquisition(series_uid="1.2"), instances, notes)
     slices = tuple(
-        Result(Source(f"s/{at}"), Status.REFUSED, Refusal(Reason.NO_LUNG, "no lung"), GRAPH, at)
+        Result(Source(f"s/{at}"), Status.REFUSED, Refusal(Reason.NO_LUNG, "no lung"), MODEL_USED, at)
         if value is None
-        else Result(Source(f"s/{at}"), Status.OK, to_prediction(value, POINT, labels=LABELS), GRAPH, at)
+        else Result(Source(f"s/{at}"), Status.OK, to_prediction(value, POINT, labels=LABELS), MODEL_USED, at)
         for at, value in enumerate(probabilities)
     )
-    return conclude(series, slices, point=POINT, labels=LABELS, graph=GRAPH)
+    return conclude(series, slices, point=POINT, labels=LABELS, model=MODEL_USED)
 
 
 @given(shares)
@@ -149,21 +149,22 @@ def test_too_little_lung_is_refused(slices: list[float | None], reason: Reason, 
 def test_slices_that_were_not_read_are_told() -> None:
     whole = answer([None, 0.5, 0.5, 0.5, None])
     damaged = Refusal(Reason.UNREADABLE, "s/0: damaged")
-    broken = Result(Source("s/0"), Status.ERROR, damaged, GRAPH, 0)
+    broken = Result(Source("s/0"), Status.ERROR, damaged, MODEL_USED, 0)
     for slices, words in (
         ((broken, *whole.slices[1:]), "1 slice was not read, and left out."),
         ((broken, broken, *whole.slices[2:], whole.slices[2]), "2 slices were not read"),
     ):
-        given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), graph=GRAPH)
+        given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), model=MODEL_USED)
         assert given.result.series is not None
         assert words in given.result.series.notes[-1].text
-    nothing = conclude(whole.series, (broken,) * 3, point=POINT, labels=("a", "b"), graph=GRAPH)
+    nothing = conclude(whole.series, (broken,) * 3, point=POINT, labels=("a", "b"), model=MODEL_USED)
     assert (nothing.result.status, nothing.result.reason) == (Status.REFUSED, Reason.UNREADABLE)
 
 
 def test_a_refused_series_has_a_result() -> None:
     series = answer([0.5] * 4, notes=(Note("twice", "n"),)).series
-    result = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "s: a localiser"), graph=GRAPH).result
+    refused = RefusedSeries(series, Reason.LOCALISER, "s: a localiser")
+    result = to_refused_answer(refused, model=MODEL_USED).result
     assert (result.kind, result.status, result.reason) == (Kind.SERIES, Status.REFUSED, Reason.LOCALISER)
     assert result.series is not None
     assert (result.series.slices, result.series.answered, result.series.notes) == (4, 0, series.notes)

@@ -29,7 +29,7 @@ from covidct.types import (
     AtPrevalence,
     Decision,
     Kind,
-    ModelGraph,
+    ModelUsed,
     Note,
     OperatingPoint,
     Prediction,
@@ -45,18 +45,18 @@ from predictions import with_prediction
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))
-GRAPH = ModelGraph("tiny-1.2.3", "float")
+MODEL_USED = ModelUsed("tiny-1.2.3", "float")
 WORTH = AtPrevalence(prevalence=1e-7, probability=1 / 3, ppv=None, npv=2 / 3)
 
 
 def answered(
     source: Source, decision: Decision, probability: float, plausible: tuple[str, ...], **more: Any
 ) -> Result:
-    return Result(source, Status.OK, Prediction(decision, probability, plausible, POINT), GRAPH, **more)
+    return Result(source, Status.OK, Prediction(decision, probability, plausible, POINT), MODEL_USED, **more)
 
 
 def refused(path: str, reason: Reason, message: str, *, status: Status = Status.REFUSED) -> Result:
-    return Result(Source(path), status, Refusal(reason, message), GRAPH)
+    return Result(Source(path), status, Refusal(reason, message), MODEL_USED)
 
 
 def shifted(result: Result, **values: float) -> Result:
@@ -72,7 +72,7 @@ NEGATIVE = answered(Source("d.png"), Decision.NEGATIVE, 0.0, ("non-covid",))
 REFUSED = refused("e.png", Reason.BLANK, "e.png: one grey level")
 ERROR = replace(
     refused("f.png", Reason.UNREADABLE, "f.png: empty", status=Status.ERROR),
-    graph=ModelGraph("tiny-1.2.3", "int8"),
+    model=ModelUsed("tiny-1.2.3", "int8"),
 )
 SHIFTED = replace(shifted(POSITIVE), source=Source("g.png"))
 SERIES = replace(

@@ -9,7 +9,7 @@ from pathlib import Path
 from covidct.images.blob import FileBlob
 from covidct.images.head import Form, Head
 from covidct.series.slices import read_instance
-from covidct.series.sources import Given, find_blobs, peek
+from covidct.series.sources import StudyInput, find_blobs, peek
 from covidct.series.study import read_study
 from stacks import save, stack, volume
 
@@ -23,7 +23,7 @@ def test_where_things_lie(tmp_path: Path) -> None:
         archive.writestr("v.nii", b"x")
         archive.writestr("notes.txt", b"x")
     skipped: list[str] = []
-    given: list[Given] = [folder, tmp_path / "z", ("memory.png", b"x"), str(tmp_path / "none")]
+    given: list[StudyInput] = [folder, tmp_path / "z", ("memory.png", b"x"), str(tmp_path / "none")]
     found = [(source.blob.name, source.given) for source in find_blobs(given, skipped=skipped)]
     assert found == [
         (str(folder / "a.png"), str(folder)),

@@ -14,7 +14,7 @@ from covidct.inference.overlay import FULL
 from covidct.series.values import Acquisition, Instance, Series, SeriesAnswer
 from covidct.types import (
     Decision,
-    ModelGraph,
+    ModelUsed,
     Note,
     OperatingPoint,
     Prediction,
@@ -27,7 +27,7 @@ from makers import dicom_bytes
 from pacs import STUDY_UID, patient_dataset
 
 MODEL = "tiny-1.2.3"
-GRAPH = ModelGraph(MODEL, "float")
+MODEL_USED = ModelUsed(MODEL, "float")
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 FOLDER = "/home/jane.doe/study"
 
@@ -56,7 +56,7 @@ def make_answer(
     slices = tuple(_answer_slice(series, at, 0.2 + 0.6 * (at in (1, 2))) for at in range(count))
     prediction = Prediction(Decision.INDETERMINATE, 0.5, ("covid", "non-covid"), POINT)
     summary = SeriesSummary(count, count, 0.5, (2, 1), to_notes(notes))
-    result = Result(Source(FOLDER, series.uid), Status.OK, prediction, GRAPH, series=summary)
+    result = Result(Source(FOLDER, series.uid), Status.OK, prediction, MODEL_USED, series=summary)
     return SeriesAnswer(series, result, slices)
 
 
@@ -69,7 +69,7 @@ def _answer_slice(series: Series, at: int, probability: float) -> Result:
     decision = Decision.POSITIVE if probability > 0.5 else Decision.NEGATIVE
     evidence = np.full((4, 4), FULL * probability, np.float32)
     prediction = Prediction(decision, probability, (), POINT, evidence=evidence)
-    return Result(Source(series.instances[at].path), Status.OK, prediction, GRAPH, at)
+    return Result(Source(series.instances[at].path), Status.OK, prediction, MODEL_USED, at)
 
 
 def write_bytes(folder: Path, name: str, data: bytes) -> Path:

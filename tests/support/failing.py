@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from covidct.inference import classifier
-from covidct.series.slices import Given, name_given, read_given
+from covidct.series.slices import SliceInput, name_given, read_given
 from covidct.types import Slice
 
 SECRET = "Doe^Jane"
@@ -14,7 +14,7 @@ SECRET = "Doe^Jane"
 def fail_at(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     """Have the reading of what is named so at its end raise an error that quotes a header."""
 
-    def read(given: Given) -> Slice:
+    def read(given: SliceInput) -> Slice:
         if name_given(given).endswith(end):
             raise AttributeError(f"{SECRET!r} has no frames")
         return read_given(given)

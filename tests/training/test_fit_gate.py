@@ -169,13 +169,13 @@ def test_limits_let_real_slices_through() -> None:
     logits = np.zeros((201, 5), np.float32)
     logits[:, 0] = 9
     lungs = np.full(201, 0.3, np.float32)
-    assert choose_limits(logits, lungs).least_chest == 0
+    assert choose_limits(logits, lungs).min_chest == 0
     logits[0, 0], logits[1, 0], logits[150, 0] = -9, -2, -5
     limits = choose_limits(logits, lungs)
-    refused = [to_odds(row) < limits.least_chest for row in logits]
+    refused = [to_odds(row) < limits.min_chest for row in logits]
     assert np.flatnonzero(refused).tolist() == [0]
     lungs[0] = 0
-    assert choose_limits(logits, lungs).least_chest > limits.least_chest
+    assert choose_limits(logits, lungs).min_chest > limits.min_chest
     few = choose_limits(logits[:50], lungs[:50])
-    assert not any(to_odds(row) < few.least_chest for row in logits[1:50])
-    assert choose_limits(logits, np.zeros_like(lungs)).least_chest == 0
+    assert not any(to_odds(row) < few.min_chest for row in logits[1:50])
+    assert choose_limits(logits, np.zeros_like(lungs)).min_chest == 0

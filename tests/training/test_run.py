@@ -60,7 +60,7 @@ def test_a_run_leaves_a_bundle_that_loads_and_answers(out: Path, manifest: Path)
     classifier = Classifier.load(out / "bundle")
     results = list(classifier.predict_many(row.path for row in read_manifest(manifest).rows))
     assert {result.status for result in results} == {"ok"}
-    assert results[0].graph.model == "covidct-tiny-9.9.9"
+    assert results[0].model.name == "covidct-tiny-9.9.9"
     assert {path.name for path in (out / "bundle").iterdir()} == {*REQUIRED, SUMS}
 
 

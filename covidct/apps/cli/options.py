@@ -36,7 +36,11 @@ PLACE = click.Path(path_type=Path)
 SHARE = click.FloatRange(0, 1, max_open=True)
 # Options of every command that runs a model.
 MODEL = click.option(
-    "--model", type=FOLDER, metavar="BUNDLE", help="A model directory; by default the one that ships."
+    "--model",
+    "bundle",
+    type=FOLDER,
+    metavar="BUNDLE",
+    help="A model directory; by default the one that ships.",
 )
 # Of commands that measure a model.
 BUNDLE = click.argument("bundle", type=FOLDER, default=_find_shipped)

@@ -93,7 +93,7 @@ def serve(serving: Serving, choice: ModelChoice) -> None:
     metavar="DIR",
     help="Where scripts/vendor put the page's libraries; by default beside the page.",
 )
-def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
+def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
     """Write a page that runs the model inside the browser.
 
     OUT is a static folder for any web server: no image leaves the device that shows it, and after the first
@@ -102,7 +102,7 @@ def web_app(out: Path, model: Path | None, vendored: Path | None) -> None:
     from covidct.apps.web.static_app import write_web_app
 
     with plain_errors():
-        size = write_web_app(out, model=model, vendored=vendored)
+        size = write_web_app(out, model=bundle, vendored=vendored)
         click.echo(
             f"{out}: {size / 1e6:.1f} MB. To see it: "
             f"python -m http.server --bind 127.0.0.1 --directory {out} 8001"

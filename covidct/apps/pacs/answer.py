@@ -31,7 +31,7 @@ def answer_series(
     Raises ReportError and ReadError where no report can be made of what is there, OSError where the outbox
     cannot hold it.
     """
-    model = name_model(classifier.graph)
+    model = name_model(classifier.model)
     if spool.is_answered(key, model=model):
         return None
     paths = spool.instances(key)

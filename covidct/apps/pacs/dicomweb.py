@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 
 from covidct.errors import DicomwebError
 from covidct.images.blob import FileBlob
-from covidct.series.sources import Source
+from covidct.series.sources import Candidate
 
 AUTH = "COVIDCT_DICOMWEB_AUTH"
 TIMEOUT_S = (10, 60)  # to connect, to answer
@@ -55,7 +55,7 @@ class Archive:
 
     def find(self, study_uid: str) -> list[tuple[str, str]]:
         """The (SeriesInstanceUID, SOPInstanceUID) of all CT instances of a study. Raises DicomwebError."""
-        with self._told(f"study {study_uid}"):
+        with self._explained(f"study {study_uid}"):
             series = self._client.search_for_series(
                 study_uid, search_filters={"Modality": "CT"}, get_remaining=True
             )
@@ -69,7 +69,7 @@ class Archive:
 
     def fetch(
         self, study_uid: str, folder: Path, *, track: Callable[[list[Any]], Iterable[Any]] = iter
-    ) -> list[Source]:
+    ) -> list[Candidate]:
         """Fetch the CT instances of a study into files in `folder`; their names are their addresses.
 
         `track` is given what is to be fetched and gives it back, such as to show progress. Raises
@@ -83,7 +83,7 @@ class Archive:
     def store(self, files: Iterable[bytes]) -> None:
         """Store DICOM files. Raises DicomwebError where the server does not take all of them."""
         datasets = [dcmread(BytesIO(data)) for data in files]
-        with self._told("report"):
+        with self._explained("report"):
             answer = self._client.store_instances(datasets)
         if failed := answer.get("FailedSOPSequence"):
             reason = failed[0].get("FailureReason", 0)
@@ -91,17 +91,17 @@ class Archive:
                 f"{self.url}: does not take {len(failed)} of {len(datasets)} objects (reason {reason:04X})"
             )
 
-    def _fetch(self, study_uid: str, series: str, instance: str, path: Path) -> Source:
+    def _fetch(self, study_uid: str, series: str, instance: str, path: Path) -> Candidate:
         address = f"{self.url}/studies/{study_uid}/series/{series}"
-        with self._told(f"instance {instance}"):
+        with self._explained(f"instance {instance}"):
             dataset: Dataset = self._client.retrieve_instance(
                 study_uid, series, instance, media_types=_AS_STORED
             )
             dataset.save_as(path, enforce_file_format=True)
-        return Source(FileBlob(path, f"{address}/instances/{instance}"), address)
+        return Candidate(FileBlob(path, f"{address}/instances/{instance}"), address)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _explained(self, what: str) -> Iterator[None]:
         """Turn whatever goes wrong on the way into DicomwebError: where, with what, and what to do."""
         try:
             yield

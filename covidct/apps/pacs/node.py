@@ -67,7 +67,7 @@ class Node:
         check_options(options)
         self.counts = Counts()
         self._options, self._spool, self._classifier = options, spool, classifier
-        self._model = name_model(classifier.graph)
+        self._model = name_model(classifier.model)
         self._arrivals = Arrivals(settle=options.settle, quiet=options.quiet)
         self._reception = Reception(spool, self._arrivals, self.counts, callers=options.callers)
         self._stopping = Event()

@@ -44,7 +44,7 @@ class Api:
         self.memory = Memory(settings.memory_bytes)
         self.jobs = Jobs(settings, self.memory)
         self.counters = Counters(
-            graph=classifier.graph,
+            model=classifier.model,
             gauges={
                 "covidct_tasks": ("Requests and jobs that run or wait.", lambda: self.worker.tasks),
                 "covidct_jobs": ("Jobs that are kept.", lambda: len(self.jobs)),
@@ -54,8 +54,8 @@ class Api:
         self._bounds = Bounds(settings.files, settings.unpacked_bytes)
         self._classifier = classifier
         self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
-        least = classifier.find_least()
-        self._facts = to_facts(classifier.bundle, classifier.graph.precision, least=least)
+        least = classifier.find_min_probability()
+        self._facts = to_facts(classifier.bundle, classifier.model.precision, least=least)
         self._facts["limits"] = _to_limits(settings)
 
     async def predict(self, request: Request) -> Response:

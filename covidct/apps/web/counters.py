@@ -6,11 +6,10 @@ Counts requests, answers and what is held; of no patient and no file. The only h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from covidct.types import ModelGraph, Result
+from covidct.types import ModelUsed, Result
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
@@ -19,7 +18,7 @@ SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
 class Counters:
     """The counters of one server."""
 
-    def __init__(self, *, graph: ModelGraph, gauges: dict[str, tuple[str, Callable[[], float]]]):
+    def __init__(self, *, model: ModelUsed, gauges: dict[str, tuple[str, Callable[[], float]]]):
         """`gauges` are read whenever somebody asks: by name, what they say and from where."""
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -41,7 +40,9 @@ class Counters:
             ("kind", "outcome"),
             registry=self._registry,
         )
-        Info("covidct_model", "What answers.", registry=self._registry).info(asdict(graph))
+        Info("covidct_model", "What answers.", registry=self._registry).info(
+            {"model": model.name, "precision": model.precision}
+        )
         for name, (text, read) in gauges.items():
             Gauge(name, text, registry=self._registry).set_function(read)
 

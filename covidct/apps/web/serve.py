@@ -30,7 +30,7 @@ from covidct.types import DISCLAIMER, ModelChoice
 
 SHORTEST_TOKEN = 16
 MAKE_ONE = "auto"
-CONNECTIONS = 200  # at once; more are told 503
+CONNECTIONS = 200  # at once; more get 503
 UVICORN = "uvicorn"
 
 
@@ -45,7 +45,7 @@ def run_serve(serving: Serving, choice: ModelChoice) -> None:
     listener = _listen(serving.host, serving.port)
     log = _set_up_logs()
     scheme = "http" if serving.certificate is None else "https"
-    log.info("%s at %s", name_model(classifier.graph), _to_url(scheme, listener))
+    log.info("%s at %s", name_model(classifier.model), _to_url(scheme, listener))
     log.info(DISCLAIMER)
     config = uvicorn.Config(
         server.app,
@@ -91,7 +91,7 @@ class _Server(uvicorn.Server):
 
 
 def check_token(token: str | None) -> str | None:
-    """The token to ask for; a new one for `auto`, which is told once. Raises ServeError for one too short."""
+    """The token to ask for; a new one for `auto`, shown once. Raises ServeError for one too short."""
     if token == MAKE_ONE:
         token = secrets.token_urlsafe(24)
         sys.stderr.write(f"token: {token}\n")

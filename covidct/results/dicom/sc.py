@@ -34,7 +34,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     notes = [note.text for note in answer.result.series.notes] if answer.result.series else []
     title = (
         to_conclusion(answer.result),
-        f"{name_model(answer.result.graph)}, series {subject.series_number}; {MEASURED}",
+        f"{name_model(answer.result.model)}, series {subject.series_number}; {MEASURED}",
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(

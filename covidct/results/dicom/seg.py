@@ -192,7 +192,7 @@ def _to_position(plane: _Plane) -> PlanePositionSequence:
 
 
 def _describe(answer: SeriesAnswer) -> SegmentDescription:
-    name, _, version = answer.result.graph.model.rpartition("-")
+    name, _, version = answer.result.model.name.rpartition("-")
     description = SegmentDescription(
         segment_number=1,
         segment_label="Evidence for COVID-19",
@@ -201,14 +201,14 @@ def _describe(answer: SeriesAnswer) -> SegmentDescription:
         segmented_property_type=EVIDENCE,
         algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=AlgorithmIdentificationSequence(
-            name=name or answer.result.graph.model,
+            name=name or answer.result.model.name,
             family=codes.DCM.ArtificialIntelligence,
             version=version,
             source="covidct",
             parameters={
                 "covidct": covidct.__version__,
-                "graph": answer.result.graph.precision,
-                "least evidence": f"{LEVEL:g}",
+                "graph": answer.result.model.precision,
+                "minimum evidence": f"{LEVEL:g}",
             },
         ),
         tracking_uid=UID(),

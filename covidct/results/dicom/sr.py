@@ -138,11 +138,11 @@ def _to_context(result: Result) -> ObservationContext:
     """The observer is a device: this program with this graph of a model, the same UID wherever it runs."""
     device = DeviceObserverIdentifyingAttributes(
         uid=UID.from_uuid(
-            str(uuid5(NAMESPACE_URL, f"covidct {covidct.__version__} {name_model(result.graph)}"))
+            str(uuid5(NAMESPACE_URL, f"covidct {covidct.__version__} {name_model(result.model)}"))
         ),
         name="covidct",
         manufacturer_name="covidct",
-        model_name=result.graph.model,
+        model_name=result.model.name,
     )
     return ObservationContext(ObserverContext(codes.DCM.Device, device))
 
@@ -193,8 +193,8 @@ def _to_group(
 
 
 def _to_algorithm(result: Result) -> AlgorithmIdentification:
-    name, _, version = result.graph.model.rpartition("-")
-    parameters = [f"covidct {covidct.__version__}", f"{result.graph.precision} graph"]
+    name, _, version = result.model.name.rpartition("-")
+    parameters = [f"covidct {covidct.__version__}", f"{result.model.precision} graph"]
     if (made := result.prediction) is not None:
         point, (low, high) = made.operating_point, made.operating_point.band
         parameters.append(
@@ -203,7 +203,7 @@ def _to_algorithm(result: Result) -> AlgorithmIdentification:
         if made.at_prevalence is not None:
             parameters.append(_to_parameter(made.at_prevalence))
     return AlgorithmIdentification(
-        name=name or result.graph.model,
+        name=name or result.model.name,
         version=version,
         parameters=parameters,
         manufacturer="covidct",

@@ -10,7 +10,7 @@ from covidct.apps.web.access import Access
 from covidct.apps.web.counters import Counters
 from covidct.apps.web.log import LOGGER
 from covidct.apps.web.upload_answers import Reading
-from covidct.types import ModelGraph
+from covidct.types import ModelUsed
 from servers import BRIGHT, client, files, make_server
 
 SECRET = "Mustermann^Erika"
@@ -67,6 +67,6 @@ def test_what_fails_outside_of_the_router_is_answered_too(caplog: pytest.LogCapt
         return {"type": "http.disconnect"}
 
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
-    asyncio.run(Access(broken, Counters(graph=ModelGraph("m", "float"), gauges={}))(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(Access(broken, Counters(model=ModelUsed("m", "float"), gauges={}))(scope, receive, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 500
     assert SECRET not in caplog.text

@@ -3,7 +3,7 @@ from __future__ import annotations
 from covidct.apps.web.counters import Counters
 from covidct.types import (
     Decision,
-    ModelGraph,
+    ModelUsed,
     OperatingPoint,
     Prediction,
     Reason,
@@ -13,20 +13,20 @@ from covidct.types import (
     Status,
 )
 
-GRAPH = ModelGraph("tiny-1.2.3", "int8")
+MODEL_USED = ModelUsed("tiny-1.2.3", "int8")
 POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 POSITIVE = Prediction(Decision.POSITIVE, 0.9, ("covid",), POINT)
 
 
 def test_what_was_counted_is_told() -> None:
-    counters = Counters(graph=GRAPH, gauges={"covidct_tasks": ("Tasks.", lambda: 3)})
+    counters = Counters(model=MODEL_USED, gauges={"covidct_tasks": ("Tasks.", lambda: 3)})
     counters.count_request("GET", "/api/jobs/{id}", status=200, seconds=0.2)
     counters.count_request("GET", "/api/jobs/{id}", status=404, seconds=0.02)
     counters.count_results(
         [
-            Result(Source("a"), Status.OK, POSITIVE, GRAPH),
-            Result(Source("b"), Status.OK, POSITIVE, GRAPH),
-            Result(Source("c"), Status.REFUSED, Refusal(Reason.BLANK, "c: blank"), GRAPH),
+            Result(Source("a"), Status.OK, POSITIVE, MODEL_USED),
+            Result(Source("b"), Status.OK, POSITIVE, MODEL_USED),
+            Result(Source("c"), Status.REFUSED, Refusal(Reason.BLANK, "c: blank"), MODEL_USED),
         ]
     )
     lines = counters.to_text().decode().splitlines()
@@ -43,6 +43,6 @@ def test_what_was_counted_is_told() -> None:
 
 
 def test_two_servers_count_apart() -> None:
-    first, second = Counters(graph=GRAPH, gauges={}), Counters(graph=GRAPH, gauges={})
+    first, second = Counters(model=MODEL_USED, gauges={}), Counters(model=MODEL_USED, gauges={})
     first.count_request("GET", "/", status=200, seconds=0)
     assert b"covidct_requests_total{" not in second.to_text()

@@ -70,7 +70,7 @@ def test_a_picture_gets_its_answer(page: Page, classifier: Classifier) -> None:
     assert page.inner_text("#detail-title").startswith("Positive")
     assert record["path"] == "slice.png"
     assert record["decision"] == "positive"
-    assert (record["model"], record["precision"]) == (classifier.graph.model, "float")
+    assert (record["model"], record["precision"]) == (classifier.model.name, "float")
     assert page.get_attribute("#stage", "data-drawn") == "0"
     assert page.evaluate("document.getElementById('picture').width") == SIZE
 
@@ -280,7 +280,7 @@ def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
 
 def test_the_page_says_how_low_probabilities_go(page: Page, classifier: Classifier) -> None:
     read(page, {"slice.png": GOOD})
-    least, low = classifier.find_least(), classifier.operating_point.band[0]
+    least, low = classifier.find_min_probability(), classifier.operating_point.band[0]
     said = re.findall(r"[\d.]+(?=%)", page.inner_text("#band-sentence"))
     assert said[0] == f"{100 * low:.1f}"
     if least is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread, uid
 
-from answers import GRAPH, make_answer, make_series
+from answers import MODEL_USED, make_answer, make_series
 from covidct.errors import ReportError
 from covidct.inference.classifier import Classifier
 from covidct.inference.series_result import to_refused_answer
@@ -46,14 +46,14 @@ def test_an_answer_gives_report_and_picture() -> None:
 
 
 def test_a_refusal_gives_a_report_alone() -> None:
-    answer = to_refused_answer(refused(), graph=GRAPH)
+    answer = to_refused_answer(refused(), model=MODEL_USED)
     assert (answer.result.status, answer.result.reason) == (Status.REFUSED, Reason.DERIVED)
     assert list(to_object_files(answer).files) == [SR]
 
 
 def test_refused_series_are_reported_where_nothing_else_is() -> None:
     answer = make_answer()
-    other = to_refused_answer(refused(), graph=GRAPH)
+    other = to_refused_answer(refused(), model=MODEL_USED)
     assert choose_reported([answer, other]) == [answer]
     assert choose_reported([other]) == [other]
 
@@ -75,7 +75,7 @@ def test_several_series_need_a_folder(tmp_path: Path) -> None:
 
 
 def test_where_there_is_none_it_is_told(tmp_path: Path) -> None:
-    made = [to_object_files(to_refused_answer(refused(), graph=GRAPH))]
+    made = [to_object_files(to_refused_answer(refused(), model=MODEL_USED))]
     with pytest.raises(ReportError, match="no series was answered for, so there is no picture"):
         write_objects(made, SC, tmp_path / "picture.dcm")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread, uid
 
-from answers import GRAPH, make_answer, make_series, write_bytes
+from answers import MODEL_USED, make_answer, make_series, write_bytes
 from covidct.errors import ReadError
 from covidct.inference.series_result import to_refused_answer
 from covidct.results.dicom.sc import to_sc
@@ -46,7 +46,7 @@ def test_where_the_slices_lie_is_said_only_where_it_is_known() -> None:
 
 def test_without_an_answer_there_is_no_picture() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
-    answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
+    answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), model=MODEL_USED)
     assert to_sc(answer, read_subject(series)) is None
 
 

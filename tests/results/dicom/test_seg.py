@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 
-from answers import GRAPH, make_answer, make_series, write_bytes
+from answers import MODEL_USED, make_answer, make_series, write_bytes
 from covidct.errors import SegmentationError
 from covidct.images.orientation import turn
 from covidct.inference.classifier import Classifier
@@ -146,7 +146,7 @@ def test_without_evidence_it_is_empty_on_the_most_telling_slice() -> None:
 
 def test_without_an_answer_there_is_none() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
-    answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), graph=GRAPH)
+    answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), model=MODEL_USED)
     assert to_seg(answer, read_subject(series)) is None
 
 

@@ -13,7 +13,7 @@ from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from answers import FOLDER, GRAPH, MODEL, make_answer, make_series, write_bytes
+from answers import FOLDER, MODEL, MODEL_USED, make_answer, make_series, write_bytes
 from covidct.errors import ReportError
 from covidct.inference.series_result import to_refused_answer
 from covidct.results.dicom.sr import (
@@ -43,7 +43,7 @@ def refusal() -> SeriesAnswer:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)], notes=("1 slice was not read.",))
     return to_refused_answer(
         RefusedSeries(series, Reason.LOCALISER, f"{FOLDER}: series 1: a localiser, no axial slices"),
-        graph=GRAPH,
+        model=MODEL_USED,
     )
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import click
 
 from covidct.apps.cli.predict_options import Objects
-from covidct.series.sources import Source
+from covidct.series.sources import Candidate
 from covidct.series.values import SeriesAnswer
 
 
 @contextmanager
-def fetch(objects: Objects) -> Iterator[list[Source]]:
+def fetch(objects: Objects) -> Iterator[list[Candidate]]:
     """The instances of the study asked for, in a private folder that is removed. Raises DicomwebError."""
     if objects.dicomweb is None or objects.study is None:
         yield []

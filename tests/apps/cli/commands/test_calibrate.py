@@ -66,7 +66,7 @@ def test_a_calibrated_bundle_answers_otherwise_and_says_so(
     plain = [hospital.parent / f"{number}.png" for number in range(48)]
     ill = np.array([number // 2 % 2 for number in range(48)]) == 1
     old, new = list(before.predict_many(plain)), list(after.predict_many(plain))
-    assert {one.graph.model for one in new} == {"tiny-1.2.3+ward.7"}
+    assert {one.model.name for one in new} == {"tiny-1.2.3+ward.7"}
     assert [predicted(one).logit for one in new] == [predicted(one).logit for one in old]
     called = [
         np.array([one.probability for one in some]) >= classifier.operating_point.threshold

@@ -1,6 +1,6 @@
 // The engine that asks the server this page came from (docs/guide/serve.md). Has the same methods as local/engine.js.
 
-import { LEAST } from "../rules/series_result.js";
+import { MIN_ANSWERED } from "../rules/series_result.js";
 import { isCandidate } from "../rules/candidates.js";
 import { askToken, tokenHeaders } from "./token.js";
 
@@ -219,7 +219,7 @@ function toAnswer(record, n, { picture: hasPicture, turned: seemsTurned, series:
   const isPart = (record.instance_uid ?? record.slice_index ?? null) !== null;
   return {
     n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: toSentence(record),
-    code: toCode(record, records), values: { least: LEAST }, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
+    code: toCode(record, records), values: { least: MIN_ANSWERED }, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
     instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: notes ? { ...record.series, notes } : null,
     hasHu: hasPicture && isPart, hasPicture, seemsTurned, name: about?.series_description || null,
     about: about && { seriesUid: about.series_uid, studyUid: about.study_uid, studyDate: about.study_date, description: about.series_description },

@@ -3,7 +3,7 @@
 import { percentile } from "./numbers.js";
 
 const FAINTEST = 0.05; // of the strong evidence: below, a cell is no lung
-const LEAST_DIP = -0.3; // how much fuller the middle column may be than the middle row
+const MIN_DIP = -0.3; // how much fuller the middle column may be than the middle row
 
 /** Whether lungs seem turned; evidence { map, width, height, box } over a slice of that shape [rows, columns]. */
 export function isTurned({ map, width, height, box }, [rows, columns]) {
@@ -18,7 +18,7 @@ export function isTurned({ map, width, height, box }, [rows, columns]) {
     across[at % width] += 1;
     down[Math.floor(at / width)] += 1;
   });
-  return across.some(Boolean) && findDip(across) - findDip(down) > LEAST_DIP;
+  return across.some(Boolean) && findDip(across) - findDip(down) > MIN_DIP;
 }
 
 /** The least in the middle fifth as a share of what either half reaches: near 0 between two lungs. */

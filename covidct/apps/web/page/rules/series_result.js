@@ -5,17 +5,17 @@
 import { toDecision } from "./decision.js";
 
 const SHARE = 10; // one slice in so many
-export const LEAST = 3;
+export const MIN_ANSWERED = 3;
 const TELLING = 5;
 
 /** Which of the answered slices, the most probable being 1, gives the probability of the series. */
 export function rankOf(answered) {
-  return Math.max(LEAST, Math.ceil(answered / SHARE));
+  return Math.max(MIN_ANSWERED, Math.ceil(answered / SHARE));
 }
 
-/** The probability of a series, of those of its answered slices; null where they are fewer than LEAST. */
+/** The probability of a series, of those of its answered slices; null where they are fewer than MIN_ANSWERED. */
 export function toSeriesProbability(probabilities) {
-  if (probabilities.length < LEAST) return null;
+  if (probabilities.length < MIN_ANSWERED) return null;
   const sorted = [...probabilities].sort((one, other) => other - one);
   return sorted[rankOf(sorted.length) - 1];
 }
@@ -35,7 +35,7 @@ export function summarise(slices, point) {
   };
 }
 
-/** Why a series with fewer than LEAST answered slices gets no answer: the reason that most of its slices have. */
+/** Why a series with fewer than MIN_ANSWERED answered slices gets no answer: the reason that most of its slices have. */
 export function refusalOf(slices) {
   if (slices.some((slice) => slice.probability !== null)) return "too_few_slices";
   const counts = new Map();

@@ -7,7 +7,7 @@ import { isDicom, readPlace } from "../images/dicom.js";
 import { ReadError } from "../errors.js";
 import { withoutAnswer } from "../reader.js";
 import { groupBy } from "../../../rules/groups.js";
-import { LEAST, noteSlices, refusalOf, summarise, toSeriesProbability } from "../../../rules/series_result.js";
+import { MIN_ANSWERED, noteSlices, refusalOf, summarise, toSeriesProbability } from "../../../rules/series_result.js";
 
 /** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
 export async function readStudy(items, onLooked, run) {
@@ -44,7 +44,7 @@ export function answerSeries(series, slices, point) {
   const reason = probability === null ? refusalOf(slices) : null;
   return {
     ...toSeriesAnswer(series), status: reason ? "refused" : "ok", probability, reason,
-    code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { least: LEAST },
+    code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { least: MIN_ANSWERED },
     series: { ...summarise(slices, point), notes },
   };
 }

@@ -7,7 +7,7 @@ import numpy as np
 
 from covidct.images.hounsfield import to_display
 from covidct.inference.bundle import Config, load_bundle
-from covidct.inference.classifier import find_least
+from covidct.inference.classifier import find_min_probability
 from covidct.inference.decision import to_probability
 from covidct.inference.session import Session
 from makers import phantom_hu
@@ -24,13 +24,15 @@ def test_it_is_the_probability_of_the_bias() -> None:
     bias = float(outputs.logit[0]) - float(outputs.evidence[0].mean(dtype=np.float64))
     config = with_recipe(bundle.config, network="lung_net")
     expected = to_probability(bias, temperature=config.temperature, shift=config.shift)
-    assert abs((find_least(config, session) or 0) - expected) < 1e-3
-    assert find_least(with_recipe(bundle.config, network="lung_net", context=0.0), session) is not None
-    assert find_least(with_recipe(bundle.config, network="lung_net", context=0.5), session) is None
+    assert abs((find_min_probability(config, session) or 0) - expected) < 1e-3
+    assert (
+        find_min_probability(with_recipe(bundle.config, network="lung_net", context=0.0), session) is not None
+    )
+    assert find_min_probability(with_recipe(bundle.config, network="lung_net", context=0.5), session) is None
 
 
 def test_where_evidence_may_speak_against_there_is_none(tiny_bundle: Path) -> None:
     bundle = load_bundle(tiny_bundle)
     session = Session(bundle.graph("int8"))
     for config in (replace(bundle.config, training={}), with_recipe(bundle.config, network="mobilenet_v2")):
-        assert find_least(config, session) is None
+        assert find_min_probability(config, session) is None
