@@ -2,8 +2,11 @@
 
 Research use only; not a medical device.
 
-    from covidct import Classifier
-    Classifier.load().predict("slice.png")
+    from covidct import Classifier, read_study
+    classifier = Classifier.load()
+    classifier.predict("slice.png").probability
+    for answer in classifier.predict_study(read_study(["folder"])):
+        print(answer.result.path, answer.result.decision)
 
 The names below are loaded when they are first used, so that `import covidct` costs nothing.
 """
@@ -19,32 +22,44 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from covidct.errors import CovidctError
+    from covidct.errors import BundleError, CovidctError, ReadError
     from covidct.inference.classifier import Classifier
-    from covidct.types import Decision, OperatingPoint, Reason, Result, Slice, Status
+    from covidct.series.study import read_study
+    from covidct.series.values import Series, SeriesAnswer
+    from covidct.types import Decision, OperatingPoint, Reason, Result, Slice, Source, Status
 
 __all__ = [
+    "BundleError",
     "Classifier",
     "CovidctError",
     "Decision",
     "OperatingPoint",
+    "ReadError",
     "Reason",
     "Result",
+    "Series",
+    "SeriesAnswer",
     "Slice",
+    "Source",
     "Status",
     "__version__",
+    "read_study",
 ]
 __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'covidct' has no attribute {name!r}")
     match name:
         case "Classifier":
-            module = "covidct.inference.classifier"
-        case "CovidctError":
-            module = "covidct.errors"
-        case _ if name in __all__:
-            module = "covidct.types"
+            module = "inference.classifier"
+        case "read_study":
+            module = "series.study"
+        case "Series" | "SeriesAnswer":
+            module = "series.values"
+        case _ if name.endswith("Error"):
+            module = "errors"
         case _:
-            raise AttributeError(f"module 'covidct' has no attribute {name!r}")
-    return getattr(import_module(module), name)
+            module = "types"
+    return getattr(import_module(f"covidct.{module}"), name)

@@ -13,7 +13,7 @@ import pytest
 
 import covidct
 from bundles import BIASES, SHIFT, TEMPERATURE
-from covidct.errors import BundleError
+from covidct.errors import BundleError, CovidctError, ReadError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.images.raster import parse_raster
@@ -26,11 +26,13 @@ from covidct.inference.reference import SIZE
 from covidct.inference.session import Outputs
 from covidct.series.slices import SliceInput
 from covidct.series.study import read_study
+from covidct.series.values import Series, SeriesAnswer
 from covidct.types import (
     Decision,
     GateLimits,
     Kind,
     ModelUsed,
+    OperatingPoint,
     Pixels,
     Reason,
     Result,
@@ -362,11 +364,11 @@ def test_the_shipped_model_answers_the_phantoms(precision: Any) -> None:
 
 
 def test_the_package_offers_it() -> None:
-    assert covidct.Classifier is Classifier
-    assert covidct.Result is Result
-    assert set(covidct.__all__) <= {*dir(covidct), *covidct.__all__}
-    for name in covidct.__all__:
-        assert getattr(covidct, name)
+    offered = (Classifier, read_study, Series, SeriesAnswer, Result, Slice, Source, Decision, Reason, Status)
+    for one in (*offered, CovidctError, ReadError, BundleError, OperatingPoint):
+        assert getattr(covidct, one.__name__) is one
+        assert one.__name__ in covidct.__all__
+    assert all(hasattr(covidct, name) for name in covidct.__all__)
     with pytest.raises(AttributeError, match="no attribute 'classifier'"):
         covidct.classifier  # noqa: B018
 
