@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from covidct.errors import ForeignDicom, ReadError, UnsupportedDicom
 from covidct.images.elements import exact_numbers, number, numbers, texts, whole
+from covidct.images.image_type import find_localiser
 from covidct.images.limits import check_pixels
 from covidct.images.orientation import find_turn
 from covidct.types import UPRIGHT, Reason, Turn
@@ -47,9 +48,9 @@ HEADER_KEYWORDS = (
 KEYWORDS = (*HEADER_KEYWORDS, "PixelData")
 
 _ENHANCED = (uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
+CT_CLASSES = (uid.CTImageStorage, *_ENHANCED)
 # Modalities (PS3.3 C.7.3.1.1.1) that are projections of X-rays.
 _RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
-_TOPOGRAMS = frozenset(("LOCALIZER", "SCOUT", "TOPOGRAM"))
 # RescaleType (0028,1054), PS3.3 C.11.1.1.2: the defined terms that are no Hounsfield units. A list of
 # what is allowed would not do: scanners write "Houndsfield Unit" too.
 _OTHER_UNITS = frozenset(("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"))
@@ -117,7 +118,7 @@ def sop_class(dataset: Dataset) -> uid.UID:
 def _check_is_ct(dataset: Dataset, name: str) -> None:
     """Raise ForeignDicom for anything but CT; what lacks a Modality is tested for air later."""
     modality, storage = _first(dataset, "Modality"), sop_class(dataset)
-    if modality == "CT" or (not modality and storage in ("", uid.CTImageStorage, *_ENHANCED)):
+    if modality == "CT" or (not modality and storage in ("", *CT_CLASSES)):
         return
     parts = (f"Modality {modality}" if modality else "no Modality", storage.name)
     what = ", ".join(part for part in parts if part)
@@ -138,7 +139,7 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
         raise UnsupportedDicom(
             f"{name}: no PixelData: a report, a plan, or a file cut off; give the image, or copy it again"
         )
-    if _TOPOGRAMS & {value.upper() for value in texts(dataset, "ImageType")}:
+    if find_localiser(texts(dataset, "ImageType")):
         raise ForeignDicom(
             f"{name}: a localizer (ImageType), no axial slice; give slices of the series", Reason.RADIOGRAPH
         )

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from covidct.inference.decision import to_prediction
-from covidct.series.values import RefusedSeries, Series, SeriesAnswer
+from covidct.series.values import RefusedSeries, Series, SeriesAnswer, name_series
 from covidct.types import (
     Decision,
     ModelUsed,
@@ -91,6 +91,14 @@ def to_refused_answer(refused: RefusedSeries, *, model: ModelUsed) -> SeriesAnsw
 
 def _to_source(series: Series) -> Source:
     return Source(series.path, series.acquisition.series_uid)
+
+
+def note_refused(series: Series, refused: SeriesAnswer) -> Series:
+    """The series, with a note that it is read in place of one that got no answer."""
+    name, reason = name_series(refused.series), refused.result.reason or ""
+    text = f"Read in place of series {name}, which got no answer ({reason})."
+    note = Note("in_place", text, {"series": name, "reason": str(reason)})
+    return replace(series, notes=(*series.notes, note))
 
 
 def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Result]) -> SeriesSummary:

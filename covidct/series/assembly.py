@@ -10,6 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from covidct.series.aside import (
+    LEAST,
+    LOCALISER,
+    Aside,
+    is_localiser,
+    is_same_size,
+    name_derived,
+    set_aside,
+)
 from covidct.series.geometry import (
     SAME_MM,
     are_parallel,
@@ -20,15 +29,10 @@ from covidct.series.geometry import (
     is_axial,
     name_plane,
 )
-from covidct.series.values import Described, Instance, RefusedSeries, Series
+from covidct.series.passes import Pass, choose_pass
+from covidct.series.values import Described, Instance, RefusedSeries, Series, name_series
 from covidct.types import Note, Reason
 
-LEAST = 3  # slices that make a series
-_LOCALISERS = frozenset(("LOCALIZER", "SCOUT", "TOPOGRAM"))
-# Values of ImageType (PS3.3 C.8.16.1.3 and vendors' own) of pictures made by calculation over many slices.
-_PROJECTED = ("MIP", "MINIP", "MIN_IP", "MAX_IP", "MAXIP", "MEAN_IP", "PROJECTION", "PROJECTION IMAGE")
-_RENDERED = ("VRT", "SSD", "3D", "VOLUME", "VOLUME_RENDERED", "SURFACE_RENDERED", "SUBTRACTION", "DOSE_INFO")
-_DERIVED = frozenset((*_PROJECTED, *_RENDERED))
 _RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
 
 
@@ -48,42 +52,34 @@ class _Refusal(Exception):
         self.reason = reason
 
 
-def assemble(uid: str, instances: Sequence[Described]) -> Assembled:
-    """Sort the instances of a series along its normal, and say what is wrong with it.
+def assemble(uid: str, instances: Sequence[Described], *, notes: Sequence[Note] = ()) -> Assembled:
+    """Sort the instances of a series along its normal, and say what is wrong with it, after `notes`.
 
     The order in which they are given does not matter. Refused series keep all instances, unsorted; those that
     make no stack (too few, or of mixed geometry) may still be slices, and are loose as well.
     """
     taken, twice = _drop_copies(sorted(instances, key=_key))
-    localisers = [item for item in taken if _LOCALISERS & set(item.image_type)]
-    slices = [item for item in taken if item not in localisers] or taken
-    loose = [*twice, *(localisers if slices is not taken else [])]
-    notes = [
-        *_count(twice, "twice", "is in it twice", "are in it twice"),
-        *_count(localisers, "localisers", "is a localiser", "are localisers"),
-    ]
+    slices, asides = set_aside(taken)
+    loose = [*twice, *(item for aside in asides for item in aside.items)]
+    notes = [*notes, *_count(twice, "twice", "is in it twice", "are in it twice"), *map(_note_aside, asides)]
     try:
         _check_kind(slices)
-        stack, displaced = _stack(slices)
+        chosen = _choose_pass(slices)
+        stack, displaced = _stack(chosen)
     except _Refusal as refusal:
         series = _to_series(uid, instances, [item.instance for item in slices], notes)
         message = f"{series.path}: series {name_series(series)}: {refusal}"
         return Assembled(RefusedSeries(series, refusal.reason, message), _instances([*loose, *slices]))
+    notes += _note_pass(chosen)
     notes += _count(displaced, "displaced", "lies where another does", "lie where others do")
-    positions = [item.position_mm or 0.0 for item in stack]
-    first = slices[0]
+    slices = [item for _, item in chosen.slices]
     notes += find_faults(
-        positions, thickness=first.acquisition.slice_thickness_mm, declared=first.declared_spacing_mm
+        [item.position_mm or 0.0 for item in stack],
+        thickness=slices[0].acquisition.slice_thickness_mm,
+        declared=slices[0].declared_spacing_mm,
     )
     notes += _note_mixture(slices)
-    return Assembled(_to_series(uid, instances, stack, notes), _instances([*loose, *displaced]))
-
-
-def name_series(series: Series) -> str:
-    """What people call a series: its number and description, where it has them."""
-    number, description = series.acquisition.series_number, series.acquisition.series_description
-    parts = ["" if number is None else str(number), repr(description) if description else ""]
-    return " ".join(part for part in parts if part) or series.uid
+    return Assembled(_to_series(uid, slices, stack, notes), _instances([*loose, *chosen.rest, *displaced]))
 
 
 def _key(item: Described) -> tuple[object, ...]:
@@ -115,34 +111,37 @@ def _check_kind(slices: Sequence[Described]) -> None:
         modality = sorted(map(str, modalities))[0]
         reason = Reason.RADIOGRAPH if modality in _RADIOGRAPHS else Reason.NOT_CT
         raise _Refusal(reason, f"not a CT (Modality {modality}); give a CT series")
-    types = {value for item in slices for value in item.image_type}
-    if types & _LOCALISERS:
+    if any(map(is_localiser, slices)):
         raise _Refusal(Reason.LOCALISER, "a localiser, no axial slices; give the series it was made for")
-    if types & _DERIVED:
-        what = ", ".join(sorted(types & _DERIVED))
-        raise _Refusal(
-            Reason.DERIVED, f"a projection or rendering (ImageType {what}); give the slices themselves"
-        )
+    if what := next(filter(None, map(name_derived, slices)), None):
+        raise _Refusal(Reason.DERIVED, f"a projection or rendering ({what}); give the slices themselves")
     if len(slices) < LEAST:
         what = f"{len(slices)} slice{'' if len(slices) == 1 else 's'}"
         raise _Refusal(Reason.TOO_FEW_SLICES, f"{what}, and {LEAST} make a series; give the whole series")
 
 
-def _stack(slices: Sequence[Described]) -> tuple[list[Instance], list[Described]]:
-    """Instances sorted from feet to head, and those that lie where another does."""
+def _choose_pass(slices: Sequence[Described]) -> Pass:
+    """One whole pass, its slices sorted from feet to head."""
     normal = _check_geometry(slices)
-    placed = sorted(
-        ((find_position(item.position, normal), at, item) for at, item in enumerate(slices)),
-        key=lambda place: place[:2],
-    )
+    places = ((find_position(item.position, normal), at, item) for at, item in enumerate(slices))
+    chosen = choose_pass([(position, item) for position, _, item in sorted(places, key=lambda one: one[:2])])
+    if chosen is None:
+        what = "slices that lie in the same place, and no element says which belong together"
+        raise _Refusal(Reason.MIXED_GEOMETRY, f"{what}; give a series of one scan")
+    return chosen
+
+
+def _stack(chosen: Pass) -> tuple[list[Instance], list[Described]]:
+    """Instances from feet to head, and those that lie where another does."""
+    # The turn of one for all: a hair's breadth must not tell them apart.
+    turn = min((item for _, item in chosen.slices), key=_key).instance.turn
     stack: list[Instance] = []
     displaced: list[Described] = []
-    for position, _, item in placed:
+    for position, item in chosen.slices:
         if stack and position - (stack[-1].position_mm or 0.0) < SAME_MM:
             displaced.append(item)
         else:
-            # The turn of the first for all: a hair's breadth must not tell them apart.
-            stack.append(replace(item.instance, position_mm=position, turn=slices[0].instance.turn))
+            stack.append(replace(item.instance, position_mm=position, turn=turn))
     if len(stack) < LEAST:
         raise _Refusal(Reason.MIXED_GEOMETRY, "slices that lie in the same place; give a series of one scan")
     return stack, displaced
@@ -161,18 +160,19 @@ def _check_geometry(slices: Sequence[Described]) -> tuple[float, float, float]:
         )
     if not is_axial(known[0]):
         raise _Refusal(Reason.NOT_AXIAL, f"{name_plane(known[0])} slices; give the axial series")
-    shapes = {_shape(item) for item in slices}
-    if len(shapes) > 1:
-        what = " and ".join(sorted(f"{rows} x {columns}" for rows, columns, *_ in shapes)[:2])
+    if other := next((item for item in slices if not is_same_size(slices[0], item)), None):
+        what = " and ".join(sorted({_name_size(slices[0]), _name_size(other)}))
         raise _Refusal(
             Reason.MIXED_GEOMETRY, f"slices of different sizes or PixelSpacing ({what}); part them"
         )
     return known[0]
 
 
-def _shape(item: Described) -> tuple[int | None, int | None, *tuple[float, ...]]:
-    spacing = item.acquisition.pixel_spacing_mm or ()
-    return item.acquisition.rows, item.acquisition.columns, *(round(value, 2) for value in spacing)
+def _name_size(item: Described) -> str:
+    acquisition = item.acquisition
+    spacing = " x ".join(f"{value:g}" for value in acquisition.pixel_spacing_mm or ())
+    size = f"{acquisition.rows} x {acquisition.columns}"
+    return f"{size}, {spacing} mm" if spacing else size
 
 
 def _to_series(
@@ -203,6 +203,21 @@ def _note_mixture(slices: Sequence[Described]) -> list[Note]:
 def _tell(value: object) -> str:
     """A value of a header, in no language."""
     return "\N{EN DASH}" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _note_aside(aside: Aside) -> Note:
+    if aside.what == LOCALISER:
+        return _count(aside.items, "localisers", "is a localiser", "are localisers")[0]
+    one, many = (f"{words} of the stack ({aside.what})" for words in ("is no slice", "are no slices"))
+    (note,) = _count(aside.items, "aside", one, many)
+    return replace(note, values={**note.values, "what": aside.what})
+
+
+def _note_pass(chosen: Pass) -> list[Note]:
+    what = f"{chosen.keyword} {chosen.found}"
+    one, many = (f"{verb} of another pass or reconstruction ({what})" for verb in ("is", "are"))
+    notes = _count(chosen.rest, "other_pass", one, many)
+    return [replace(note, values={**note.values, "what": what}) for note in notes]
 
 
 def _count(items: Sequence[Described], code: str, one: str, many: str) -> list[Note]:

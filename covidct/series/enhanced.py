@@ -20,14 +20,26 @@ from covidct.errors import ReadError
 from covidct.images.blob import Blob
 from covidct.images.damage import damage_is_an_error
 
-# Where the elements of a single slice are in a frame's functional groups (PS3.3 A.38).
+
+def _same(*keywords: str) -> dict[str, str]:
+    return {keyword: keyword for keyword in keywords}
+
+
+# Where the elements of a frame's functional groups go in a single slice (PS3.3 A.38).
 _MACROS = {
-    "PlanePositionSequence": ("ImagePositionPatient",),
-    "PlaneOrientationSequence": ("ImageOrientationPatient",),
-    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
-    "PixelValueTransformationSequence": ("RescaleIntercept", "RescaleSlope", "RescaleType"),
-    "CTReconstructionSequence": ("ConvolutionKernel",),
-    "CTXRayDetailsSequence": ("KVP",),
+    "PlanePositionSequence": _same("ImagePositionPatient"),
+    "PlaneOrientationSequence": _same("ImageOrientationPatient"),
+    "PixelMeasuresSequence": _same("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+    "PixelValueTransformationSequence": _same("RescaleIntercept", "RescaleSlope", "RescaleType"),
+    "CTReconstructionSequence": _same("ConvolutionKernel"),
+    "CTXRayDetailsSequence": _same("KVP"),
+    "CardiacSynchronizationSequence": _same("NominalPercentageOfCardiacPhase"),
+    "CTImageFrameTypeSequence": {"FrameType": "ImageType"},
+    "FrameContentSequence": {
+        "FrameAcquisitionNumber": "AcquisitionNumber",
+        "TemporalPositionIndex": "TemporalPositionIdentifier",
+        "FrameAcquisitionDateTime": "AcquisitionDateTime",
+    },
 }
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _PIXEL_DATA = (0x7FE0, 0x0010)
@@ -106,11 +118,9 @@ def _to_frame(plain: Dataset, dataset: Dataset, groups: list[Dataset]) -> Datase
     for group in groups:
         for sequence, keywords in _MACROS.items():
             for macro in (group.get(sequence) or [])[:1]:
-                for keyword in keywords:
+                for keyword, single in keywords.items():
                     if keyword in macro:
-                        setattr(frame, keyword, macro[keyword].value)
-        for macro in (group.get("CTImageFrameTypeSequence") or [])[:1]:
-            frame.ImageType = macro.FrameType
+                        setattr(frame, single, macro[keyword].value)
     return frame
 
 

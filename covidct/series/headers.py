@@ -22,6 +22,7 @@ from covidct.images.head import HEAD, Form, sniff
 from covidct.images.orientation import find_turn
 from covidct.series.archive import EntryBlob
 from covidct.series.enhanced import FrameBlob, is_enhanced, to_frames
+from covidct.series.passes import MARKS
 from covidct.series.values import Acquisition, Described, Instance
 
 # What a slice is read by, and what is told of its series.
@@ -45,6 +46,7 @@ _KEYWORDS = (
     "AcquisitionNumber",
     "InstanceNumber",
     "ImagePositionPatient",
+    *MARKS,
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )
@@ -113,6 +115,7 @@ def _describe(dataset: Dataset, blob: Blob, given: str) -> Described:
         image_type=tuple(part.upper() for part in texts(dataset, "ImageType")),
         declared_spacing_mm=_number(dataset, "SpacingBetweenSlices"),
         order=(_whole(dataset, "AcquisitionNumber") or 0, _whole(dataset, "InstanceNumber") or 0),
+        marks={keyword: value for keyword in MARKS if (value := text(dataset, keyword))},
         size=blob.size,
     )
 

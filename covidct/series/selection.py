@@ -9,33 +9,38 @@ most slices. Knows what headers say, which may be wrong: the gate looks at the p
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from covidct.series.assembly import name_series
-from covidct.series.values import RefusedSeries, Series
+from covidct.series.kernels import is_for_bones, is_for_lungs
+from covidct.series.values import RefusedSeries, Series, name_series
 from covidct.types import Reason
 
 FINEST_MM, COARSEST_MM = 1.0, 5.0
-_CHEST = re.compile(r"chest|thorax|lung|pulmo|torax|poumon|brust", re.IGNORECASE)
-_ELSEWHERE = re.compile(
-    r"head|brain|skull|neck|abd|pelvis|spine|knee|foot|ankle|hip|shoulder|hand|wrist|elbow|leg|cardi|heart|coronar",
-    re.IGNORECASE,
+# In the languages of the page and some more, accents folded.
+_CHEST = re.compile(
+    "chest|thora[xck]|lung|pulmo|torax|toraks|poumon|brust|poitrine|petto|polmon|pecho|peito|klatk|pluc|hrudni"
+    "|mellkas|gogus|akciger|keuhko|brost|bryst|borst|胸|肺|груд|легк|легоч|θωρακ|흉부|폐|صدر|رية|חזה"
 )
-# Kernels as vendors call them: Siemens B60f, Bl57, Br64; Canon FC51; Philips YC, L; GE LUNG. And for bones:
-# GE BONE, BONEPLUS; Siemens Hr; Philips YD, D; Canon FC30.
-_LUNG = re.compile(r"lung|^(b[67]\d|bl\d\d|br[67]\d|bv[67]\d|fc5\d|fc8\d|yc|yb|l$)", re.IGNORECASE)
-_BONE = re.compile(r"bone|^(fc3\d|hr|ub|yd|d$)", re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    "head|brain|skull|neck|abd|pelvi|spine|knee|foot|ankle|hip|shoulder|hand|wrist|elbow|leg|cardi|heart|coronar"
+    "|crane|cerebr|cabeza|cabeca|tete|cervical|kopf|schadel|hals|hirn|bauch|becken|wirbel|testa|cranio|encefal"
+    "|columna|rachis|lumb|beyin|kafa|boyun|karin|glow|brzuch|头|頭|脳|脑|腹|骨盤|盆腔|頸|颈|脊|голов|мозг|шея|живот|брюш|таз"
+    "|позвон|κεφαλ|머리|뇌|복부"
+)
+_NO_ACCENTS = str.maketrans("łŁøØßıđ", "lLoOsid")
 
 
 def choose(series: Iterable[Series]) -> tuple[list[Series], list[RefusedSeries]]:
     """One series of each study, in the order in which studies come, and the others with the reason why not.
 
-    A series that names no study is one of its own.
+    Those of one study come in the order in which they would be read. A series that names no study is one of
+    its own; two patients never share one.
     """
-    studies: dict[str, list[Series]] = defaultdict(list)
+    studies: dict[tuple[str | None, str], list[Series]] = defaultdict(list)
     for item in series:
-        studies[item.acquisition.study_uid or item.uid].append(item)
+        studies[to_study(item)].append(item)
     chosen: list[Series] = []
     others: list[RefusedSeries] = []
     for candidates in studies.values():
@@ -43,6 +48,18 @@ def choose(series: Iterable[Series]) -> tuple[list[Series], list[RefusedSeries]]
         chosen.append(best)
         others += [_refuse(item, best) for item in rest]
     return chosen, others
+
+
+def to_study(series: Series) -> tuple[str | None, str]:
+    """What tells studies apart."""
+    return series.acquisition.patient_id, series.acquisition.study_uid or series.uid
+
+
+def find_next(series: Series, refused: Iterable[RefusedSeries]) -> RefusedSeries | None:
+    """The series of the same study that was not chosen and would be read next; None where there is none."""
+    study = to_study(series)
+    others = (one for one in refused if one.reason is Reason.NOT_CHOSEN)
+    return next((one for one in others if to_study(one.series) == study), None)
 
 
 def to_rank(series: Series) -> tuple[int, bool, bool, float, bool, int, str]:
@@ -53,22 +70,34 @@ def to_rank(series: Series) -> tuple[int, bool, bool, float, bool, int, str]:
     return (
         _body(series),
         not FINEST_MM <= thickness <= COARSEST_MM,
-        bool(_BONE.search(kernel)),
+        is_for_bones(kernel),
         thickness,
-        not _LUNG.search(kernel),
+        not is_for_lungs(kernel),
         -len(series.instances),
         series.uid,
     )
 
 
 def _body(series: Series) -> int:
-    """0 for the chest, 1 where nothing is named, 2 for another part of the body."""
+    """0 for the chest, 1 where nothing is named, 2 for another part of the body.
+
+    The description of the series counts first: BodyPartExamined is often that of the protocol, and the same
+    for all series of a study.
+    """
     acquisition = series.acquisition
-    for named in (acquisition.body_part, acquisition.series_description, acquisition.study_description):
-        if named and _CHEST.search(named):
+    for named in (acquisition.series_description, acquisition.body_part):
+        folded = fold(named or "")
+        if _CHEST.search(folded):
             return 0
-    parts = (acquisition.body_part, acquisition.series_description)
-    return 2 if any(named and _ELSEWHERE.search(named) for named in parts) else 1
+        if _ELSEWHERE.search(folded):
+            return 2
+    return 0 if _CHEST.search(fold(acquisition.study_description or "")) else 1
+
+
+def fold(text: str) -> str:
+    """Small letters without accents: `TÓRAX` and `torax` are one word."""
+    parts = unicodedata.normalize("NFKD", text.casefold().translate(_NO_ACCENTS))
+    return unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part)))
 
 
 _WHY = (

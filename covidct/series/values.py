@@ -6,6 +6,7 @@ series, `classifier` answers for them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from covidct.images.blob import Blob
@@ -78,6 +79,13 @@ class Series:
     notes: tuple[Note, ...] = ()
 
 
+def name_series(series: Series) -> str:
+    """What people call a series: its number and description, where it has them."""
+    number, description = series.acquisition.series_number, series.acquisition.series_description
+    parts = ["" if number is None else str(number), repr(description) if description else ""]
+    return " ".join(part for part in parts if part) or series.uid
+
+
 @dataclass(frozen=True)
 class RefusedSeries:
     """A series that is not answered for as one, and why, as a word and as a sentence."""
@@ -121,7 +129,8 @@ class Described:
 
     `position` and `orientation` are those of its plane, `given` is what the caller named: the folder, the
     archive or the file. `declared_spacing_mm` is SpacingBetweenSlices. `order` are AcquisitionNumber and
-    InstanceNumber; `size` is in bytes, of the file it lies in.
+    InstanceNumber; `marks` what tells passes apart, by keyword (`passes`); `size` is in bytes, of the file it
+    lies in.
     """
 
     instance: Instance
@@ -132,4 +141,5 @@ class Described:
     image_type: tuple[str, ...] = ()
     declared_spacing_mm: float | None = None
     order: tuple[int, int] = (0, 0)
+    marks: Mapping[str, str] = field(default_factory=dict)
     size: int = 0

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import count_answers
 from covidct.series.study import read_study
-from covidct.types import Reason
+from covidct.types import Kind, Reason, Status
 from makers import dicom_bytes
 from servers import BRIGHT
 from stacks import stack, volume
@@ -30,3 +32,26 @@ def test_slices_come_first_then_each_series_after_its_slices_then_those_refused(
     assert refused.series is not None
     assert (refused.series.slices, refused.result.reason) == ((), Reason.NOT_CHOSEN)
     assert len(list(tmp_path.iterdir())) == sum(answer.result.heatmap is not None for answer in found) > 0
+
+
+def test_where_the_chosen_series_gets_no_answer_the_next_is_read(tiny_bundle: Path) -> None:
+    blank = [np.full_like(hu, -1000) for hu in volume(4)]
+    datasets = [
+        *stack(blank, series="1.2.3", SliceThickness=1.0, SeriesDescription="thin"),
+        *stack(volume(4), series="1.2.4", SliceThickness=2.0),
+        *stack(volume(4), series="1.2.5", SliceThickness=3.0),
+    ]
+    study = read_study([(f"{at}.dcm", dicom_bytes(dataset)) for at, dataset in enumerate(datasets)])
+    found = [item.result for item in Classifier.load(tiny_bundle, threads=1).predict_study(study)]
+    answers = [item for item in found if item.kind is Kind.SERIES]
+    assert [
+        (item.source.series_uid, item.status, item.reason) for item in answers if item.status != "ok"
+    ] == [
+        ("1.2.3", "refused", Reason.BLANK),
+        ("1.2.5", "refused", Reason.NOT_CHOSEN),
+    ]
+    (answered,) = (item for item in answers if item.status is Status.OK)
+    assert answered.source.series_uid == "1.2.4"
+    assert answered.series is not None
+    text = "Read in place of series 2 'thin', which got no answer (blank)."
+    assert text in [note.text for note in answered.series.notes]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from covidct.series.selection import choose
+from covidct.series.selection import choose, find_next, fold
 from covidct.series.values import Acquisition, Instance, Series
 from covidct.types import Reason
 
@@ -51,3 +51,59 @@ def test_order_does_not_matter() -> None:
 def test_studies_are_apart() -> None:
     chosen, refused = choose([series("a"), series("b", study="2"), series("c", study=None)])
     assert ([item.uid for item in chosen], refused) == (["a", "b", "c"], [])
+
+
+@pytest.mark.parametrize(
+    ("chest", "elsewhere"),
+    [
+        ("TÓRAX 5.0", "CRÁNEO 1.5"),
+        ("Tórax pulmón", "Cabeza"),
+        ("TORAKS", "BEYİN"),
+        ("Akciğer", "Karın"),
+        ("胸部 5.0", "頭部 1.5"),
+        ("肺窗", "腹部"),
+        ("ГРУДНАЯ КЛЕТКА", "ГОЛОВА"),
+        ("лёгкие", "таз"),
+        ("THORAX", "Crâne"),
+        ("Poumons", "Tête"),
+        ("Lunge", "Schädel"),
+        ("Klatka piersiowa", "Głowa"),
+        ("흉부", "머리"),
+    ],
+)
+@pytest.mark.parametrize("keyword", ["body_part", "series_description"])
+def test_the_chest_is_known_in_other_words(chest: str, elsewhere: str, keyword: str) -> None:
+    thick: dict[str, Any] = {"slice_thickness_mm": 5.0, keyword: chest}
+    thin: dict[str, Any] = {"slice_thickness_mm": 1.0, keyword: elsewhere}
+    unnamed: dict[str, Any] = {"slice_thickness_mm": 1.0}
+    for worse, better in ((thin, thick), (unnamed, thick), (thin, {})):
+        (chosen,), _ = choose([series("1", **worse), series("2", **better)])
+        assert chosen.uid == "2"
+
+
+def test_the_description_counts_before_the_body_part() -> None:
+    both: dict[str, Any] = {
+        "body_part": "CHEST",
+        "slice_thickness_mm": 1.0,
+        "series_description": "Abdomen Becken",
+    }
+    (chosen,), _ = choose([series("1", **both), series("2", body_part="CHEST", series_description="Lunge")])
+    assert chosen.uid == "2"
+
+
+def test_folding() -> None:
+    assert fold("TÓRAX Głowa İ ё 흉부 Ø") == "torax glowa i е 흉부 o"
+
+
+def test_two_patients_never_share_a_study() -> None:
+    chosen, refused = choose([series("a", patient_id="A"), series("b", patient_id="B")])
+    assert (len(chosen), refused) == (2, [])
+
+
+def test_the_next_of_a_study() -> None:
+    thick = [series(str(at), slice_thickness_mm=at) for at in (3.0, 2.0, 1.0)]
+    (chosen,), refused = choose([*thick, series("x", study="2")][:3])
+    assert chosen is thick[2]
+    assert find_next(chosen, refused) is refused[0]
+    assert [one.series.uid for one in refused] == ["2.0", "3.0"]
+    assert find_next(series("x", study="2"), refused) is None
