@@ -17,24 +17,22 @@ CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", 
 
 @click.command()
 @click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
-@click.option("--html", type=OUT, metavar="FILE", help="Write a report to look at, one self-contained page.")
+@click.option("--html", type=OUT, metavar="FILE", help="Write a report as one self-contained page.")
 @click.option(
-    "--json", "document", type=OUT, metavar="FILE", help="Write everything found, each file named, as JSON."
+    "--json", "document", type=OUT, metavar="FILE", help="Write all findings as JSON, with every file named."
 )
 @click.option(
     "--fail-on",
     type=click.Choice(["fail", "warn", "never"]),
     default="fail",
     show_default=True,
-    help="From which level on the exit code is 1.",
+    help="Lowest level that makes the exit code 1.",
 )
-@click.option("--only", type=click.Choice(CHECKS), multiple=True, help="Only this check; may be given again.")
-@click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
-)
+@click.option("--only", type=click.Choice(CHECKS), multiple=True, help="Only this check; repeatable.")
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; repeatable.")
 @labels_options
 @click.option(
-    "--model", type=FOLDER, metavar="BUNDLE", help="A model whose AUC to set beside the shortcut floor."
+    "--model", type=FOLDER, metavar="BUNDLE", help="Show the AUC of this model beside the shortcut floor."
 )
 def audit(
     data: Path,
@@ -47,12 +45,12 @@ def audit(
     negative: tuple[str, ...],
     model: Path | None,
 ) -> None:
-    """Ask whether a data set is fit to learn from.
+    """Check whether a data set is fit to learn from.
 
-    DATA is a manifest, or a folder with one sub-folder a class, each named exactly as its label. Looks for
-    wrong labels, duplicates, patients in two splits, shortcuts, and claims that so few patients cannot bear.
+    DATA is a manifest, or a folder with one sub-folder per class, named exactly as its label. Looks for wrong
+    labels, duplicates, patients in two splits, shortcuts, and claims that so few patients cannot support.
 
-    Exit code: 0 when nothing fails, 1 when something does, 2 when nothing could be done.
+    Exit code: 0 if nothing fails, 1 if something does, 2 if nothing could be done.
     """
     if model and only and "shortcuts" not in only:
         raise click.UsageError("--model is set beside the shortcut floor: add --only shortcuts")
@@ -81,26 +79,30 @@ def audit(
     type=click.Choice(["patient_id", "study_uid", "series_uid", "source"]),
     default="patient_id",
     show_default=True,
-    help="What must not be divided; patients never are.",
+    help="What to keep whole; patients always are.",
 )
 @click.option(
     "--test", type=SHARE, default=0.2, show_default=True, help="Share of slices for the final test."
 )
-@click.option("--tune", type=SHARE, default=0.15, show_default=True, help="Share for choosing.")
-@click.option("--calibrate", type=SHARE, default=0.1, show_default=True, help="Share for calibrating.")
-@click.option("--seed", type=click.IntRange(0), default=2020, show_default=True, help="Another draw.")
+@click.option(
+    "--tune", type=SHARE, default=0.15, show_default=True, help="Share for choosing epoch and threshold."
+)
+@click.option("--calibrate", type=SHARE, default=0.1, show_default=True, help="Share for calibration.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=2020, show_default=True, help="Seed of the random draw."
+)
 @click.option(
     "--block",
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="Neighbours in number kept together where there is no id.",
+    help="Slices with neighbouring numbers to keep together if there is no id.",
 )
-@click.option("--keep", is_flag=True, help="Leave the splits that the manifest brings as they are.")
+@click.option("--keep", is_flag=True, help="Keep the splits that the manifest already has.")
 @click.option(
     "--no-pixels",
     is_flag=True,
-    help="Do not look for duplicates; faster, and files need not be there to read.",
+    help="Do not look for duplicates: faster, and reads no files.",
 )
 @labels_options
 def split(
@@ -119,10 +121,10 @@ def split(
 ) -> None:
     """Divide a data set into train, tune, calibrate and test.
 
-    No patient is divided, and no picture parts from its copies; every source and label is shared out alike.
-    The same data and seed give the same splits. Patient ids count within their source; DICOM files bring
-    their own. Rows without an id stay with their neighbours in number and with slices that look alike.
-    NEW.csv.lock.json locks the test split: it records every time it is measured on.
+    No patient is divided, and no picture is separated from its copies. Every source and label is divided in
+    the same proportions. The same data and seed give the same splits. Patient ids count within their source;
+    DICOM files bring their own. Rows without an id stay with neighbouring numbers and with look-alikes.
+    NEW.csv.lock.json locks the test split: it records every measurement on it.
     """
     if test + tune + calibrate >= 1:
         raise click.UsageError("--test, --tune and --calibrate must leave something to train on")
@@ -142,7 +144,7 @@ def split(
     required=True,
     type=click.IntRange(2),
     metavar="N",
-    help="How many slices there shall be, half of them of each class.",
+    help="Total number of slices to reach, half of them in each class.",
 )
 @click.option(
     "--out", required=True, type=FOLDER, metavar="DIR", help="The new folder, with its manifest.csv."
@@ -152,9 +154,11 @@ def split(
     type=click.FloatRange(0, 180, min_open=True),
     default=15.0,
     show_default=True,
-    help="Copies are turned by up to so many degrees either way.",
+    help="Rotate copies by up to this many degrees either way.",
 )
-@click.option("--seed", type=click.IntRange(0), default=2020, show_default=True, help="Another draw.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=2020, show_default=True, help="Seed of the random draw."
+)
 @labels_options
 def augment(
     data: Path,
@@ -165,9 +169,9 @@ def augment(
     positive: tuple[str, ...],
     negative: tuple[str, ...],
 ) -> None:
-    """Fill up both classes with turned and mirrored copies.
+    """Fill up both classes with rotated and mirrored copies.
 
-    DIR gets every labelled slice as PNG, and copies until each class has half of N, equally many of each
+    DIR gets every labelled slice as PNG, and copies until each class has half of N, the same number for each
     slice. DIR/manifest.csv names the parent of each copy. Split first, and measure on originals only.
     Training augments on the fly and does not need this.
     """

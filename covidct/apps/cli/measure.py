@@ -29,7 +29,7 @@ from covidct.types import DISCLAIMER, Precision
 @data_option("The slices.", folders=False)
 @SPLIT
 @SOURCES
-@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
+@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
 @click.option(
     "--prevalence",
     "prevalences",
@@ -38,7 +38,7 @@ from covidct.types import DISCLAIMER, Precision
     default=(0.05, 0.5),
     show_default=True,
     metavar="P",
-    help="PPV and NPV where this share of the slices shows COVID-19; may be given again.",
+    help="Report PPV and NPV at this prevalence (share of slices with COVID-19); repeatable.",
 )
 @GRAPH
 def evaluate(
@@ -52,11 +52,11 @@ def evaluate(
 ) -> None:
     """Measure a BUNDLE on labelled slices.
 
-    Without BUNDLE the model that ships. Every figure with its 95 % interval, overall and by source; at
-    each of the bundle's operating points also the coverage of its prediction sets, and PPV and NPV by
-    prevalence. DIR gets evaluation.json, scores.csv and plots (ROC, calibration, confusion, scores, the
-    worst mistakes with their evidence). Sources that the bundle was not trained on are `external`. Where
-    the manifest's test split is locked, the lock records the measurement.
+    Default: the model that ships. Reports every figure with its 95 % interval, overall and by source, and at
+    each operating point the coverage of the prediction sets and PPV and NPV. DIR gets evaluation.json,
+    scores.csv and plots (ROC, calibration, confusion, scores, the worst mistakes with their evidence).
+    Sources that the bundle was not trained on are `external`. If the test split of the manifest is locked,
+    the lock records the measurement.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.evaluate import run_evaluate
@@ -78,15 +78,15 @@ def evaluate(
 @click.command()
 @BUNDLE
 @data_option("The pictures.", folders=False)
-@click.option("--json", "document", type=OUT, metavar="FILE", help="Write every figure as JSON too.")
+@click.option("--json", "document", type=OUT, metavar="FILE", help="Also write all figures as JSON.")
 @GRAPH
 def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) -> None:
-    """Measure what a BUNDLE refuses, by pixels alone.
+    """Measure what a BUNDLE refuses, from pixels alone.
 
-    Without BUNDLE the model that ships. DICOM headers are not asked. For each source: how many pictures
-    are refused and why, with exact 95 % intervals. Sources of real slices count those with lung in view,
-    which is where their own mask, or else the model's finder, sees 2 % of the picture as lung. Rows
-    without a split may have taught the gate.
+    Default: the model that ships. DICOM headers are ignored. Reports for each source how many pictures are
+    refused and why, with exact 95 % intervals. Of real slices only those with lung in view count: their
+    mask, or else the lung finder of the model, marks at least 2 % of the picture as lung. The gate may have
+    been trained on rows without a split.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.gate import run_gate
@@ -99,17 +99,17 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
 @data_option("The slices.", folders=False)
 @SPLIT
 @SOURCES
-@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Where the report is written.")
+@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
 @GRAPH
 def examine(
     bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, precision: Precision
 ) -> None:
-    """Ask what a BUNDLE's answers rest on, and how steady they are.
+    """Examine what the answers of a BUNDLE rest on, and how stable they are.
 
-    Without BUNDLE the model that ships. Whether its evidence points at lesions (slices with masks beside
-    them), and no longer when its weights are shuffled; what it still tells when the lungs are blacked
-    out; how far its answers move when a slice is shown in another way. DIR gets examination.json and
-    pictures. Phantoms are examined beside, and so are rows without a label where no label is needed.
+    Default: the model that ships. Does the evidence point at lesions (on slices with masks), and no longer
+    when the weights are shuffled? What is left when the lungs are blacked out? How far do answers move when
+    a slice is shown in another way? DIR gets examination.json and pictures. Phantoms are examined, too, and
+    rows without a label where none is needed.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.examine import run_examine

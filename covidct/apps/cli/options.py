@@ -40,7 +40,7 @@ MODEL = click.option(
     "bundle",
     type=FOLDER,
     metavar="BUNDLE",
-    help="A model directory; by default the one that ships.",
+    help="Model directory. Default: the one that ships.",
 )
 # Of commands that measure a model.
 BUNDLE = click.argument("bundle", type=FOLDER, default=_find_shipped)
@@ -50,12 +50,12 @@ GRAPH = click.option(
     default=True,
     callback=lambda _context, _option, is_float: "float" if is_float else "int8",
     show_default=True,
-    help="Which of the model's graphs: int8 is a smaller file, and quicker; its logits differ from those of "
-    "float, mostly by less than 0.3.",
+    help="Graph to run. int8 is smaller and faster; its logits differ from those of float, mostly by less "
+    "than 0.3.",
 )
-POINT = "One of the model's, as `covidct info` names them; by default its first."
+POINT = "An operating point that `covidct info` lists. Default: the first."
 THREADS = click.option(
-    "--threads", type=click.IntRange(1, 256), help="Cores to use; by default all that may be used."
+    "--threads", type=click.IntRange(1, 256), help="Cores to use. Default: all that are available."
 )
 
 
@@ -111,20 +111,20 @@ SPLIT = click.option(
     type=click.Choice(["train", "tune", "calibrate", "test", "external", "all"]),
     default="tune",
     show_default=True,
-    help="Which labelled slices; rows without a split get the one training gave them, or external.",
+    help="Labelled slices to use. Rows without a split get the one that training gave them, or external.",
 )
 SOURCES = click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be given again."
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source; repeatable."
 )
 PRETRAINED = click.option(
     "--pretrained",
     type=FILE,
     envvar="COVIDCT_PRETRAINED",
     metavar="FILE",
-    help="ImageNet weights (safetensors); by default downloaded from their maker.",
+    help="ImageNet weights (safetensors). Default: download them from their maker.",
 )
 WORKERS = click.option(
-    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0 for none."
+    "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0: none."
 )
 
 
@@ -167,7 +167,7 @@ def labels_options(command: Callable[..., None]) -> Callable[..., None]:
             default=("covid",),
             show_default=True,
             metavar="LABEL",
-            help="A label that means COVID-19; may be given again.",
+            help="A label that means COVID-19; repeatable.",
         ),
         click.option(
             "--negative",
@@ -175,7 +175,7 @@ def labels_options(command: Callable[..., None]) -> Callable[..., None]:
             default=("non-covid", "no-lesion"),
             show_default=True,
             metavar="LABEL",
-            help="A label that means something else; may be given again.",
+            help="A label that means something else; repeatable.",
         ),
     )
     for option in reversed(options):
@@ -185,7 +185,7 @@ def labels_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Errors that end a command are told in one line, with code 2; 1 is for slices that were not read."""
+    """Report an error that ends a command in one line, with code 2; 1 means slices that were not read."""
     try:
         yield
     except BrokenPipeError:
@@ -202,7 +202,7 @@ class _Failure(click.ClickException):
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """A library that only an extra brings, where it is missing, is told with the command that installs it."""
+    """Report a missing library of an extra with the command that installs it."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -35,7 +35,7 @@ from covidct.types import DISCLAIMER, ModelChoice
         "--format",
         "form",
         type=click.Choice(["table", "jsonl", "csv"]),
-        help="How results are written; by default a table on a terminal, else JSON lines.",
+        help="Format of the results. Default: a table on a terminal, else JSON lines.",
     ),
     click.option(
         "--heatmaps", type=FOLDER, metavar="DIR", help="Write an overlay of the evidence for each slice."
@@ -49,23 +49,23 @@ from covidct.types import DISCLAIMER, ModelChoice
     click.option(
         "--identify",
         is_flag=True,
-        help="Let the report show PatientID and AccessionNumber, which it leaves out.",
+        help="Show PatientID and AccessionNumber in the report.",
     ),
 )
 @gather(
     "objects",
     Objects,
     click.option(
-        "--sr", type=PLACE, metavar="FILE.dcm", help="Write the answer as a DICOM structured report, too."
+        "--sr", type=PLACE, metavar="FILE.dcm", help="Also write the answer as a DICOM structured report."
     ),
     click.option(
-        "--sc", type=PLACE, metavar="FILE.dcm", help="Write its picture as a DICOM Secondary Capture, too."
+        "--sc", type=PLACE, metavar="FILE.dcm", help="Also write its picture as a DICOM Secondary Capture."
     ),
     click.option(
         "--seg",
         type=PLACE,
         metavar="FILE.dcm",
-        help="Write where its evidence lies as a DICOM Segmentation.",
+        help="Also write where the evidence lies as a DICOM Segmentation.",
     ),
     click.option(
         "--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study."
@@ -73,15 +73,13 @@ from covidct.types import DISCLAIMER, ModelChoice
     click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch."),
     click.option("--stow", is_flag=True, help="Store report and picture on that server."),
 )
-@click.option(
-    "--all-series", is_flag=True, help="Answer for every series that is fit, not for one of each study."
-)
+@click.option("--all-series", is_flag=True, help="Answer for every suitable series, not for one per study.")
 @choose_model(
     click.option(
         "--prevalence",
         type=PREVALENCE,
         metavar="P",
-        help="Also say what answers are worth where this share of the slices shows COVID-19.",
+        help="Also report probability, PPV and NPV at this prevalence (share of slices with COVID-19).",
     )
 )
 @DEBUG
@@ -90,19 +88,19 @@ def predict(
 ) -> None:
     """Classify slices and series: files, folders, ZIP archives, DICOMDIRs, or - for a list.
 
-    PNG, JPEG and other pictures, DICOM, NIfTI volumes; folders with all that is in them; - reads names from
-    standard input. Slices of one DICOM series are sorted from feet to head, wherever they lie, and answered
-    for together, too; of each study one series is read.
+    Reads PNG, JPEG and other pictures, DICOM, NIfTI volumes, and folders with everything in them; - reads
+    names from standard input. Slices of a DICOM series are sorted from feet to head, wherever they lie, and
+    also get one answer together. One series of each study is answered for.
 
-    With --prevalence, results also give the probability of COVID-19 there, and the PPV and NPV of the
-    operating point. Decisions stay those of the operating point.
+    --prevalence adds the probability of COVID-19 at that prevalence, and PPV and NPV of the operating point.
+    It changes no decision.
 
-    --sr, --sc and --seg take a file or, for several series, a folder that is there. For --dicomweb,
-    user:password is taken from COVIDCT_DICOMWEB_AUTH.
+    --sr, --sc and --seg take a file or, for several series, an existing folder. --dicomweb takes
+    user:password from COVIDCT_DICOMWEB_AUTH.
 
-    Results go to standard output, one a slice and one a series, after its slices; all else to standard error.
-    Exit code: 0 when every slice was read (refused ones too), 1 when one was not or there was none, 2 when
-    nothing could be done (wrong usage, a damaged model).
+    Results go to standard output, one per slice and one per series, after its slices. Everything else goes to
+    standard error. Exit code: 0 if every slice was read (refused ones included), 1 if one was not or there
+    was none, 2 if nothing could be done (wrong usage, a damaged model).
     """
     if not paths and objects.dicomweb is None:
         raise click.UsageError("Missing argument '[PATH...]'.")
@@ -121,9 +119,9 @@ def predict(
     "--check", is_flag=True, help="Also run the graphs on phantoms and compare with the recorded outputs."
 )
 def info(bundle: Path | None, card: bool, check: bool) -> None:
-    """Verify a bundle and say in short what it is.
+    """Verify a bundle and summarise it.
 
-    The one that ships, unless another is named. Exit code 2 where a file is not what SHA256SUMS says.
+    Default: the model that ships. Exit code 2 if a file does not match SHA256SUMS.
     """
     from covidct.apps.cli.commands.info import check_installation, to_short_card
     from covidct.inference.bundle import load_bundle

@@ -33,45 +33,49 @@ from covidct.types import DISCLAIMER, ModelChoice
         "--host",
         default="127.0.0.1",
         show_default=True,
-        help="The address to listen on; any but this machine's own needs --token or --no-auth.",
+        help="Address to listen on. Any but this machine's own needs --token or --no-auth.",
     ),
     click.option(
-        "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one."
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8000,
+        show_default=True,
+        help="Port to listen on; 0: any free one.",
     ),
     click.option(
         "--allow-host",
         "names",
         multiple=True,
         metavar="NAME",
-        help="A name by which browsers may call this server; may be given again.",
+        help="A name under which browsers may call this server; repeatable.",
     ),
     click.option(
         "--token",
         envvar="COVIDCT_TOKEN",
         metavar="TOKEN",
-        help="What every caller must show, 16 characters or more; `auto` makes one. Better in COVIDCT_TOKEN.",
+        help="Token for all callers, at least 16 characters; `auto` makes one. Safer in COVIDCT_TOKEN.",
     ),
-    click.option("--no-auth", is_flag=True, help="Let in everybody who reaches the address."),
+    click.option("--no-auth", is_flag=True, help="Let in everyone who can reach the address."),
     click.option(
         "--upload-mb",
         type=click.IntRange(1, 4096),
         default=512,
         show_default=True,
         metavar="MIB",
-        help="The most that one upload may have; it is held in memory.",
+        help="Maximum size of an upload, which is held in memory.",
     ),
     click.option("--certificate", type=FILE, metavar="FILE", help="A TLS certificate (PEM): serve https."),
     click.option("--key", type=FILE, metavar="FILE", help="The certificate's key (PEM)."),
 )
 @choose_model(
-    point="The one for who asks for none, as `covidct info` names them; by default the model's first."
+    point="Operating point for requests that name none. Default: the first that `covidct info` lists."
 )
 @DEBUG
 def serve(serving: Serving, choice: ModelChoice) -> None:
     """Serve a page and an API that classify what is uploaded.
 
-    For this machine alone, unless --host says otherwise. What is uploaded stays in memory; nothing of it is
-    written to a disk or a log. SIGTERM or Ctrl-C finish what was begun; the second stops at once.
+    Only for this machine, unless --host says otherwise. Uploads stay in memory; nothing of them is written
+    to disk or to a log. SIGTERM or Ctrl-C lets running work finish; a second one stops at once.
     """
     if (serving.certificate is None) != (serving.key is None):
         raise click.UsageError("--certificate and --key go together")
@@ -91,13 +95,13 @@ def serve(serving: Serving, choice: ModelChoice) -> None:
     "vendored",
     type=FOLDER,
     metavar="DIR",
-    help="Where scripts/vendor put the page's libraries; by default beside the page.",
+    help="Where scripts/vendor put the libraries of the page. Default: beside the page.",
 )
 def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
     """Write a page that runs the model inside the browser.
 
-    OUT is a static folder for any web server: no image leaves the device that shows it, and after the first
-    visit it needs no network. Browsers keep it from https addresses and from the same computer only.
+    OUT is a static folder for any web server. No image leaves the device that shows the page, and after the
+    first visit it needs no network. Browsers store it only from https addresses and from the same computer.
     """
     from covidct.apps.web.static_app import write_web_app
 
@@ -114,41 +118,41 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
 @gather(
     "asked",
     NodeRequest,
-    click.option("--peer", required=True, metavar="AET@HOST:PORT", help="Where reports are sent: the PACS."),
+    click.option("--peer", required=True, metavar="AET@HOST:PORT", help="The PACS that gets the reports."),
     click.option(
-        "--ae-title", default="COVIDCT", show_default=True, metavar="AET", help="What the node is called."
+        "--ae-title", default="COVIDCT", show_default=True, metavar="AET", help="AE title of the node."
     ),
     click.option(
-        "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Where it listens."
+        "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Port to listen on."
     ),
     click.option(
         "--host",
         default="127.0.0.1",
         show_default=True,
-        help="On which address. Others than this machine's own also need --allow.",
+        help="Address to listen on. Any but this machine's own needs --allow.",
     ),
     click.option(
         "--allow",
         multiple=True,
         metavar="AET[@ADDRESS]",
-        help="Who may send: an AE title, an address or network (@10.1.0.0/16) or both; may be given again.",
+        help="Who may send: an AE title, an address or network (@10.1.0.0/16), or both; repeatable.",
     ),
     click.option(
-        "--spool", type=FOLDER, metavar="DIR", help="Where it keeps its work; by default in ~/.local/state."
+        "--spool", type=FOLDER, metavar="DIR", help="Folder for its work. Default: in ~/.local/state."
     ),
     click.option(
         "--settle",
         type=click.FloatRange(0, 3600),
         default=3.0,
         show_default=True,
-        help="Seconds from the last instance until a series is read, once its sender has taken leave.",
+        help="Seconds from the last instance to reading, once the sender has released the association.",
     ),
     click.option(
         "--quiet",
         type=click.FloatRange(0, 86400),
         default=60.0,
         show_default=True,
-        help="The same where the association stays open or was broken off.",
+        help="Seconds if the association stays open or was aborted.",
     ),
     click.option(
         "--reserve",
@@ -156,20 +160,22 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
         default=256,
         show_default=True,
         metavar="MB",
-        help="Disk space left free; below it nothing more is taken.",
+        help="Disk space to keep free: with less, no instance is accepted.",
     ),
     click.option(
-        "--no-picture", is_flag=True, help="Send the structured report alone, without a Secondary Capture."
+        "--no-picture", is_flag=True, help="Send only the structured report, without a Secondary Capture."
     ),
     click.option("--seg", is_flag=True, help="Also send where the evidence lies, as a DICOM Segmentation."),
-    click.option("--once", is_flag=True, help="End when all that was sent is answered and delivered."),
-    click.option("--tls-cert", type=FILE, metavar="PEM", help="Listen with TLS; the own certificate."),
-    click.option("--tls-key", type=FILE, metavar="PEM", help="Its key."),
+    click.option(
+        "--once", is_flag=True, help="Stop once everything that was sent is answered and delivered."
+    ),
+    click.option("--tls-cert", type=FILE, metavar="PEM", help="Listen with TLS, using this certificate."),
+    click.option("--tls-key", type=FILE, metavar="PEM", help="The key of the certificate."),
     click.option(
         "--tls-ca",
         type=FILE,
         metavar="PEM",
-        help="Whose certificates are believed; callers then need one too.",
+        help="Trusted authorities; callers then need a certificate, too.",
     ),
     click.option("--peer-tls", is_flag=True, help="Send reports with TLS."),
 )
@@ -178,13 +184,13 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
 def node(asked: NodeRequest, choice: ModelChoice) -> None:
     """Run a DICOM node beside a PACS.
 
-    Takes CT series by C-STORE, answers for each one, and sends the answer back by C-STORE: a structured
-    report and a picture, in the same study. An instance is acknowledged once it is safe on disk; after a
-    crash the node goes on where it was. Ends on Ctrl-C or SIGTERM.
+    Receives CT series by C-STORE, answers for each one, and sends the answer back by C-STORE: a structured
+    report and a picture, in the same study. An instance is acknowledged once it is safe on disk. After a
+    crash the node goes on where it was. Ctrl-C or SIGTERM stops it.
 
-    Its log, on standard error, names no patient. counters.json in the spool counts what it did.
-    Exit code: 0; with --once 1 where anything was refused or could not be answered or delivered; 2 when it
-    could not start.
+    The log, on standard error, names no patient. counters.json in the spool counts what the node did.
+    Exit code: 0; with --once 1 if anything was rejected or could not be answered or delivered; 2 if it could
+    not start.
     """
     with plain_errors(), needs_extra("pacs"):
         from covidct.apps.pacs.command import run_node

@@ -33,14 +33,16 @@ from covidct.types import DISCLAIMER
     required=True,
     type=FOLDER,
     metavar="DIR",
-    help="Where the run is kept; an interrupted one goes on.",
+    help="Folder of the run. An interrupted run goes on.",
 )
 @PRETRAINED
 @click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model.")
-@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to put into the model card.")
+@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to add to the model card.")
 @WORKERS
 @click.option(
-    "--find-rate", is_flag=True, help="Only search the learning rate of each phase; writes DIR/rates*.png."
+    "--find-rate",
+    is_flag=True,
+    help="Only search for the learning rate of each phase; writes DIR/rates*.png.",
 )
 @click.option(
     "--gate-only", is_flag=True, help="Only train the lung finder and the gate; writes DIR/gate.safetensors."
@@ -49,7 +51,7 @@ from covidct.types import DISCLAIMER
     "--accept",
     default="",
     metavar="REASON",
-    help="Go on where the audit of the data fails, for this reason; it goes into the model card.",
+    help="Go on although the audit fails, for this reason, which goes into the model card.",
 )
 def train(
     recipe: Path,
@@ -63,9 +65,9 @@ def train(
     gate_only: bool,
     accept: str,
 ) -> None:
-    """Train a model by a RECIPE; makes DIR/bundle.
+    """Train a model from a RECIPE; writes DIR/bundle.
 
-    The data are audited first (DIR/audit.html); where the audit fails, nothing is trained without --accept.
+    The data are audited first (DIR/audit.html). If the audit fails, nothing is trained without --accept.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.data.folders import read_data
@@ -98,34 +100,41 @@ def train(
     "--leave-one-source-out",
     is_flag=True,
     required=True,
-    help="The protocol: train on all sources but one, test on that one.",
+    help="Protocol: train on all sources but one, test on that one.",
 )
 @data_option("The slices.", required=False)
 @PRETRAINED
 @click.option(
-    "--out", required=True, type=FOLDER, metavar="DIR", help="Where all is kept; a broken-off run goes on."
+    "--out",
+    required=True,
+    type=FOLDER,
+    metavar="DIR",
+    help="Folder for all results. An interrupted run goes on.",
 )
 @click.option(
     "--left-out",
     multiple=True,
     metavar="SOURCE",
-    help="A source to leave out; may be given again. By default each with ten patients of either label.",
+    help="A source to leave out; repeatable. Default: each with ten patients of either label.",
 )
 @click.option(
     "--seeds",
     type=click.IntRange(1, 100),
     default=3,
     show_default=True,
-    help="Trainings of each recipe, from its own seed upwards.",
+    help="Trainings per recipe, counting up from its own seed.",
 )
 @click.option(
     "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
 )
 @WORKERS
 @click.option(
-    "--accept", default="", metavar="REASON", help="Go on where an audit fails, for this reason; it is kept."
+    "--accept",
+    default="",
+    metavar="REASON",
+    help="Go on although an audit fails, for this reason, which is recorded.",
 )
-@click.option("--table-only", is_flag=True, help="Train nothing: the table of what DIR holds.")
+@click.option("--table-only", is_flag=True, help="Train nothing; only print the table of what is in DIR.")
 def benchmark(
     recipes: tuple[Path, ...],
     leave_one_source_out: bool,
@@ -139,12 +148,12 @@ def benchmark(
     accept: str,
     table_only: bool,
 ) -> None:
-    """Train RECIPEs without one source each, and test on it.
+    """Train RECIPEs without one source each, and test on that source.
 
-    For every source left out, recipe and seed: training, epoch, threshold and temperature know the other
-    sources alone; then all labelled slices of the one left out are scored through the exported graph. Beside
-    the table stands the shortcut floor of that source. DIR gets benchmark.json, .md and
-    .png, and a folder a training. What is done is not done again.
+    For every source left out, recipe and seed: weights, epoch, threshold and temperature come from the other
+    sources only. Then all labelled slices of the one left out are scored through the exported graph. The
+    shortcut floor of the source stands beside the table. DIR gets benchmark.json, .md and .png, and a folder
+    per training. Finished trainings are not repeated.
     """
     if not table_only and data is None:
         raise click.UsageError("--data is needed to train; or add --table-only")
@@ -175,27 +184,31 @@ def benchmark(
     required=True,
     type=PLACE,
     metavar="DIR",
-    help="The new bundle; a folder that is not there, or empty.",
+    help="Folder for the new bundle; must not exist or be empty.",
 )
 @SOURCES
 @click.option(
-    "--site", default="site", show_default=True, metavar="NAME", help="Goes into the version: VERSION+NAME."
+    "--site",
+    default="site",
+    show_default=True,
+    metavar="NAME",
+    help="Name of the site, for the version: VERSION+NAME.",
 )
 @click.option(
     "--accept",
     default="",
     metavar="REASON",
-    help="Write it even where it is no better, for this reason; it goes into the model card.",
+    help="Write it although it is no better, for this reason, which goes into the model card.",
 )
 def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], site: str, accept: str) -> None:
     """Fit a BUNDLE's probabilities and thresholds to a hospital.
 
-    Without BUNDLE those of the model that ships. Trains nothing: graphs, gate and evidence map stay byte
-    for byte. Temperature, shift, operating points and the limits of the prediction sets come from the
-    hospital's own labelled slices, at least ten patients with COVID-19 and ten without. The table shows
-    the bundle before and after, patients dealt into ten folds, each measured with a calibration made from
-    the others. Where the Brier score does not fall nothing is written without --accept. Slices in split
-    `test` are left alone, to measure on later.
+    Default: the model that ships. Trains nothing: graphs, gate and evidence map stay the same, byte for
+    byte. Temperature, shift, operating points and the limits of the prediction sets are fitted to the
+    hospital's own labelled slices, of at least ten patients with COVID-19 and ten without. The table
+    compares the bundle before and after, in ten folds of patients, each measured with a calibration from the
+    others. If the Brier score does not fall, nothing is written without --accept. Slices of the `test` split
+    are left alone, to measure on later.
     """
     with plain_errors(), needs_extra("audit"):
         from covidct.apps.cli.commands.calibrate import run_calibrate
@@ -208,13 +221,11 @@ def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], sit
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@click.option("--benchmark", type=FILE, metavar="FILE", help="The benchmark.json of covidct benchmark.")
-@click.option("--examination", type=FILE, metavar="FILE", help="The examination.json of covidct examine.")
-@click.option("--gate", type=FILE, metavar="FILE", help="What covidct gate --json wrote.")
-@click.option(
-    "--notes", type=FILE, metavar="FILE", help="Markdown in place of the notes it was trained with."
-)
-@click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices, as PNG.")
+@click.option("--benchmark", type=FILE, metavar="FILE", help="benchmark.json of covidct benchmark.")
+@click.option("--examination", type=FILE, metavar="FILE", help="examination.json of covidct examine.")
+@click.option("--gate", type=FILE, metavar="FILE", help="Output of covidct gate --json.")
+@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to replace the notes from training.")
+@click.option("--failures", type=OUT, metavar="FILE", help="Draw its failures on synthetic slices as PNG.")
 def card(
     bundle: Path,
     benchmark: Path | None,
@@ -225,8 +236,8 @@ def card(
 ) -> None:
     """Make the model card of a BUNDLE again.
 
-    From what the bundle records of its training, and what was measured since. Replaces its README.md and
-    SHA256SUMS, nothing else; what is not given is said to be open.
+    It is made from what the bundle records of its training and from later measurements. Replaces README.md
+    and SHA256SUMS of the bundle, nothing else. What you do not give is reported as open.
     """
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.card import rewrite_card
