@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from covidct.evaluation.markdown import to_markdown_table
-from covidct.stats.estimate import Estimate, exact_interval
+from covidct.stats.estimate import exact_interval
+from covidct.types import Estimate
 
 ROOT = Path(__file__).parents[1]
 BUNDLE, MEASURED = ROOT / "covidct" / "model", ROOT / "docs" / "measured"

@@ -15,7 +15,7 @@ from covidct.audit.checks.splits import check_partition
 from covidct.audit.dataset import Dataset, read_dataset
 from covidct.audit.verdict import Audit, Check
 from covidct.data.manifest import DataPlan, Manifest
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
 # These two look at pairs of slices.

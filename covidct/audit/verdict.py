@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import Floats
+from covidct.types import Estimate
 
 
 class Level(StrEnum):

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from covidct.inference.prevalence import predictive_values
-from covidct.stats.estimate import TAIL, Estimate
+from covidct.stats.estimate import TAIL
 from covidct.stats.means import estimate_share
 from covidct.stats.metrics import bootstrap_calls, evaluate_calls
 from covidct.stats.resampling import Bools, Floats, Ints, Resampling
-from covidct.types import OperatingPoint
+from covidct.types import Estimate, OperatingPoint
 
 Pair = tuple[Estimate, Estimate]
 SIZES = ("set_size_positive", "set_size_negative")

@@ -29,9 +29,9 @@ from covidct.evaluation.plot_style import (
 )
 from covidct.evaluation.sections import Section
 from covidct.stats.curves import reliability, roc_points
-from covidct.stats.estimate import Estimate
 from covidct.stats.metrics import Evaluation
 from covidct.stats.resampling import Floats
+from covidct.types import Estimate
 
 Row = Mapping[str, Any]
 Band = tuple[float, float]

@@ -13,9 +13,9 @@ from covidct.errors import BundleError
 from covidct.evaluation.operating_points import AtPoint, Worth
 from covidct.evaluation.report import Protocol, Report
 from covidct.evaluation.sections import Decisions, Section, Tally
-from covidct.inference.bundle import parse_point
-from covidct.stats.estimate import Estimate
+from covidct.inference.config import parse_point
 from covidct.stats.metrics import Confusion, Evaluation
+from covidct.types import Estimate
 
 SCHEMA = 2
 INTERVALS = (

@@ -72,7 +72,7 @@ def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
 
 def plan_of(classifier: Classifier) -> DataPlan:
     """The data plan the bundle was trained by."""
-    recipe = classifier.bundle.config.training.get("recipe")
-    if recipe is None:
+    recipe = classifier.bundle.config.training.recipe
+    if not recipe:
         raise BundleError(f"{classifier.bundle.path}: does not record its recipe; train it again")
     return parse_recipe(recipe, where=f"{classifier.bundle.path} (config.json)").data

@@ -17,7 +17,8 @@ import numpy as np
 from covidct.errors import BundleError, ReadError
 from covidct.images.cores import count_cores
 from covidct.images.orientation import turn
-from covidct.inference.bundle import Bundle, Config, load_bundle
+from covidct.inference.bundle import Bundle, load_bundle
+from covidct.inference.config import Config
 from covidct.inference.decision import decide, to_probability
 from covidct.inference.gate import check_outputs, check_slice
 from covidct.inference.overlay import Overlays

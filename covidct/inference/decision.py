@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from covidct.inference.bundle import Config
+from covidct.inference.config import Config
 from covidct.types import WHOLE, Box, Decision, Evidence, OperatingPoint, Prediction
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
-from covidct.stats.estimate import Estimate, exact_share
+from covidct.stats.estimate import exact_share
 from covidct.stats.resampling import Floats
 from covidct.stats.scores import BINS, bin_indices, check_labels, check_probabilities
+from covidct.types import Estimate
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,14 @@
-"""A figure with its 95 % interval, and how such intervals are made of resamples or of counts."""
+"""How 95 % intervals are made, of resamples or of counts."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import beta
 
 from covidct.stats.resampling import Floats
+from covidct.types import Estimate
 
 TAIL = 0.025
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric with its 95 % interval, all in [0, 1] (the size of a prediction set in [1, 2]).
-
-    `value` is None where the metric is undefined, `low` and `high` where there is no honest interval;
-    `reason` then says why. `n` is the number of slices it is measured on (its denominator).
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    reason: str | None = None
-
-    def to_text(self, digits: int = 2) -> str:
-        """As people read it: `0.93 (0.90–0.95)`, `0.93` without an interval, `–` where undefined."""
-        if self.value is None:
-            return "–"
-        if self.low is None or self.high is None:
-            return f"{self.value:.{digits}f}"
-        return f"{self.value:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
 
 
 def percentile_interval(value: float, draws: Floats) -> tuple[float, float]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from covidct.stats.estimate import Estimate, exact_interval, percentile_interval
+from covidct.stats.estimate import exact_interval, percentile_interval
 from covidct.stats.resampling import RESAMPLING, Floats, Ints, Resampling, draw_weights, to_codes
+from covidct.types import Estimate
 
 # (resampled weights of values in rising order (r, n), those values (n,)) -> (r,)
 Statistic = Callable[[Floats, Floats], Floats]

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
-from covidct.stats.estimate import TAIL, Estimate, exact_interval, percentile_interval
+from covidct.stats.estimate import TAIL, exact_interval, percentile_interval
 from covidct.stats.resampling import RESAMPLING, Bools, Floats, Resampling
 from covidct.stats.scores import (
     Scores,
@@ -28,6 +28,7 @@ from covidct.stats.scores import (
     to_calls,
     to_scores,
 )
+from covidct.types import Estimate
 
 PROPORTIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 # With more undefined resamples than this, the value hangs on two or three patients.

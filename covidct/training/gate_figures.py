@@ -22,10 +22,10 @@ from covidct.errors import ManifestError
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.images.files import ENDINGS, write_beside
 from covidct.inference.classifier import Classifier
-from covidct.stats.estimate import Estimate, exact_share
+from covidct.stats.estimate import exact_share
 from covidct.training.gate_examples import IN_VIEW, read_stranger
 from covidct.training.networks.gate_head import CHEST
-from covidct.types import Slice, Source, Status
+from covidct.types import Estimate, Slice, Source, Status
 
 UNPLACED = "no split"
 HEAD = ("What", "Source", "Split", "Refused", "Share (95 %)", "Why")

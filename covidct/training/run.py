@@ -36,8 +36,9 @@ from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import from_sections, to_figures
 from covidct.evaluation.subgroups import measure_subgroups
 from covidct.images.hounsfield import LUNG_CENTRE, LUNG_WIDTH
-from covidct.inference.bundle import CARD, CONFIG, FORMAT, GRAPHS, REFERENCE, load_bundle, write_sums
+from covidct.inference.bundle import CARD, GRAPHS, REFERENCE, Bundle, load_bundle, write_sums
 from covidct.inference.classifier import Classifier
+from covidct.inference.config import CONFIG, FORMAT, parse_config
 from covidct.inference.gate import check_outputs, to_config
 from covidct.inference.reference import to_reference
 from covidct.inference.session import Outputs, Session
@@ -160,9 +161,6 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity, audited)}
     _write_json(folder / CONFIG, config)
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
-    # A card is needed to load the bundle, and the loaded bundle to measure what the card says.
-    (folder / CARD).write_text("", encoding="utf-8")
-    write_sums(folder)
     reports = {name: evaluate(folder, rows, job, precision=name) for name in GRAPHS}
     write_report(reports["float"], job.out / "evaluation")
     config["training"] |= _figures(reports, rows) | {"notes": job.notes}
@@ -175,8 +173,14 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
 
 
 def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precision) -> Report:
-    """The finished bundle on the `tune` split."""
-    classifier = Classifier.load(folder, precision=precision)
+    """What will ship on the `tune` split, measured before there are a card and checksums."""
+    config = parse_config((folder / CONFIG).read_bytes(), where=str(folder / CONFIG))
+    classifier = Classifier(
+        Bundle(folder, config, files={}),
+        _session(folder, precision),
+        precision=precision,
+        operating_point=config.operating_points[0],
+    )
     return evaluate_rows(
         classifier, _only(rows, "tune"), job.recipe.data, split="tune", digest=job.manifest.digest
     )

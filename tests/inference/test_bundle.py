@@ -1,40 +1,24 @@
 from __future__ import annotations
 
-import json
-import math
 import shutil
 from dataclasses import FrozenInstanceError
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundles import CONFIG_TABLE, SHIFT, TEMPERATURE
+from bundles import SHIFT, TEMPERATURE
 from covidct.errors import BundleError
-from covidct.inference.bundle import (
-    CONFIG,
-    REQUIRED,
-    SUMS,
-    default_path,
-    load_bundle,
-    parse_config,
-    write_sums,
-)
-from covidct.types import GateLimits, OperatingPoint
-
-POINT: dict[str, Any] = CONFIG_TABLE["operating_points"][0]
+from covidct.inference.bundle import REQUIRED, SUMS, default_path, load_bundle, write_sums
+from covidct.inference.config import CONFIG
+from covidct.types import OperatingPoint
 
 
 @pytest.fixture
 def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     """A copy that may be damaged."""
     return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
-
-
-def config(**changes: Any) -> bytes:
-    return json.dumps(CONFIG_TABLE | changes).encode()
 
 
 def test_loads_what_was_written(tiny_bundle: Path) -> None:
@@ -172,85 +156,3 @@ def test_broken_json_with_the_right_sum(bundle: Path, data: bytes) -> None:
     write_sums(bundle)
     with pytest.raises(BundleError, match=r"config\.json: is no configuration"):
         load_bundle(bundle)
-
-
-@pytest.mark.parametrize("number", [0, 1, 3, "2", None])
-def test_another_format(number: object) -> None:
-    with pytest.raises(BundleError, match=r"is of format .*this covidct reads 2"):
-        parse_config(config(format=number))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"temperature": "warm"},
-        {"temperature": None},
-        {"temperature": 10**400},
-        {"labels": {"positive": "covid"}},
-        {"labels": []},
-        {"window": [-600]},
-        {"window": -600},
-        {"operating_points": [{"name": "balanced"}]},
-        {"operating_points": [{**CONFIG_TABLE["operating_points"][0], "colour": "red"}]},
-        {"operating_points": [{**POINT, "band": [0.5]}]},
-        {"operating_points": [{**POINT, "alpha": 0.1}]},
-        {"operating_points": [{**POINT, "coverage": ["much", 1]}]},
-        {"operating_points": [{**POINT, "threshold": "high"}]},
-        {"shift": "left"},
-        {"prevalence": None},
-        {"operating_points": 5},
-    ],
-)
-def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
-    with pytest.raises(BundleError, match=r"^here: is no configuration of a bundle"):
-        parse_config(config(**changes), where="here")
-
-
-@pytest.mark.parametrize(
-    ("changes", "fault"),
-    [
-        ({"temperature": 0}, "needs a finite temperature above 0"),
-        ({"temperature": -1}, "needs a finite temperature above 0"),
-        ({"temperature": math.nan}, "needs a finite temperature above 0"),
-        ({"shift": math.inf}, "and a finite shift"),
-        ({"prevalence": 0}, "has a prevalence of 0.0, which must lie between 0 and 1"),
-        ({"prevalence": 1}, "has a prevalence of 1.0"),
-        ({"prevalence": math.nan}, "has a prevalence of nan"),
-        ({"operating_points": []}, "needs operating points"),
-        ({"operating_points": [POINT, POINT]}, "each with a name of its own"),
-        (
-            {"operating_points": [POINT | {"threshold": 0.3}]},
-            "'balanced' needs its threshold within its band",
-        ),
-        ({"operating_points": [POINT | {"threshold": math.nan}]}, "needs its threshold within its band"),
-        ({"operating_points": [POINT | {"band": [0.6, 0.4]}]}, "needs its threshold within its band"),
-        ({"operating_points": [POINT | {"band": [-0.1, 0.6]}]}, "both within 0 to 1"),
-        ({"operating_points": [POINT | {"coverage": [1.1, 1]}]}, "'balanced' has a share outside 0 to 1"),
-        ({"operating_points": [POINT | {"alpha": [0.1, math.nan]}]}, "'balanced' has a share outside 0 to 1"),
-        ({"operating_points": [POINT | {"sensitivity": -1}]}, "'balanced' has a share outside 0 to 1"),
-    ],
-)
-def test_what_cannot_decide(changes: dict[str, object], fault: str) -> None:
-    with pytest.raises(BundleError, match=rf"^here: .*{fault}.*; the bundle cannot decide, train it again$"):
-        parse_config(config(**changes), where="here")
-
-
-@pytest.mark.parametrize("key", list(CONFIG_TABLE))
-def test_every_key_is_needed(key: str) -> None:
-    with pytest.raises(BundleError, match=key):
-        parse_config(json.dumps({name: CONFIG_TABLE[name] for name in CONFIG_TABLE if name != key}).encode())
-
-
-def test_the_limits_of_a_gate() -> None:
-    gate = {"classes": ["chest", "not_ct", "not_axial"], "least_chest": -1.5, "least_lung": 0.02}
-    config = parse_config(json.dumps(CONFIG_TABLE | {"gate": gate}).encode())
-    assert config.gate == GateLimits(("chest", "not_ct", "not_axial"), -1.5, 0.02)
-    assert parse_config(json.dumps(CONFIG_TABLE | {"gate": None}).encode()).gate is None
-    for wrong in (
-        {"classes": ["chest"]},
-        {"classes": ["chest", "cat"]},
-        {"least_lung": 2},
-        {"least_chest": "x"},
-    ):
-        with pytest.raises(BundleError, match="is no configuration"):
-            parse_config(json.dumps(CONFIG_TABLE | {"gate": gate | wrong}).encode())

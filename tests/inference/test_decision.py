@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundles import CONFIG_TABLE
-from covidct.inference.bundle import parse_config
+from covidct.inference.config import parse_config
 from covidct.inference.decision import decide, to_decision, to_probability
 from covidct.types import Decision, OperatingPoint, Reason
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from covidct.images.hounsfield import to_display
-from covidct.inference.bundle import Config, load_bundle
+from covidct.inference.bundle import load_bundle
 from covidct.inference.classifier import find_min_probability
+from covidct.inference.config import Config
 from covidct.inference.decision import to_probability
 from covidct.inference.session import Session
 from makers import phantom_hu
 
 
 def with_recipe(config: Config, **recipe: object) -> Config:
-    return replace(config, training={"recipe": recipe})
+    return replace(config, training=replace(config.training, recipe=recipe))
 
 
 def test_it_is_the_probability_of_the_bias() -> None:
@@ -34,5 +35,5 @@ def test_it_is_the_probability_of_the_bias() -> None:
 def test_where_evidence_may_speak_against_there_is_none(tiny_bundle: Path) -> None:
     bundle = load_bundle(tiny_bundle)
     session = Session(bundle.graph("int8"))
-    for config in (replace(bundle.config, training={}), with_recipe(bundle.config, network="mobilenet_v2")):
+    for config in (with_recipe(bundle.config), with_recipe(bundle.config, network="mobilenet_v2")):
         assert find_min_probability(config, session) is None

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score
 
 from covidct.stats import metrics
-from covidct.stats.estimate import Estimate, exact_interval
+from covidct.stats.estimate import exact_interval
 from covidct.stats.metrics import Confusion, Evaluation, evaluate_calls, evaluate_scores
 from covidct.stats.resampling import ONCE, Resampling
 from covidct.stats.scores import ranked
+from covidct.types import Estimate
 from samples import HAND_LABELS, HAND_SCORES, Sample, samples
 
 RATES = {

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from covidct.inference.bundle import CARD, CONFIG, GRAPHS, REFERENCE, write_sums
+from covidct.inference.bundle import CARD, GRAPHS, REFERENCE, write_sums
+from covidct.inference.config import CONFIG
 from covidct.inference.reference import to_reference
 from covidct.inference.session import Session
 from covidct.types import Precision

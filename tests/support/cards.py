@@ -12,7 +12,8 @@ from bundles import CONFIG_TABLE, write_tiny_bundle
 from covidct.evaluation.report import Protocol, to_report
 from covidct.evaluation.report_json import from_sections, to_figures
 from covidct.evaluation.sections import Scored
-from covidct.inference.bundle import CONFIG, write_sums
+from covidct.inference.bundle import write_sums
+from covidct.inference.config import CONFIG
 
 CHECK = {"title": "Labels", "level": "pass", "headline": "Nothing amiss."}
 

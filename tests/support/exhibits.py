@@ -8,8 +8,7 @@ from covidct.audit.verdict import Audit, Bars, Check, Curve, Figure, Finding, Le
 from covidct.errors import ReadError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
-from covidct.stats.estimate import Estimate
-from covidct.types import Pixels
+from covidct.types import Estimate, Pixels
 
 MARKUP = "a/<script>alert(1)</script>&\"'<b>.png"
 CONTROL = "b/\x1b[31mred\r\n\x00\u202egnp.exe"

@@ -12,7 +12,8 @@ import numpy as np
 from bundles import CONFIG_TABLE, write_tiny_bundle
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
-from covidct.inference.bundle import CONFIG, write_sums
+from covidct.inference.bundle import write_sums
+from covidct.inference.config import CONFIG
 from makers import phantom_hu, write_png
 from training import tiny_recipe
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from covidct.evaluation.leave_one_out.figures import Gain, Standing
 from covidct.evaluation.leave_one_out.table import Standings
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 UNDEFINED = Estimate(None, None, None, 300, "undefined: no COVID-19 slices")
 

@@ -5,17 +5,16 @@ Knows a verified bundle and what training records in it. Knows nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from covidct.inference.bundle import Bundle
-from covidct.inference.headlines import to_abroad, to_headlines
+from covidct.inference.config import Figures, Measured
 from covidct.types import DISCLAIMER, Precision
 
 METRICS = ("auc", "sensitivity", "specificity")
 RANKING = ("auc",)  # what no calibration changes
-ESTIMATE = ("value", "low", "high", "n", "reason")
 
 
 def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None) -> dict[str, Any]:
@@ -23,9 +22,10 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
 
     `precision` names the graph that answers; `figures` are its own, overall and by source, each estimate with
     its 95 % interval, the number of slices it was measured on, and the reason where value or interval are
-    None; empty where the bundle records none, and of a bundle calibrated for a site the AUC alone, as all
-    else was measured with the calibration that was. `prevalence` is the one that probabilities hold at,
-    `least` the least of them that the graph can give, None where nothing bounds it.
+    None; of a bundle calibrated for a site the AUC alone, as all else was measured with the calibration that
+    was. `external` are those of sources left out of training. Both are empty where the bundle records none.
+    `prevalence` is the one that probabilities hold at, `least` the least of them that the graph can give,
+    None where nothing bounds it.
     """
     config = bundle.config
     return {
@@ -37,33 +37,26 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
         "prevalence": config.prevalence,
         "least_probability": least,
         "operating_points": [asdict(point) for point in config.operating_points],
-        "headlines": to_headlines(bundle),
-        "abroad": to_abroad(bundle),
-        "figures": _to_figures(config.training, precision, RANKING if config.site else METRICS),
+        "headlines": bundle.headlines,
+        "external": [
+            {"source": one.source, "recipe": one.recipe, "auc": asdict(one.auc)}
+            for one in config.training.external
+        ],
+        "figures": _to_figures(config.training.figures.get(precision), RANKING if config.site else METRICS),
         "disclaimer": DISCLAIMER,
     }
 
 
-def _to_figures(
-    training: Mapping[str, Any], precision: Precision, names: Sequence[str]
-) -> list[dict[str, Any]]:
-    report = training.get("figures", {}).get(precision, {})
-    sections = report.get("sections", ())
-    return [_to_section(section, report["protocol"]["split"], names) for section in sections]
+def _to_figures(figures: Figures | None, names: Sequence[str]) -> list[dict[str, Any]]:
+    return [_to_section(section, figures.split, names) for section in figures.sections] if figures else []
 
 
-def _to_section(section: Mapping[str, Any], split: str, names: Sequence[str]) -> dict[str, Any]:
-    evaluation = section["evaluation"]
-    measured = {
-        name: {part: evaluation["metrics"][name][part] for part in ESTIMATE}
-        for name in names
-        if name in evaluation["metrics"]
-    }
+def _to_section(section: Measured, split: str, names: Sequence[str]) -> dict[str, Any]:
     return {
-        "name": section["name"],
+        "name": section.name,
         "split": split,
-        "slices": evaluation["n"],
-        "positives": evaluation["positives"],
-        "patients": section["patients"],
-        "metrics": measured,
+        "slices": section.slices,
+        "positives": section.positives,
+        "patients": section.patients,
+        "metrics": {name: asdict(section.metrics[name]) for name in names if name in section.metrics},
     }

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from covidct.audit.dataset import Dataset
 from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise
 from covidct.data.manifest import SPLITS
-from covidct.stats.estimate import Estimate, exact_interval
+from covidct.stats.estimate import exact_interval
+from covidct.types import Estimate
 
 # Vergouwe et al. 2005, Collins et al. 2016: at least 100 events and 100 non-events to validate a model.
 ENOUGH, TOO_FEW = 100, 10

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from covidct.audit.probes.appearance import View
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Figure, Finding, Level, advise
-from covidct.stats.estimate import Estimate, exact_interval
+from covidct.stats.estimate import exact_interval
+from covidct.types import Estimate
 
 # Set on photographs, radiographs, MR images, coronal and sagittal CT v. six sources of axial slices.
 COLOUR = 0.2

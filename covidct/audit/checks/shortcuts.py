@@ -15,7 +15,7 @@ from covidct.audit.probes.features import BLACKED_OUT, BORDER, HISTOGRAM, MARKS,
 from covidct.audit.probes.forest import Probe, judge, measure_part, pick_sources, run_probe
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 SHORTCUTS = {
     BORDER: "The border, 4 pixels wide",

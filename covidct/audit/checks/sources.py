@@ -15,9 +15,9 @@ from covidct.audit.dataset import Dataset
 from covidct.audit.probes.forest import FAIL_AUC, WARN_AUC
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Bars, Check, Figure, Finding, Level, Table, advise, sum_up
-from covidct.stats.estimate import Estimate
 from covidct.stats.means import estimate_figure
 from covidct.stats.metrics import estimate_auc
+from covidct.types import Estimate
 
 # Cohen 1988: for two classes 0.3 is a medium association, 0.5 a large one.
 WARN_V, FAIL_V = 0.3, 0.5

@@ -17,9 +17,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from covidct.audit.verdict import Curve, Finding, Level
 from covidct.stats.curves import roc_points
-from covidct.stats.estimate import TAIL, Estimate
+from covidct.stats.estimate import TAIL
 from covidct.stats.metrics import estimate_auc
 from covidct.stats.resampling import Bools, Floats
+from covidct.types import Estimate
 
 Matrix = NDArray[np.floating]
 

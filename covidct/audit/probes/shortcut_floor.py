@@ -13,7 +13,7 @@ from covidct.audit.probes.features import BLACKED_OUT, BORDER, HISTOGRAM, MARKS,
 from covidct.audit.probes.file_columns import BYTES, encode_facts
 from covidct.audit.probes.forest import run_probe
 from covidct.data.manifest import DataPlan, Manifest
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 NO_PIXEL = "no pixel"
 PIXELS = (BORDER, BLACKED_OUT, MARKS, THUMBNAIL, HISTOGRAM)

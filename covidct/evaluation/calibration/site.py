@@ -17,11 +17,11 @@ from covidct.evaluation.calibration.fit import PREVALENCE, Scale, Slices, calibr
 from covidct.evaluation.operating_points import to_flags
 from covidct.inference.prevalence import shift_probability
 from covidct.stats.curves import expect_ece
-from covidct.stats.estimate import Estimate, percentile_interval
+from covidct.stats.estimate import percentile_interval
 from covidct.stats.means import estimate_share
 from covidct.stats.metrics import bootstrap, bootstrap_calls, evaluate_scores
 from covidct.stats.resampling import RESAMPLING, Bools, Floats, Ints, Resampling
-from covidct.types import OperatingPoint
+from covidct.types import Estimate, OperatingPoint
 
 FOLDS = 10
 # Of either label. Nine are the fewest by which a set made to hold the truth nine times in ten can rule

@@ -18,7 +18,8 @@ from typing import Any
 from covidct.errors import BundleError
 from covidct.evaluation.calibration.site import Calibration, Comparison
 from covidct.evaluation.calibration.site_card import add_site
-from covidct.inference.bundle import CARD, CONFIG, SUMS, Bundle, load_bundle, write_sums
+from covidct.inference.bundle import CARD, SUMS, Bundle, load_bundle, write_sums
+from covidct.inference.config import CONFIG
 
 # A hyphen would end the model's name where results are taken apart into name and version.
 SITE = re.compile(r"[0-9A-Za-z.]{1,24}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from covidct.evaluation.calibration.site import ABOUT, Comparison, Difference, Figures
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 HEAD = ("", "before", "after")
 TITLES = {

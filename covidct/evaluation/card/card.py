@@ -21,7 +21,7 @@ from covidct.evaluation.card.provenance import (
     describe_licences,
     describe_making,
 )
-from covidct.evaluation.leave_one_out.table import INTERVALS, Standings, to_markdown
+from covidct.evaluation.leave_one_out.table import INTERVALS, Standings, parse_standings, to_markdown
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_json import parse_figures, parse_sections
@@ -96,11 +96,9 @@ SUBGROUP_HEAD = ("Group", "Slices", "COVID-19", "AUC", "Sensitivity", "Specifici
 class Later:
     """What is measured after a bundle was made, each None or "" where it was not.
 
-    `standings` are of its recipe without single sources, `examination`, `gate` and `failures` Markdown;
-    `notes` are Markdown that replaces what the run was given.
+    All are Markdown; `notes` replaces what the run was given.
     """
 
-    standings: Standings | None = None
     examination: str = ""
     gate: str = ""
     failures: str = ""
@@ -118,16 +116,17 @@ def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
     later, training = later or Later(), config["training"]
     if "figures" not in training:
         raise BundleError(f"bundle {config['name']}: does not record its figures; train it again")
+    standings = _parse_external(training)
     reports = {name: parse_figures(table) for name, table in training["figures"].items()}
     notes = training.get("notes", "") if later.notes is None else later.notes
     parts = [
         f"# {config['name']} {config['version']}\n",
         TITLE,
         _headline(reports["float"]),
-        *([_headline_abroad(later.standings, training)] if later.standings else []),
+        *([_headline_abroad(standings, training)] if standings else []),
         INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
         LIMITS.format(chosen=_chosen_by_tune(training["recipe"])),
-        _abroad(later.standings),
+        _abroad(standings),
         _decision(config),
         *(_figures(name, report) for name, report in reports.items()),
         _subgroups(training, *next(iter(reports.items()))),
@@ -138,20 +137,28 @@ def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
         describe_data(training),
         describe_audit(training),
         describe_making(training),
-        sum_up(without=_unmeasured(later)),
+        sum_up(without=_unmeasured(later, standings)),
         describe_licences(training),
     ]
     return "\n".join(parts)
+
+
+def _parse_external(training: Mapping[str, Any]) -> Standings | None:
+    """What `covidct card --benchmark` recorded, if it did."""
+    try:
+        return parse_standings(training["external"]) if "external" in training else None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(f"the figures of sources left out cannot be read: {error!r}") from error
 
 
 def _gate(later: Later) -> str:
     return "## What it refuses\n\n" + (GATED.format(table=later.gate) if later.gate else OPEN_GATE)
 
 
-def _unmeasured(later: Later) -> frozenset[str]:
+def _unmeasured(later: Later, standings: Standings | None) -> frozenset[str]:
     """What the card cannot answer, as nobody measured it."""
     measured = {
-        ABROAD: later.standings is not None,
+        ABROAD: standings is not None,
         EXAMINED: bool(later.examination),
         FAILURES: bool(later.failures),
     }

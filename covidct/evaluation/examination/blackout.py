@@ -15,10 +15,9 @@ import numpy as np
 from covidct.audit.lungs import find_lungs
 from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
-from covidct.stats.estimate import Estimate
 from covidct.stats.metrics import estimate_auc
 from covidct.stats.resampling import Bools
-from covidct.types import Pixels
+from covidct.types import Estimate, Pixels
 
 BORDER = 4  # pixels
 BLANK = 128  # the grey of what nothing may be read from

@@ -9,7 +9,7 @@ from covidct.evaluation.examination.evidence_maps import Explanation
 from covidct.evaluation.examination.record import INTERVALS, Examination, to_targets
 from covidct.evaluation.examination.stability import Stability
 from covidct.evaluation.markdown import to_markdown_table
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 EVIDENCE = {
     "hit": "peak in a lesion",

@@ -26,9 +26,8 @@ from covidct.evaluation.examination.pointing import (
 )
 from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
-from covidct.stats.estimate import Estimate
 from covidct.stats.means import estimate_mean, estimate_share
-from covidct.types import Box, Evidence
+from covidct.types import Box, Estimate, Evidence
 
 POINTING_TARGET, INSIDE_TARGET = 0.80, 0.90
 # What is shuffled, from the evidence backwards: shares of the layers.

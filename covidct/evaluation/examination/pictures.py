@@ -28,8 +28,8 @@ from covidct.evaluation.plot_style import (
     save_figure,
 )
 from covidct.inference.overlay import to_overlay
-from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import Bools
+from covidct.types import Estimate
 
 CYAN = "#00E5FF"  # lesions: seen on grey, dark red and yellow
 TILE = 1.75  # inches

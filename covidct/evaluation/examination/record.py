@@ -34,8 +34,8 @@ from covidct.evaluation.examination.examples import Exhibit
 from covidct.evaluation.examination.pointing import LEVEL, TOLERANCE
 from covidct.evaluation.examination.stability import ALL, FLIP_TARGET, MEDIAN_TARGET, REAL, Stability
 from covidct.evaluation.examination.subjects import PHANTOM
-from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import RESAMPLING
+from covidct.types import Estimate
 
 SCHEMA = 1
 CHANCE = 0.5

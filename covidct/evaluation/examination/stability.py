@@ -13,13 +13,12 @@ import numpy as np
 
 from covidct.evaluation.examination.renders import Kind, render_subject
 from covidct.evaluation.examination.subjects import PHANTOM, Subject
-from covidct.inference.bundle import Config
+from covidct.inference.config import Config
 from covidct.inference.decision import decide
 from covidct.inference.session import Session
-from covidct.stats.estimate import Estimate
 from covidct.stats.means import estimate_median, estimate_share
 from covidct.stats.resampling import Bools
-from covidct.types import Decision, OperatingPoint, Pixels
+from covidct.types import Decision, Estimate, OperatingPoint, Pixels
 
 MEDIAN_TARGET, FLIP_TARGET = 0.05, 0.03
 DECIDED = {Decision.POSITIVE, Decision.NEGATIVE}

@@ -12,7 +12,7 @@ from covidct.evaluation.examination.blackout import Blackout, View, both_classes
 from covidct.evaluation.examination.evidence_maps import Explanation
 from covidct.evaluation.examination.record import Examination, Target, to_targets
 from covidct.evaluation.examination.stability import ALL, Stability, shortened
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 WIDTH = 100
 NAME, CELL = 30, 16

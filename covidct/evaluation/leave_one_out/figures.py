@@ -17,11 +17,11 @@ from covidct.errors import ManifestError
 from covidct.evaluation.calibration.fit import Scale, Slices, calibrate
 from covidct.evaluation.leave_one_out.trials import Kept, Logits
 from covidct.evaluation.operating_points import to_flags
-from covidct.stats.estimate import TAIL, Estimate, percentile_interval
+from covidct.stats.estimate import TAIL, percentile_interval
 from covidct.stats.means import bootstrap_share, estimate_share
 from covidct.stats.metrics import bootstrap, discrimination, estimate_auc, evaluate_scores
 from covidct.stats.resampling import ONCE, RESAMPLING, Floats, Resampling
-from covidct.types import OperatingPoint
+from covidct.types import Estimate, OperatingPoint
 
 MEASURED = (
     "auc",

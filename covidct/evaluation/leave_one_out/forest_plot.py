@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from covidct.evaluation.leave_one_out.figures import Standing
 from covidct.evaluation.leave_one_out.table import Floor, Standings, by_height
 from covidct.evaluation.plot_style import BLUE, GREY, INK, PALE, VERMILION, add_panel, new_figure, save_figure
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 ROW, MARGIN = 0.34, 1.6  # inches
 

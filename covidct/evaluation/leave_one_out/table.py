@@ -15,7 +15,7 @@ from covidct.errors import ManifestError
 from covidct.evaluation.leave_one_out.figures import MEASURED, Gain, Standing
 from covidct.evaluation.leave_one_out.trials import Kept
 from covidct.evaluation.markdown import to_markdown_table
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 SCHEMA = 2
 Floor = Mapping[str, Estimate]
@@ -88,26 +88,28 @@ def to_json(standings: Standings) -> dict[str, Any]:
 def read_standings(path: Path) -> Standings:
     """A `benchmark.json` read back. Raises ManifestError for a file that is none."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        if table["schema"] != SCHEMA:
-            raise ValueError(f"schema {table['schema']}, not {SCHEMA}")
-        protocol = table["protocol"]
-        return Standings(
-            manifest_digest=protocol["manifest_sha256"],
-            rows=tuple(_from_entry(entry) for entry in table["rows"]),
-            floors={
-                name: {probe: Estimate(**auc) for probe, auc in floor.items()}
-                for name, floor in table["floors"].items()
-            },
-            accepted=protocol["accepted"],
-            gains=tuple(
-                Gain(**{**entry, "auc": Estimate(**entry["auc"])}) for entry in table.get("gains", ())
-            ),
-        )
+        return parse_standings(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(
             f"{path}: is no benchmark that can be read ({error!r}); make it with covidct benchmark"
         ) from error
+
+
+def parse_standings(table: Mapping[str, Any]) -> Standings:
+    """What `to_json` gave. Raises KeyError, TypeError and ValueError for other values."""
+    if table["schema"] != SCHEMA:
+        raise ValueError(f"schema {table['schema']}, not {SCHEMA}")
+    protocol = table["protocol"]
+    return Standings(
+        manifest_digest=protocol["manifest_sha256"],
+        rows=tuple(_from_entry(entry) for entry in table["rows"]),
+        floors={
+            name: {probe: Estimate(**auc) for probe, auc in floor.items()}
+            for name, floor in table["floors"].items()
+        },
+        accepted=protocol["accepted"],
+        gains=tuple(Gain(**{**entry, "auc": Estimate(**entry["auc"])}) for entry in table.get("gains", ())),
+    )
 
 
 def to_markdown(standings: Standings) -> str:

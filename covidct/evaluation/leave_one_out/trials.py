@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidct.errors import ManifestError
-from covidct.stats.estimate import Estimate
 from covidct.stats.resampling import Floats
+from covidct.types import Estimate
 
 SCORES, HOME, TRIAL, GRAPH = "scores.csv", "home.csv", "trial.json", "model.onnx"
 FLOOR = "floor.json"

@@ -24,7 +24,8 @@ import covidct
 from covidct.apps.cli.main import main
 from covidct.apps.cli.options import MISSING
 from covidct.images.hounsfield import to_display
-from covidct.inference.bundle import CONFIG, REFERENCE, default_path, write_sums
+from covidct.inference.bundle import REFERENCE, default_path, write_sums
+from covidct.inference.config import CONFIG
 from covidct.results.formats import csv_header, table_header
 from covidct.types import DISCLAIMER
 from failing import SECRET, fail_at

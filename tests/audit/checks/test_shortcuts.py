@@ -16,8 +16,7 @@ from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Level
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
-from covidct.stats.estimate import Estimate
-from covidct.types import Pixels
+from covidct.types import Estimate, Pixels
 
 
 @lru_cache(maxsize=512)

@@ -18,7 +18,7 @@ from covidct.audit.probes.forest import (
     to_level,
 )
 from covidct.audit.verdict import Level
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 
 def cohort(patients: int, slices: int = 1) -> tuple[list[int], list[str]]:

@@ -10,7 +10,7 @@ import pytest
 
 from covidct.audit.report.document import to_document
 from covidct.audit.verdict import Audit, Check, Curve, Figure, Finding, Level
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 from exhibits import NASTY, make_audit
 from places import ROOT
 

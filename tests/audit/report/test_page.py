@@ -15,8 +15,7 @@ import covidct
 from covidct.audit.report.page import to_page
 from covidct.audit.verdict import Audit, Check, Figure, Finding, Level, Pair, Table
 from covidct.errors import ReadError
-from covidct.stats.estimate import Estimate
-from covidct.types import DISCLAIMER, Pixels
+from covidct.types import DISCLAIMER, Estimate, Pixels
 from exhibits import MARKUP, NASTY, make_audit, show_picture
 
 UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\u202e\ud800-\udfff]")

@@ -33,7 +33,8 @@ from covidct.evaluation.examination.run import (
 )
 from covidct.evaluation.examination.subjects import PHANTOM
 from covidct.evaluation.examination.text import to_table
-from covidct.inference.bundle import CONFIG, load_bundle, write_sums
+from covidct.inference.bundle import load_bundle, write_sums
+from covidct.inference.config import CONFIG
 from makers import phantom_hu, write_dicom
 from subjects import write_masked
 

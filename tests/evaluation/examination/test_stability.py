@@ -19,7 +19,7 @@ from covidct.evaluation.examination.stability import (
     try_subject,
 )
 from covidct.evaluation.examination.subjects import PHANTOM
-from covidct.inference.bundle import Config, parse_config
+from covidct.inference.config import Config, parse_config
 from covidct.types import Decision, Evidence, Pixels
 from subjects import Told, make_subject
 

@@ -10,8 +10,8 @@ from covidct.errors import ManifestError
 from covidct.evaluation.leave_one_out.figures import average, calibrate_home, to_gains, to_standings
 from covidct.evaluation.leave_one_out.trials import Kept, Logits
 from covidct.inference.decision import to_decision
-from covidct.stats.estimate import Estimate
 from covidct.stats.metrics import evaluate_scores
+from covidct.types import Estimate
 
 PATIENTS = 40
 

@@ -16,7 +16,7 @@ from covidct.evaluation.leave_one_out.trials import (
     read_trials,
     to_folder,
 )
-from covidct.stats.estimate import Estimate
+from covidct.types import Estimate
 
 
 def write_trial(folder: Path, *, left_out: str = "north", seed: int = 1, digest: str = "0") -> None:

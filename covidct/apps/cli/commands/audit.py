@@ -16,8 +16,8 @@ from covidct.data.manifest import DataPlan
 from covidct.errors import ManifestError
 from covidct.evaluation.rows import place_rows, plan_of
 from covidct.inference.classifier import Classifier
-from covidct.stats.estimate import Estimate
 from covidct.stats.metrics import estimate_auc
+from covidct.types import Estimate
 
 SEEN = ("train", "calibrate")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import click
 import numpy as np
@@ -24,8 +23,9 @@ from covidct.evaluation.calibration.site_bundle import Site, check_site, to_conf
 from covidct.evaluation.calibration.site_table import to_text, to_verdict
 from covidct.evaluation.predictions import INTERVAL_BLOCK, predict_rows
 from covidct.evaluation.rows import UNKNOWN_SOURCE, choose_sources, plan_of
-from covidct.inference.bundle import Bundle, Config
+from covidct.inference.bundle import Bundle
 from covidct.inference.classifier import Classifier
+from covidct.inference.config import Config, Training
 from covidct.types import Result, Status
 
 WIDTH = 100
@@ -140,13 +140,11 @@ def _to_site(bundle: Bundle, manifest: Manifest, scored: Scored, *, name: str, a
     )
 
 
-def _find_taught(training: Mapping[str, Any], manifest: Manifest, sources: Sequence[str]) -> tuple[str, ...]:
+def _find_taught(training: Training, manifest: Manifest, sources: Sequence[str]) -> tuple[str, ...]:
     """Sources that the model may have learnt from: of its own manifest, or of the same name."""
-    splits: Mapping[str, Mapping[str, object]] = training.get("splits", {})
-    own = {source for by_source in splits.values() for source in by_source}
-    if training.get("manifest_sha256") == manifest.digest and not own:
+    if training.manifest_digest == manifest.digest and not training.sources:
         return tuple(sources)
-    return tuple(source for source in sources if source in own)
+    return tuple(source for source in sources if source in training.sources)
 
 
 def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,10 +13,11 @@ from covidct.evaluation.card.card import Later, to_card
 from covidct.evaluation.card.failures import answer_phantoms, plot_failures, to_section
 from covidct.evaluation.examination.card_text import to_markdown as to_examination
 from covidct.evaluation.examination.record import read_examination
-from covidct.evaluation.leave_one_out.table import read_standings
+from covidct.evaluation.leave_one_out.table import read_standings, to_json
 from covidct.images.files import write_beside
-from covidct.inference.bundle import CARD, CONFIG, REQUIRED, SUMS, load_bundle, write_sums
+from covidct.inference.bundle import CARD, REQUIRED, SUMS, load_bundle, write_sums
 from covidct.inference.classifier import Classifier
+from covidct.inference.config import CONFIG
 from covidct.training.gate_figures import read_gate_figures, to_markdown
 
 
@@ -30,20 +32,25 @@ def rewrite_card(
 ) -> str:
     """Write the card of the bundle at `path` anew, with its checksums; returns the card.
 
-    `failures` is where the gallery of synthetic slices is drawn. Raises BundleError for a bundle that is
-    damaged or has no figures, ManifestError for a file that is none of its kind.
+    The figures of a `benchmark` go into `config.json` too. `failures` is where the gallery of synthetic
+    slices is drawn. Raises BundleError for a bundle that is damaged or has no figures, ManifestError for a
+    file that is none of its kind.
     """
     bundle = load_bundle(path)
     config = json.loads(bundle.files[CONFIG])
+    if benchmark:
+        config["training"]["external"] = to_json(read_standings(benchmark))
     later = Later(
-        standings=read_standings(benchmark) if benchmark else None,
         examination=to_examination(read_examination(examination)) if examination else "",
         gate=to_markdown(read_gate_figures(gate)) if gate else "",
         failures=draw_failures(path, failures) if failures else "",
         notes=_read_notes(notes) if notes else None,
     )
     card = to_card(config, later)
-    replace_card(path, card)
+    texts = {CARD: card}
+    if benchmark:
+        texts[CONFIG] = json.dumps(config, indent=2, allow_nan=False) + "\n"
+    replace_files(path, texts)
     return card
 
 
@@ -55,19 +62,20 @@ def draw_failures(path: Path, place: Path) -> str:
     return to_section(gallery, name=place.name)
 
 
-def replace_card(path: Path, card: str) -> None:
-    """Put a card into a bundle, with checksums that fit it.
+def replace_files(path: Path, texts: Mapping[str, str]) -> None:
+    """Put files of a bundle by name in place of those that are there, with checksums that fit.
 
-    Both files are made beside the bundle and renamed into it, the checksums last: who breaks in between is
-    refused, not misled.
+    All are made beside the bundle and renamed into it, the checksums last: who breaks in between is refused,
+    not misled.
     """
     with TemporaryDirectory(dir=path, prefix=".card-") as folder:
         beside = Path(folder)
         for name in REQUIRED:
             shutil.copyfile(path / name, beside / name)
-        (beside / CARD).write_text(card, encoding="utf-8")
+        for name, text in texts.items():
+            (beside / name).write_text(text, encoding="utf-8")
         write_sums(beside)
-        for name in (CARD, SUMS):
+        for name in (*texts, SUMS):
             (beside / name).replace(path / name)
 
 

@@ -18,7 +18,7 @@ def run_gate(bundle: Path, data: Path, *, document: Path | None, precision: Prec
     classifier = Classifier.load(bundle, precision=precision)
     if classifier.bundle.config.gate is None:
         raise BundleError(f"{bundle}: has no gate to measure; train it with [gate] views above 0")
-    recipe = classifier.bundle.config.training.get("recipe")
+    recipe = classifier.bundle.config.training.recipe
     gating = parse_recipe(recipe, where=str(bundle)).gate if recipe else Gating()
     manifest = read_manifest(data)
     plan = plan_of(classifier)

@@ -6,7 +6,6 @@ import json
 
 from covidct.errors import BundleError
 from covidct.inference.bundle import GRAPHS, REFERENCE, Bundle
-from covidct.inference.headlines import to_headlines
 from covidct.inference.reference import check_reference
 from covidct.inference.session import Session
 from covidct.types import OperatingPoint
@@ -28,10 +27,10 @@ def to_short_card(bundle: Bundle) -> str:
     lines += [_to_line(point, "in the folds" if site else "on tune") for point in config.operating_points]
     if site:
         lines.append(
-            f"  calibrated   for {site['name']}, {site['day']}: shares above are from its folds, "
+            f"  calibrated   for {site.name}, {site.day}: shares above are from its folds, "
             "figures below from before"
         )
-    return "\n".join([*lines, *(f"  figures      {headline}" for headline in to_headlines(bundle))])
+    return "\n".join([*lines, *(f"  figures      {headline}" for headline in bundle.headlines)])
 
 
 def _to_line(point: OperatingPoint, where: str) -> str:

@@ -22,8 +22,5 @@ def write_report(path: Path, answers: Sequence[SeriesAnswer], bundle: Bundle, *,
 def render_report(answers: Sequence[SeriesAnswer], bundle: Bundle, *, identify: bool = False) -> str:
     """The page as text; slices to show are read again. Raises ReadError."""
     sheets = [Sheet(answer, show_telling(answer), show_overview(answer)) for answer in answers]
-    # The card's headlines, the one from at home and the one from abroad.
-    headlines = [
-        line.strip("*").replace("`", "") for line in bundle.card.splitlines() if line.startswith("**AUC")
-    ]
+    headlines = [line.replace("`", "") for line in bundle.headlines]
     return to_page(sheets, headlines=headlines, identify=identify)

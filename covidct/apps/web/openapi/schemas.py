@@ -90,9 +90,7 @@ def _to_model(point: Json, precision: Json) -> Json:
         least_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
         operating_points=array_of(point),
         headlines=array_of(TEXT),
-        abroad=array_of(
-            object_of(source=TEXT, auc=object_of(**dict.fromkeys(("value", "low", "high"), SHARE)))
-        ),
+        external=array_of(object_of(source=TEXT, recipe=TEXT, auc=estimate)),
         figures=array_of(section),
         disclaimer=TEXT,
         limits=object_of(body_bytes=COUNT, files=COUNT, keep_seconds=NUMBER),

@@ -14,7 +14,8 @@ from bundles import CONFIG_TABLE
 from covidct import Classifier
 from covidct.apps.cli.commands.info import to_short_card
 from covidct.apps.cli.main import main
-from covidct.inference.bundle import CARD, CONFIG, GRAPHS, REFERENCE, SUMS, load_bundle
+from covidct.inference.bundle import CARD, GRAPHS, REFERENCE, SUMS, load_bundle
+from covidct.inference.config import CONFIG, Site
 from covidct.types import DISCLAIMER
 from hospitals import SHOWN, write_home_bundle, write_hospital
 from makers import write_png
@@ -120,8 +121,9 @@ def test_the_configuration_records_what_it_was_calibrated_on(
 
 def test_the_points_say_what_the_folds_measured(done: tuple[Path, Result]) -> None:
     config = load_bundle(done[0]).config
-    assert config.site is not None
-    figures = config.site["figures"]["after"]["points"]
+    site = json.loads((done[0] / CONFIG).read_text())["site"]
+    assert config.site == Site(site["name"], site["day"])
+    figures = site["figures"]["after"]["points"]
     for point in config.operating_points:
         assert point.sensitivity == figures[point.name]["sensitivity"]["value"]
         assert point.coverage[1] == figures[point.name]["coverage_negative"]["value"]

@@ -1,7 +1,7 @@
 // What is known of the model, in a dialog.
 
 import { byId, make } from "./dom.js";
-import { toAbroad, toTable } from "./figures.js";
+import { toExternal, toTable } from "./figures.js";
 import { pair, t } from "../words/texts.js";
 import { nameModel } from "../words/wording.js";
 
@@ -21,7 +21,7 @@ function toAbout(config) {
     make("p", {}, `${pair(t("about.name"), nameModel(config))}. ${t("disclaimer")}`),
     make("p", {}, t("about.intro")),
     make("div", { className: "scrolls", tabIndex: 0 }, toTable(config.figures)),
-    ...toAbroad(config),
+    ...toExternal(config),
     make("p", {}, t("about.limits")),
     ...(isLocal ? [make("p", { className: "quiet" }, licences)] : []),
   ];

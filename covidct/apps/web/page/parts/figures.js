@@ -15,10 +15,11 @@ export function toTable(figures) {
   return make("table", {}, make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...rows));
 }
 
-/** A line on sources left out of training, if any were. */
-export function toAbroad({ abroad }) {
-  const aucs = abroad.map(({ source, auc }) => `${source} ${sayMetric(auc)}`).join(" · ");
-  return aucs ? [make("p", {}, t("about.abroad", { aucs }))] : [];
+/** A line on sources left out of training, if any were; where it is not recorded, what the card says of it. */
+export function toExternal({ external, headlines }) {
+  const aucs = external.map(({ source, auc }) => `${source} ${sayMetric(auc)}`).join(" · ");
+  return aucs ? [make("p", {}, t("about.external", { aucs }))]
+    : headlines.slice(1).map((line) => make("p", { lang: "en" }, line));
 }
 
 function sayMetric(metric) {

@@ -2,7 +2,7 @@
 
 import { sayAssumption, sayProbability, saySentence, toNotes } from "./answer.js";
 import { byId, make, makeSvg } from "./dom.js";
-import { toAbroad, toTable } from "./figures.js";
+import { toExternal, toTable } from "./figures.js";
 import { isWorth, sayBand, sayPoint, toWorth } from "./meaning.js";
 import { toPicture } from "./picture.js";
 import { drawStrip } from "./strip.js";
@@ -39,7 +39,7 @@ function toReport(review) {
     make("h3", {}, t("report.figures")),
     toTable(config.figures),
     make("p", { className: "quiet" }, t("meaning.abroad")),
-    ...toAbroad(config),
+    ...toExternal(config),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
   ];
 }
