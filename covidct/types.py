@@ -60,6 +60,7 @@ class Reason(StrEnum):
     NOT_CHEST = "not_chest"
     NOT_AXIAL = "not_axial"
     NO_LUNG = "no_lung"
+    WRONG_WINDOW = "wrong_window"
     NEAR_THRESHOLD = "near_threshold"
     UNREADABLE = "unreadable"
     LOCALISER = "localiser"

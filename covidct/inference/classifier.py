@@ -22,6 +22,7 @@ from covidct.inference.config import Config
 from covidct.inference.decision import decide, to_probability
 from covidct.inference.gate import check_outputs, check_slice
 from covidct.inference.overlay import Overlays
+from covidct.inference.picture_window import check_window
 from covidct.inference.prevalence import check_prevalence, to_prevalence
 from covidct.inference.rotation import is_turned
 from covidct.inference.series_result import conclude, note_refused, to_refused_answer
@@ -240,9 +241,15 @@ class Classifier:
         for places in alike.values():
             outputs = self._session.run(np.stack([turn(item.pixels, item.turn) for _, item in places]))
             for number, (at, _) in enumerate(places):
-                verdict = check_outputs(outputs, number, self.bundle.config.gate)
+                verdict = self._check(outputs, number, places[number][1])
                 predictions[at] = self._decide(outputs, number) if verdict.accepted else verdict
         return predictions
+
+    def _check(self, outputs: Outputs, number: int, item: Slice) -> GateResult:
+        """Whether a slice may be answered for: as the graph's gate says, then by its window."""
+        limits = self.bundle.config.gate
+        verdict = check_outputs(outputs, number, limits)
+        return check_window(item.pixels) if limits and verdict.accepted else verdict
 
     def _decide(self, outputs: Outputs, number: int) -> Prediction:
         return decide(

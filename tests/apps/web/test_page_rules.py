@@ -24,6 +24,7 @@ from covidct.inference.bundle import load_bundle
 from covidct.inference.decision import to_decision, to_probability
 from covidct.inference.gate import check_slice, check_view, to_config
 from covidct.inference.overlay import to_strength
+from covidct.inference.picture_window import is_wrong_window
 from covidct.inference.prevalence import predictive_values, shift_probability
 from covidct.inference.rotation import is_turned
 from covidct.inference.series_result import to_series_probability
@@ -337,3 +338,18 @@ def test_no_module_makes_markup_of_text() -> None:
             assert not [
                 word for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(") if word in text
             ]
+
+
+def test_windows_are_told_apart_as_in_python(rules: Page) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (70, 90), dtype=np.uint8), np.zeros((64, 64), np.uint8)]
+    for kind in Phantom:
+        hu = draw_phantom(kind, seed=1, size=96)
+        for centre, width in ((-600, 1500), (-450, 1400), (-200, 1600), (40, 400), (400, 1800), (1024, 4095)):
+            pictures.append(to_display(hu, centre=centre, width=width))
+    given = [
+        {"pixels": one.ravel().tolist(), "width": one.shape[1], "height": one.shape[0]} for one in pictures
+    ]
+    told = run(rules, "rules/picture_window", "return given.map((one) => m.isWrongWindow(one))", given)
+    assert told == [is_wrong_window(one) for one in pictures]
+    assert set(told) == {True, False}

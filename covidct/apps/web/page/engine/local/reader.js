@@ -6,6 +6,7 @@ import { readSlice } from "./images/read.js";
 import { UPRIGHT, turn, turnBack, turnBoxBack } from "./series/orientation.js";
 import { toProbability } from "../../rules/decision.js";
 import { checkSlice, checkView } from "../../rules/gate.js";
+import { checkWindow } from "../../rules/picture_window.js";
 import { isTurned } from "../../rules/rotation.js";
 
 /** Answer for the slice in `item` { path, read() } or { path, error }. Throws only what is our own fault. */
@@ -36,7 +37,8 @@ async function judge(slice, by, graph, config) {
   if (early) return toRefusal(early);
   const { logit, evidence, gate, lung } = await graph.run(turned(slice, by));
   if (![logit, ...(gate ?? []), lung ?? 0].every(Number.isFinite)) throw new Error("the graph gives no finite logit");
-  const late = config.gate && gate && lung !== null ? checkView(gate, lung, config.gate) : null;
+  const isGated = config.gate && gate && lung !== null;
+  const late = isGated ? checkView(gate, lung, config.gate) ?? checkWindow(slice) : null;
   if (late) return toRefusal(late);
   const { width, height } = turned(slice, by);
   const seemsTurned = config.keeps_to_lungs && isTurned(evidence, [height, width]);
