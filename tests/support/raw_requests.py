@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -40,6 +41,19 @@ def ask(
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
+
+
+def send_raw(server: Process, data: bytes, *, seconds: float = 10) -> bytes:
+    """How the answer to these bytes begins; nothing where the server has closed. Raises TimeoutError."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=seconds) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            return connection.recv(1000)
+        except TimeoutError:
+            raise
+        except OSError:  # not a ConnectionError alone: a closed connection cannot be shut down (ENOTCONN)
+            return b""
 
 
 @pytest.fixture(scope="module")
