@@ -59,6 +59,22 @@ HOMES = {
     "click": {"apps", "data", "training", "evaluation", "audit"},
 }
 LIGHT = {"numpy", "covidct"}
+# What an extra brings, and the packages that need it: their own tests may, no others.
+EXTRAS = {
+    "nifti": ({"nibabel"}, {"series", "apps/cli", "apps/web"}),
+    "pacs": (
+        {"highdicom", "pynetdicom", "dicomweb_client", "requests"},
+        {"results/dicom", "apps/pacs", "apps/cli"},
+    ),
+    "serve": ({"starlette", "uvicorn", "prometheus_client"}, {"apps/web", "apps/cli"}),
+    "audit": (
+        {"sklearn", "scipy", "cv2", "threadpoolctl", "matplotlib"},
+        {"stats", "audit", "evaluation", "training", "apps/cli"},
+    ),
+    "train": ({"torch", "safetensors", "onnxscript"}, {"evaluation", "training", "apps/cli"}),
+}
+TESTS = Path(__file__).parent
+SUPPORT = TESTS / "support"
 MOST_FILES, MOST_ENTRIES = 20, 13
 
 
@@ -100,6 +116,42 @@ def test_packages_import_those_below_them(name: str) -> None:
         return
     mine = package(name.split("/"))
     assert own(MODULES[name]) <= BELOW[mine] | {mine, "types", "errors"}
+
+
+def imports_at_once(path: Path) -> Iterator[str]:
+    """Dotted names of what a module imports as soon as it is imported itself."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def reach(path: Path, seen: set[Path]) -> Iterator[str]:
+    """The same, through all modules of ours that are imported so."""
+    seen.add(path)
+    for name in imports_at_once(path):
+        yield name
+        parts = name.split(".")
+        places = (root.joinpath(*parts[:end]) for root in (SUPPORT, PACKAGE.parent) for end in (-1, None))
+        for file in (place.with_suffix(".py") for place in places if place.name):
+            if file.is_file() and file not in seen:
+                yield from reach(file, seen)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        path.relative_to(TESTS).as_posix()
+        for package in BELOW
+        for path in sorted((TESTS / package).rglob("test_*.py"))
+    ],
+)
+def test_a_packages_tests_need_only_its_extras(name: str) -> None:
+    libraries = {dotted.partition(".")[0] for dotted in reach(TESTS / name, set())}
+    for extra, (brought, homes) in EXTRAS.items():
+        if not any(name.startswith(f"{home}/") for home in homes):
+            assert not libraries & brought, f"the extra {extra!r} is not for these tests"
 
 
 def test_packages_have_an_order() -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from covidct.images.hounsfield import to_display
 from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import count_answers
 from covidct.series.study import read_study
 from covidct.types import Kind, Reason, Status
-from makers import dicom_bytes
-from servers import BRIGHT
+from makers import dicom_bytes, phantom_hu, png_bytes
 from stacks import stack, volume
 
 
@@ -19,7 +19,7 @@ def test_slices_come_first_then_each_series_after_its_slices_then_those_refused(
     chosen = stack(volume(4), series="1.2.3")
     other = stack(volume(4), series="1.2.4", SeriesNumber=3)
     files = [(f"{at}.dcm", dicom_bytes(dataset)) for at, dataset in enumerate([*chosen, *other])]
-    study = read_study([*files, ("picture.png", BRIGHT)])
+    study = read_study([*files, ("picture.png", png_bytes(to_display(phantom_hu())))])
     found = list(Classifier.load(tiny_bundle, threads=1).predict_study(study, heatmaps=tmp_path))
     assert len(found) == count_answers(study) == 7
     picture, *slices, series, refused = found

@@ -24,7 +24,7 @@ from covidct.types import (
     Status,
 )
 from makers import dicom_bytes
-from pacs import STUDY_UID, patient_dataset
+from patients import STUDY_UID, patient_dataset
 
 MODEL = "tiny-1.2.3"
 MODEL_USED = ModelUsed(MODEL, "float")

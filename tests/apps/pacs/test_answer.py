@@ -9,7 +9,7 @@ from covidct.errors import ReportError
 from covidct.inference.classifier import Classifier
 from covidct.types import Reason, Status
 from failing import fail_at
-from pacs import write_series
+from patients import write_series
 
 
 @pytest.fixture

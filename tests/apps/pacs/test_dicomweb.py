@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from covidct.apps.cli.main import main
 from covidct.apps.pacs.dicomweb import AUTH, Archive
 from covidct.errors import DicomwebError
-from pacs import STUDY_UID, free_port
+from pacs import free_port
+from patients import STUDY_UID
 
 
 class Failing(BaseHTTPRequestHandler):

@@ -18,7 +18,8 @@ from covidct.apps.pacs.dicomweb import Archive
 from covidct.errors import DicomwebError
 from covidct.types import DISCLAIMER
 from orthanc import PLUGIN, Orthanc, running
-from pacs import STUDY_UID, NodeProcess, free_port, needs, wait_for, words, write_series
+from pacs import NodeProcess, free_port, needs, wait_for
+from patients import STUDY_UID, words, write_series
 
 
 def storescu(paths: Sequence[Path], port: int) -> None:

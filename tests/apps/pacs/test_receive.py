@@ -22,7 +22,8 @@ from covidct.apps.pacs.receive import Identity, Misfit, Reception, parse_identit
 from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import ReadError
 from makers import dicom_bytes
-from pacs import free_port, patient_dataset, wait_for
+from pacs import free_port, wait_for
+from patients import patient_dataset
 
 VERIFICATION = "1.2.840.10008.1.1"
 

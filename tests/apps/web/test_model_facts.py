@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from cards import bundle as bundle  # a fixture
-from covidct.apps.cli.commands.card import rewrite_card
 from covidct.apps.web.model_facts import to_facts
 from covidct.apps.web.openapi.schemas import to_schemas
-from covidct.evaluation.leave_one_out.table import to_json
 from covidct.inference.bundle import load_bundle
-from covidct.types import Estimate
-from standings import make_standings
 
 LIMITS = {"body_bytes": 1, "files": 1, "keep_seconds": 1}
 
@@ -30,20 +24,6 @@ def test_the_shipped_models_figures_come_with_their_intervals() -> None:
     # Its external figures are in its card alone: the page shows that line as it is.
     assert facts["external"] == []
     assert "sources left out of training" in facts["headlines"][1]
-
-
-def test_external_figures_are_those_that_the_configuration_records(bundle: Path, tmp_path: Path) -> None:
-    assert to_facts(load_bundle(bundle), "float")["external"] == []
-    (tmp_path / "benchmark.json").write_text(json.dumps(to_json(make_standings())))
-    card = rewrite_card(bundle, benchmark=tmp_path / "benchmark.json")
-    facts = json.loads(json.dumps(to_facts(load_bundle(bundle), "float")))
-    # The bundle's own recipe, not the baseline; and a source with one label has no AUC.
-    assert facts["external"] == [
-        {"source": "covid-ct", "recipe": "lung", "auc": asdict(Estimate(0.81, 0.76, 0.86, 541))}
-    ]
-    Draft202012Validator(to_schemas()["Model"]).validate(facts | {"limits": LIMITS})
-    # From then on the card needs the file no more.
-    assert rewrite_card(bundle) == card
 
 
 def test_facts_are_of_the_schema(tiny_bundle: Path) -> None:

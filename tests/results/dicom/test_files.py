@@ -22,7 +22,7 @@ from covidct.series.study import read_study
 from covidct.series.values import RefusedSeries, SeriesAnswer
 from covidct.types import Reason, Status
 from makers import dicom_bytes
-from pacs import patient_dataset
+from patients import patient_dataset
 from stacks import enhanced
 from stacks import volume as stacked
 

@@ -17,7 +17,8 @@ from covidct.results.dicom.sr import to_bytes
 from covidct.results.dicom.subject import read_subject
 from covidct.series.values import RefusedSeries
 from covidct.types import DISCLAIMER, Reason
-from pacs import NAME, PATIENT_ID, STUDY_UID, needs, patient_dataset
+from pacs import needs
+from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 
 
 def test_it_is_a_picture_of_the_same_patient_and_study() -> None:

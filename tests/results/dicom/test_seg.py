@@ -27,7 +27,8 @@ from covidct.series.study import read_study
 from covidct.series.values import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, Box, Evidence, Reason
 from makers import dicom_bytes
-from pacs import NAME, PATIENT_ID, STUDY_UID, needs, patient_dataset, words
+from pacs import needs
+from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset, words
 from predictions import evidence_of, predicted, with_prediction
 from stacks import enhanced, save, stack, volume
 from studies import SLICES, rotated, stored_turned

@@ -30,7 +30,8 @@ from covidct.results.dicom.subject import read_subject
 from covidct.results.sentences import to_sentences
 from covidct.series.values import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, AtPrevalence, Decision, Reason, Refusal, Status
-from pacs import NAME, PATIENT_ID, STUDY_UID, needs, patient_dataset
+from pacs import needs
+from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 from predictions import with_prediction
 
 

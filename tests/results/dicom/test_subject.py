@@ -13,7 +13,7 @@ from covidct.images.blob import MemoryBlob
 from covidct.results.dicom.subject import EMPTY, put_subject, read_subject
 from covidct.series.enhanced import FrameBlob
 from makers import dicom_bytes
-from pacs import NAME, PATIENT_ID, STUDY_UID, patient_dataset
+from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 
 
 def subject_of(**tags: Any) -> Dataset:

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 from bundles import write_tiny_bundle
 from cards import bundle as bundle  # a fixture
 from covidct.apps.cli.commands.card import rewrite_card
 from covidct.apps.cli.commands.info import to_short_card
 from covidct.apps.cli.main import main
+from covidct.apps.web.model_facts import to_facts
+from covidct.apps.web.openapi.schemas import to_schemas
 from covidct.errors import BundleError, ManifestError
 from covidct.evaluation.examination.blackout import Blackout, View
 from covidct.evaluation.examination.evidence_maps import Explanation
@@ -169,3 +173,17 @@ def test_notes_must_be_text(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "n.md").write_bytes(b"\xff\xfe")
     with pytest.raises(ManifestError, match="UTF-8"):
         rewrite_card(bundle, notes=tmp_path / "n.md")
+
+
+def test_external_figures_are_those_that_the_configuration_records(bundle: Path, tmp_path: Path) -> None:
+    assert to_facts(load_bundle(bundle), "float")["external"] == []
+    (tmp_path / "benchmark.json").write_text(json.dumps(to_json(make_standings())))
+    card = rewrite_card(bundle, benchmark=tmp_path / "benchmark.json")
+    facts = json.loads(json.dumps(to_facts(load_bundle(bundle), "float")))
+    # The bundle's own recipe, not the baseline; and a source with one label has no AUC.
+    assert facts["external"] == [
+        {"source": "covid-ct", "recipe": "lung", "auc": asdict(Estimate(0.81, 0.76, 0.86, 541))}
+    ]
+    Draft202012Validator(to_schemas()["Model"]["properties"]["external"]).validate(facts["external"])
+    # From then on the card needs the file no more.
+    assert rewrite_card(bundle) == card

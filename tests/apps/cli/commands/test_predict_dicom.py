@@ -11,7 +11,7 @@ from covidct.apps.cli.main import main
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from makers import dicom_bytes, write_png
-from pacs import PATIENT_ID, STUDY_UID, patient_dataset, words, write_series
+from patients import PATIENT_ID, STUDY_UID, patient_dataset, words, write_series
 
 
 def predict(*arguments: str | Path) -> Result:
