@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 SMALLEST = 64
 FLATTEST = 4  # grey levels between the 1st and the 99th percentile
 SENTENCES: Mapping[Reason, str] = {
-    Reason.NOT_CT: "looks like no CT (a photograph, drawing, document ...); give an axial chest-CT slice",
+    Reason.NOT_CT: "does not look like CT (photograph, drawing, document ...); give an axial chest-CT slice",
     Reason.RADIOGRAPH: "looks like a radiograph; give axial slices of a chest CT",
-    Reason.NOT_CHEST: "looks like another part of the body, or no CT; give a slice through the lungs",
+    Reason.NOT_CHEST: "looks like another part of the body, or not like CT; give a slice through the lungs",
     Reason.NOT_AXIAL: "looks like a coronal or sagittal view; give axial slices",
 }
 
@@ -36,12 +36,13 @@ def check_slice(pixels: Pixels) -> GateResult:
         return GateResult(
             False,
             Reason.TOO_SMALL,
-            f"{width} x {height} pixels; {SMALLEST} x {SMALLEST} are needed, give the original slice",
+            f"{width} x {height} pixels, but at least {SMALLEST} x {SMALLEST} are needed; give the original "
+            "slice",
         )
     # A coarse grid is enough to see that nothing is there, and costs nothing beside the network.
     low, high = np.percentile(pixels[:: max(1, height // 96), :: max(1, width // 96)], (1, 99))
     if high - low < FLATTEST:
-        return GateResult(False, Reason.BLANK, "one grey level only; check the window or the export")
+        return GateResult(False, Reason.BLANK, "only one grey level; check the window or the export")
     return GateResult(True)
 
 

@@ -72,7 +72,7 @@ def conclude(
     probability = to_series_probability([item.probability or 0.0 for item in answered])
     message = (
         f"{series.path}: {rank_of(len(answered))} of {len(answered)} slices with lung reach "
-        f"{probability:.2f} or more, which the series takes over; {MEASURED}"
+        f"{probability:.2f} or more, so this is the probability of the series; {MEASURED}"
     )
     prediction = replace(to_prediction(probability, point, labels=labels), message=message)
     result = Result(_to_source(series), Status.OK, prediction, model, series=summary)

@@ -61,14 +61,14 @@ def to_unread_result(path: str, error: Exception, model: ModelUsed) -> Result:
 
 
 def _say(item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
-    """Why a slice is left undecided, and that it looks turned; any other answer needs no sentence."""
+    """Why a slice is indeterminate, and that it looks turned; any other answer needs no sentence."""
     parts = []
     if prediction.decision is Decision.INDETERMINATE:
         point = prediction.operating_point
         low, high = point.band
         parts.append(
-            f"both {' and '.join(prediction.prediction_set)} remain plausible, as from {low:.3f} to "
-            f"{high:.3f} no answer is reliable enough at {point.name}"
+            f"both {' and '.join(prediction.prediction_set)} remain plausible: from {low:.3f} to "
+            f"{high:.3f} no answer is reliable enough ({point.name})"
         )
     if turned:
         parts.append(TURNED)

@@ -131,8 +131,8 @@ def to_worth_sentence(point: OperatingPoint, prevalence: float) -> str:
     values = predictive_values(point.sensitivity, point.specificity, prevalence=prevalence)
     ppv, npv = ("–" if value is None else f"{value:.1%}" for value in values)
     return (
-        f"At a prevalence of {prevalence:g}, told apart as where it was measured: PPV {ppv} and NPV {npv} of "
-        f"the threshold of {point.name} ({point.threshold:.3f}) alone, indeterminate or not."
+        f"At a prevalence of {prevalence:g}, with sensitivity and specificity as measured: PPV {ppv} and "
+        f"NPV {npv} at the threshold of {point.name} ({point.threshold:.3f}), indeterminate slices included."
     )
 
 

@@ -104,7 +104,7 @@ def test_decisions(
     else:
         assert result.message is not None
         assert result.message.startswith(
-            f"{result.path}: both covid and non-covid remain plausible, as from 0.4"
+            f"{result.path}: both covid and non-covid remain plausible: from 0.4"
         )
 
 

@@ -103,7 +103,9 @@ def test_an_answer_in_full() -> None:
     result, summary = given.result, given.result.series
     assert summary is not None
     assert (result.kind, result.status, result.decision) == (Kind.SERIES, Status.OK, Decision.POSITIVE)
-    message = f"s: 3 of 4 slices with lung reach 0.70 or more, which the series takes over; {MEASURED}"
+    message = (
+        f"s: 3 of 4 slices with lung reach 0.70 or more, so this is the probability of the series; {MEASURED}"
+    )
     assert result.prediction == Prediction(Decision.POSITIVE, 0.7, ("covid",), POINT, message=message)
     assert (result.source, result.slice_index) == (Source("s", "1.2"), None)
     assert (summary.slices, summary.answered, summary.evidence_share) == (6, 4, 0.75)

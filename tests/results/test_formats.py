@@ -295,7 +295,7 @@ def test_the_table_has_columns_for_a_prevalence() -> None:
 def test_what_the_threshold_is_worth_is_said_once() -> None:
     point = OperatingPoint("balanced", 0.4, (0.2, 0.7), 0.9, 0.8, (0.1, 0.1), (0.9, 0.9))
     said = to_worth_sentence(point, 0.5)
-    assert "PPV 81.8% and NPV 88.9% of the threshold of balanced (0.400) alone" in said
+    assert "PPV 81.8% and NPV 88.9% at the threshold of balanced (0.400)" in said
     assert "PPV – and NPV" in to_worth_sentence(replace(point, sensitivity=0.0, specificity=1.0), 0.5)
 
 

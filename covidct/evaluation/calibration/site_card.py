@@ -73,12 +73,12 @@ def _remarks(site: Mapping[str, Any]) -> list[str]:
         lines.append(f"- Left out: {counts}.")
     if site["without_ids"]:
         lines.append(
-            f"- {site['without_ids']} slices have no patient id: ten neighbours in number stand in for a "
+            f"- {site['without_ids']} slices have no patient id: ten neighbouring numbers stand in for a "
             "patient, and intervals may be too narrow."
         )
     if site["taught"]:
         lines.append(
-            f"- The model may have learnt from these slices ({', '.join(site['taught'])}): then it is too "
+            f"- The model may have learned from these slices ({', '.join(site['taught'])}): then it is too "
             "sure of them, and so is this calibration."
         )
     if site["accepted"]:

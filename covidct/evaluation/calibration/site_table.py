@@ -58,7 +58,7 @@ def to_verdict(comparison: Comparison) -> list[str]:
         f"The ranking stays as it is: AUC {comparison.auc.to_text()}.",
     ]
     if comparison.auc.low is not None and comparison.auc.low <= 0.5:
-        sentences.append("That may be chance, and no calibration mends it: do not use this model here.")
+        sentences.append("That may be chance, which no calibration repairs: do not use this model here.")
     if comparison.chance_ece is not None:
         sentences.append(
             f"Perfect probabilities would show an ECE of {comparison.chance_ece:.2f} on as many independent "
@@ -66,7 +66,7 @@ def to_verdict(comparison: Comparison) -> list[str]:
         )
     if comparison.patients[0] < SENSITIVE_PATIENTS:
         sentences.append(
-            f"With fewer than {SENSITIVE_PATIENTS} patients with COVID-19 high_sensitivity never rules "
+            f"With fewer than {SENSITIVE_PATIENTS} patients with COVID-19, high_sensitivity never rules "
             "COVID-19 out."
         )
     return sentences

@@ -128,7 +128,7 @@ def test_only_results_go_to_standard_output(tiny_bundle: Path, slices: list[Path
     assert len(result.stdout.splitlines()) == len(slices) + (form != "jsonl")
     assert DISCLAIMER not in result.stdout
     assert "4 slices: " in result.stderr
-    assert "Passed over: 1 document.\n" in result.stderr
+    assert "Skipped: 1 document.\n" in result.stderr
     assert "notes.txt" not in result.stderr
     assert result.stderr.splitlines()[-1] == DISCLAIMER
 
@@ -137,7 +137,7 @@ def test_what_may_have_been_wanted_is_named(tiny_bundle: Path, slices: list[Path
     for name in ("LICENSE", "notes.txt", "scan.raw"):
         (slices[-1].parent / name).write_text("no slice")
     result = call("predict", slices[-1].parent, "--model", tiny_bundle)
-    assert "Passed over, no slices by name: scan.raw; and 2 documents.\n" in result.stderr
+    assert "Skipped, not named like slices: scan.raw; and 2 documents.\n" in result.stderr
 
 
 def test_folders_are_searched_in_natural_order(tiny_bundle: Path, slices: list[Path]) -> None:
@@ -250,7 +250,7 @@ def test_a_prevalence_changes_probabilities_not_decisions(tiny_bundle: Path, sli
         assert (one["ppv"], one["npv"]) == pytest.approx((45 / 235, 760 / 765), abs=1e-6)
     table = call("predict", *slices, "--model", tiny_bundle, "--prevalence", "0.05", "--format", "table")
     assert table.stdout.splitlines()[0].endswith("at 0.05   slice")
-    assert "PPV 19.1% and NPV 99.3% of the threshold of" in table.stderr
+    assert "PPV 19.1% and NPV 99.3% at the threshold of" in table.stderr
     assert all(one["prevalence"] is None for one in plain)
 
 
@@ -353,7 +353,7 @@ def test_check_that_fails(tiny_bundle: Path, tmp_path: Path) -> None:
     write_sums(bundle)
     result = call("info", bundle, "--check")
     assert result.exit_code == 2
-    assert "answers otherwise here than where it was made" in result.stderr
+    assert "gives other answers here than where it was made" in result.stderr
 
 
 def test_a_bundle_of_another_format(tiny_bundle: Path, tmp_path: Path) -> None:

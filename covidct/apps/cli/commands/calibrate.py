@@ -155,12 +155,12 @@ def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -
     ]
     if site.without_ids:
         lines.append(
-            f"{site.without_ids} slices have no patient id: ten neighbours in number stand in for a patient, "
-            "and intervals may be too narrow."
+            f"{site.without_ids} slices have no patient id: ten slices with neighbouring numbers stand in "
+            "for a patient, so intervals may be too narrow."
         )
     if site.taught:
         lines.append(
-            f"Warning: the model may have learnt from these slices ({', '.join(site.taught)}): then it is "
+            f"Warning: the model may have learned from these slices ({', '.join(site.taught)}): then it is "
             "too sure of them, and what is fitted to them will not hold for new patients."
         )
     if UNNAMED in site.sources:
@@ -168,9 +168,9 @@ def _introduce(site: Site, slices: tuple[int, int], patients: tuple[int, int]) -
     yield from _wrap(lines)
     yield from _wrap(
         [
-            "Before: the bundle as it is. After: each tenth of the patients measured with a calibration made "
-            "from the others. 95 % intervals over patients in brackets. ECE and Brier score at the mix of "
-            "these slices. Covered: slices whose prediction set holds the truth."
+            "Before: the bundle as it is. After: each tenth of the patients, measured with a calibration "
+            "from the others. In parentheses: 95 % intervals over patients. ECE and Brier score hold for the "
+            "mix of these slices. Covered: slices whose prediction set holds the truth."
         ]
     )
 

@@ -17,7 +17,7 @@ def to_short_card(bundle: Bundle) -> str:
     sizes = ", ".join(f"{name} {len(bundle.files[file]) / 1e6:.1f} MB" for name, file in GRAPHS.items())
     lines = [
         config.model,
-        f"  checksums    all {len(bundle.files)} files are what SHA256SUMS says",
+        f"  checksums    all {len(bundle.files)} files match SHA256SUMS",
         f"  graphs       {sizes}",
         f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
         f"  probability  sigmoid((logit {-config.shift:+.3f}) / {config.temperature:.3f}), "
@@ -28,7 +28,7 @@ def to_short_card(bundle: Bundle) -> str:
     if site:
         lines.append(
             f"  calibrated   for {site.name}, {site.day}: shares above are from its folds, "
-            "figures below from before"
+            "figures below are from before"
         )
     return "\n".join([*lines, *(f"  figures      {headline}" for headline in bundle.headlines)])
 
@@ -36,7 +36,8 @@ def to_short_card(bundle: Bundle) -> str:
 def _to_line(point: OperatingPoint, where: str) -> str:
     return (
         f"  {point.name:<12} positive above {point.band[1]:.3f}, indeterminate from {point.band[0]:.3f} on; "
-        f"{where} {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} of others kept plausible; "
+        f"{where} sets hold the truth for {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} "
+        "of others; "
         f"at threshold {point.threshold:.3f} sensitivity {point.sensitivity:.3f}, "
         f"specificity {point.specificity:.3f}"
     )
@@ -54,6 +55,6 @@ def check_installation(bundle: Bundle) -> str:
     text = ", ".join(f"{name} at {share:.0%} of the tolerance" for name, share in apart.items())
     if max(apart.values()) > 1:
         raise BundleError(
-            f"{bundle.path}: answers otherwise here than where it was made ({text}); do not use it"
+            f"{bundle.path}: gives other answers here than where it was made ({text}); do not use it"
         )
     return f"  installation phantoms answered as recorded: {text}"

@@ -94,13 +94,13 @@ def _write_report(
 
 
 def _say_skipped(names: Sequence[str]) -> str:
-    """What was passed over: documents by their number, all else by name, as somebody may have wanted it."""
+    """What was skipped: documents by number, everything else by name, because it may have been wanted."""
     strange = [name for name in names if not is_document(name)]
     count = len(names) - len(strange)
     documents = f"{count} {'document' if count == 1 else 'documents'}"
     if not strange:
-        return f"Passed over: {documents}."
-    return f"Passed over, no slices by name: {_name_some(strange)}{f'; and {documents}' if count else ''}."
+        return f"Skipped: {documents}."
+    return f"Skipped, not named like slices: {_name_some(strange)}{f'; and {documents}' if count else ''}."
 
 
 def _name_some(names: Sequence[str]) -> str:

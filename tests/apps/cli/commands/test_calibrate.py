@@ -142,7 +142,7 @@ def test_the_report(done: tuple[Path, Result]) -> None:
     assert "Probabilities are better: Brier score -0." in shown
     assert re.search(r"Calls at the threshold of balanced are .*\bsensitivity\s+from \d", shown, re.DOTALL)
     assert "name no source" not in shown
-    assert "With fewer than 19 patients with COVID-19 high_sensitivity never rules COVID-19 out." in shown
+    assert "With fewer than 19 patients with COVID-19, high_sensitivity never rules COVID-19 out." in shown
     assert max(len(line) for line in shown.splitlines()) <= 100
     assert "not read: " in result.stderr
     assert "broken.png" in result.stderr
@@ -168,11 +168,13 @@ def test_patients_without_ids_and_sources_of_training_are_told(bundle: Path, tmp
     assert result.exit_code == 0, result.output
     shown = result.stdout.replace("\n  ", " ")
     assert "200 slices with COVID-19 of 20 patients, 200 without of 20" in shown
-    assert "400 slices have no patient id: ten neighbours in number stand in for a patient" in shown
-    assert "Warning: the model may have learnt from these slices (home)" in shown
+    assert (
+        "400 slices have no patient id: ten slices with neighbouring numbers stand in for a patient" in shown
+    )
+    assert "Warning: the model may have learned from these slices (home)" in shown
     card = (tmp_path / "out" / CARD).read_text()
     assert "400 slices have no patient id" in card
-    assert "may have learnt from these slices (home)" in card
+    assert "may have learned from these slices (home)" in card
 
 
 def test_no_better_is_not_written_unless_accepted(
