@@ -42,6 +42,7 @@ from covidct.images.hounsfield import (
     mark_padding,
     to_display,
 )
+from covidct.images.plausibility import find_implausible
 from covidct.types import Pixels, Slice, Source
 
 _HIGH_THROUGHPUT = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
@@ -225,9 +226,15 @@ def _check_is_hounsfield(hu: NDArray[np.float64], header: Header, name: str) -> 
 
     CT has to carry both rescale values (PS3.3 C.8.2.1). Where they lack, signed values that reach down to
     air are Hounsfield units already; anything else would be a guess. Air is asked too of objects that do not
-    call themselves CT images, such as a screenshot with a slope of 1.
+    call themselves CT images, such as a screenshot with a slope of 1. What calls itself CT must be plausible.
     """
     if header.rescale and header.is_ct_image:
+        if what := find_implausible(hu):
+            slope, intercept = header.rescale
+            raise UnsupportedDicom(
+                f"{name}: no Hounsfield units with RescaleSlope {slope:g}, RescaleIntercept {intercept:g}: "
+                f"{what}; give the original CT slice, whose rescale fits its pixels"
+            )
         return
     if (header.rescale or header.signed) and has_air(hu):
         return

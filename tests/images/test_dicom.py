@@ -83,13 +83,13 @@ def test_monochrome1_does_not_change_hounsfield_units() -> None:
 
 @pytest.mark.parametrize(("vr", "padding"), [("SS", -2000), ("US", 63536)])
 def test_padding_is_air(vr: str, padding: int) -> None:
-    hu = HU.copy()
-    hu[:9] = -2000
-    dataset = signed_dataset(hu, RescaleSlope=-1)  # so that padding would be bright
+    stored = -HU
+    stored[:9] = -2000
+    dataset = signed_dataset(stored, RescaleSlope=-1)  # so that padding would be bright
     dataset.add_new("PixelPaddingValue", vr, padding)
     shown = show(dataset)
     assert (shown[:9] == to_display(np.array(-1024))).all()
-    np.testing.assert_array_equal(shown[9:], to_display(-HU[9:].astype(int)))
+    np.testing.assert_array_equal(shown[9:], to_display(HU[9:]))
 
 
 def test_padding_outside_of_the_stored_bits() -> None:

@@ -20,6 +20,7 @@ from covidct.apps.web.static_app import PAGE
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.images.orientation import find_turn, turn, turn_box_back
 from covidct.images.phantoms.slice import Phantom, draw_phantom
+from covidct.images.plausibility import find_implausible
 from covidct.inference.bundle import load_bundle
 from covidct.inference.decision import to_decision, to_probability
 from covidct.inference.gate import check_slice, check_view, to_config
@@ -353,3 +354,17 @@ def test_windows_are_told_apart_as_in_python(rules: Page) -> None:
     told = run(rules, "rules/picture_window", "return given.map((one) => m.isWrongWindow(one))", given)
     assert told == [is_wrong_window(one) for one in pictures]
     assert set(told) == {True, False}
+
+
+def test_values_are_plausible_as_in_python(rules: Page) -> None:
+    hu = draw_phantom(Phantom.LESIONS, seed=0, size=96).astype(float)
+    padded = np.where(np.indices(hu.shape)[0] < 30, -3024, hu)
+    kinds = [hu, hu - 1024, hu + 1024, -hu, padded, np.where(hu < 0, hu + 65536, hu), hu[30:65, 10:45]]
+    told = run(
+        rules,
+        "engine/local/images/plausibility",
+        "return given.map((one) => m.isImplausible(Float64Array.from(one)))",
+        [one.ravel().tolist() for one in kinds],
+    )
+    assert told == [find_implausible(one) is not None for one in kinds]
+    assert told == [False, True, True, True, False, True, False]

@@ -7,6 +7,7 @@ import { parseHeader, parsePlace } from "./dicom_header.js";
 import { ReadError, orReadError } from "../errors.js";
 import { AIR_HU, PLAUSIBLE_AIR_HU, hasAir, paddingTest, unusedBitsDropper } from "./hounsfield.js";
 import { inflate, joinBytes } from "./dicom_deflated.js";
+import { isImplausible } from "./plausibility.js";
 import { MAX_BYTES } from "../limits.js";
 import { hasMagic } from "../../../rules/candidates.js";
 
@@ -114,7 +115,10 @@ function swapped(bytes, wordBytes) {
 
 /** Throw where values cannot be trusted to be Hounsfield units; `hu` is without padding. */
 function checkIsHounsfield(hu, { rescale, isCtImage, signed }) {
-  if (rescale && isCtImage) return;
+  if (rescale && isCtImage) {
+    if (isImplausible(hu)) throw new ReadError("implausible", rescale);
+    return;
+  }
   if ((rescale || signed) && hasAir(hu)) return;
   throw new ReadError("no_hounsfield", { least: PLAUSIBLE_AIR_HU });
 }
