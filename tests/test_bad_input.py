@@ -34,7 +34,7 @@ RECIPE = replace(
     size=64,
     augment=NOTHING,
     phases=(Phase("all", 1, 3e-3),),
-    gate=Gating(views=1500),
+    gate=Gating(views=1500, not_ct=("ood-photo",)),
 )
 FOREIGN = {Reason.NOT_CT, Reason.RADIOGRAPH, Reason.NOT_CHEST, Reason.NOT_AXIAL, Reason.NO_LUNG}
 

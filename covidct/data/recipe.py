@@ -52,11 +52,11 @@ class Gating:
     """
 
     views: int = 0
-    not_ct: tuple[str, ...] = ("ood-photo",)
-    radiograph: tuple[str, ...] = ("ood-xray",)
-    not_chest: tuple[str, ...] = ("ood-othermri", "ood-abdomen-ct")
-    not_axial: tuple[str, ...] = ("ood-ct-nonaxial",)
-    levels: tuple[str, ...] = ("lung-pet-ct-dx", "covid-ny-sbu-slices", "lungmask-testdata")
+    not_ct: tuple[str, ...] = ()
+    radiograph: tuple[str, ...] = ()
+    not_chest: tuple[str, ...] = ()
+    not_axial: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
 
     def meaning(self) -> dict[str, Reason]:
         """Why pictures of a source are to be refused."""

@@ -105,7 +105,7 @@ def test_what_rows_mean(tmp_path: Path, finder: LungFinder, monkeypatch: pytest.
     ]
     lungs = np.array([0.3] * (len(chests) - 1) + [0.0, 0.5, 0.0], np.float32)
     monkeypatch.setattr("covidct.training.gate_examples.measure_lungs", lambda *_: lungs)
-    found = read_exhibits(chests, others, Gating(levels=("levels",)), finder)
+    found = read_exhibits(chests, others, Gating(not_ct=("ood-photo",), levels=("levels",)), finder)
     counts: Mapping[str, int] = {name: found.classes.count(name) for name in set(found.classes)}
     assert counts == {"chest": len(chests) - 1, Reason.NOT_CT: 1, Reason.NOT_CHEST: 1}
 

@@ -16,13 +16,6 @@ MAPS = {
     ),
     "six_layers": "Its dense layers know no place: its evidence map is one cell, the logit itself.",
 }
-# The terms of the sources that this project knows; of others the card says to look.
-TERMS = {
-    "covid-ct": "COVID-CT's figures are copyright of the papers they were cut from",
-    "sarscov2-ct": "SARS-CoV-2 CT-scan is CC BY-NC-SA 4.0",
-    "luna16": "LUNA16 is CC BY",
-    "medseg": "the MedSeg volumes state no licence",
-}
 
 
 def describe_data(training: Mapping[str, Any]) -> str:
@@ -56,13 +49,12 @@ def describe_audit(training: Mapping[str, Any]) -> str:
 def describe_licences(training: Mapping[str, Any]) -> str:
     """On what terms code, weights and data may be used."""
     sources = sorted({source for by_source in training["splits"].values() for source in by_source})
-    known = [TERMS[source] for source in sources if source in TERMS]
-    others = [f"`{source}`" for source in sources if source not in TERMS]
-    terms = [*known, *([f"look up those of {', '.join(others)}"] if others else [])]
+    names = ", ".join(f"`{source}`" for source in sources)
     return (
         "## Licences\n\nThe code is Apache-2.0. The data have terms of their own "
-        f"({'; '.join(terms)}): take these weights as for non-commercial research only. No image of "
-        "the data is part of the bundle.\n"
+        f"(look up those of {names}): "
+        "take these weights as for non-commercial research only. No image of the data is part of the "
+        "bundle.\n"
     )
 
 
