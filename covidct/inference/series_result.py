@@ -132,8 +132,11 @@ def _note_failures(slices: Sequence[Result]) -> list[Note]:
     if not failed:
         return []
     # (Why is said of each slice; here it would carry paths into pages that are to hold none.)
-    text = f"{'1 slice was' if len(failed) == 1 else f'{len(failed)} slices were'} not read, and left out."
-    return [Note("slices_not_read", text, {"n": len(failed)})]
+    n = len(failed)
+    text = (
+        "1 slice was not read and is left out." if n == 1 else f"{n} slices were not read and are left out."
+    )
+    return [Note("slices_not_read", text, {"n": n})]
 
 
 def _refuse(series: Series, slices: Sequence[Result], *, answered: int) -> Refusal:

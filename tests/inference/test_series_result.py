@@ -153,7 +153,7 @@ def test_slices_that_were_not_read_are_told() -> None:
     damaged = Refusal(Reason.UNREADABLE, "s/0: damaged")
     broken = Result(Source("s/0"), Status.ERROR, damaged, MODEL_USED, 0)
     for slices, words in (
-        ((broken, *whole.slices[1:]), "1 slice was not read, and left out."),
+        ((broken, *whole.slices[1:]), "1 slice was not read and is left out."),
         ((broken, broken, *whole.slices[2:], whole.slices[2]), "2 slices were not read"),
     ):
         given = conclude(whole.series, slices, point=POINT, labels=("a", "b"), model=MODEL_USED)

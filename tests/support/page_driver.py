@@ -171,7 +171,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "locked.zip": (locked(), "password"),
     "broken.zip": (b"PK\3\4 and then nothing", "damaged or cut off"),
     "tiny.png": (png_bytes(np.zeros((16, 16), np.uint8)), "16 × 16 pixels"),
-    "blank.png": (png_bytes(np.full((64, 64), 9, np.uint8)), "One grey level"),
-    "photo.png": (png_bytes(draw_picture(seed=0)), "Looks like"),
+    "blank.png": (png_bytes(np.full((64, 64), 9, np.uint8)), "Only one grey level"),
+    "photo.png": (png_bytes(draw_picture(seed=0)), "Does not look like CT"),
     "<img src=x onerror=alert(1)>.png": (b"x", "Neither DICOM nor"),
 }

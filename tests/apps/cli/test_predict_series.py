@@ -99,7 +99,7 @@ def test_a_slice_that_is_gone_is_told(classifier: Classifier, tmp_path: Path) ->
     assert found.slices[2].message == f"{series.instances[2].path}: no such file; check the path"
     assert found.slices[2].source.instance_uid == f"{SERIES}.3"
     assert found.result.series is not None
-    assert "1 slice was not read, and left out." in [note.text for note in found.result.series.notes]
+    assert "1 slice was not read and is left out." in [note.text for note in found.result.series.notes]
 
 
 # --- the command

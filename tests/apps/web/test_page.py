@@ -217,7 +217,7 @@ def test_a_zip_is_a_series_too(page: Page) -> None:
     records = read(page, {"study.zip": buffer.getvalue()})
     assert [record["kind"] for record in records] == ["slice"] * 3 + ["series"]
     assert records[0]["path"].startswith("study.zip/study/<b>")
-    assert "2 files were passed over" in page.inner_text("#notice-text")
+    assert "2 files were skipped" in page.inner_text("#notice-text")
 
 
 def test_the_overlay_can_be_faded_out(page: Page) -> None:
@@ -296,7 +296,7 @@ def test_other_diseases_are_named_unless_it_is_negative(page: Page, classifier: 
     for name, title in {"lesions.png": "Positive", "normal.png": "Indeterminate"}.items():
         page.click(f"#list li button:has-text('{name}')")
         assert page.inner_text("#detail-title").startswith(title)
-        assert "tumours can look alike" in page.inner_text("#detail-sentence")
+        assert "tumours can look the same" in page.inner_text("#detail-sentence")
 
 
 def test_nothing_is_worth_what_is_refused(page: Page) -> None:
@@ -323,7 +323,7 @@ def test_a_slice_that_lies_on_its_side_is_told(page: Page, classifier: Classifie
 def test_results_are_to_be_replaced_knowingly(page: Page) -> None:
     assert page.is_hidden("#intake-replaces")
     read(page, {"slice.png": GOOD})
-    assert "take the place of these results" in page.inner_text("#intake")
+    assert "replace these results" in page.inner_text("#intake")
     page.click("#clear")
     assert page.is_hidden("#intake-replaces")
     assert page.is_visible("#intake-hint")
@@ -413,7 +413,7 @@ def test_a_small_picture_is_refused(page: Page) -> None:
     small = to_display(draw_phantom(L, seed=13, size=40))
     (record,) = read(page, {"small.png": png_bytes(small)})
     assert (record["status"], record["reason"]) == ("refused", "too_small")
-    assert "40 × 40 pixels, and 64 × 64 are needed" in page.inner_text("#detail-sentence")
+    assert "40 × 40 pixels, but at least 64 × 64 are needed" in page.inner_text("#detail-sentence")
 
 
 def test_slices_without_an_answer_are_named_with_their_reason(page: Page) -> None:
@@ -472,10 +472,10 @@ def test_a_report_has_lines_for_the_patient_and_names_the_series(page: Page) -> 
 def test_a_notice_changes_its_language_too(page: Page) -> None:
     files = {"study.zip": encode_zip({"readme.txt": b"hello", "a.png": GOOD})}
     read(page, files)
-    assert "passed over" in page.inner_text("#notice-text")
+    assert "skipped" in page.inner_text("#notice-text")
     page.select_option("#language", "es")
     page.wait_for_selector("html[lang=es]")
-    assert "passed over" not in page.inner_text("#notice-text")
+    assert "skipped" not in page.inner_text("#notice-text")
 
 
 def encode_zip(files: Files) -> bytes:

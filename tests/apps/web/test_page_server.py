@@ -196,7 +196,7 @@ def test_a_token_is_asked_for_once(browser: Browser, tiny_bundle: Path) -> None:
         serving(tiny_bundle, env={"COVIDCT_TOKEN": TOKEN}) as server,
         visiting(browser, f"{server.url}/", faultless=False, ready=False) as page,
     ):
-        for token, hint in (("wrong", "not right"), (TOKEN, "")):
+        for token, hint in (("wrong", "is wrong"), (TOKEN, "")):
             page.wait_for_selector("#token[open]")
             page.fill("#token-input", token)
             page.keyboard.press("Enter")
@@ -231,7 +231,7 @@ def test_a_stop_keeps_what_was_read(browser: Browser, tiny_bundle: Path) -> None
         page.wait_for_selector("#stage[data-drawn='0']")  # the earlier picture is there while others are read
         eventually(lambda: re.match(r"Reading slices: [1-9]", page.inner_text("#work-text")) is not None)
         page.click("#work-stop")
-        assert "What was read until then is below" in notice(page)
+        assert "What was read so far is below" in notice(page)
         assert page.is_hidden("#earlier")
         names = page.locator("#list .entry-name").all_inner_texts()
         assert names[0] == "000.png"
@@ -381,9 +381,9 @@ def test_more_than_the_server_takes_is_not_sent(browser: Browser, tiny_bundle: P
         visiting(browser, f"{server.url}/") as page,
     ):
         give(page, {f"{at}.png": SLICE for at in range(3)})
-        assert "3 files at once, and at most 2 are read" in notice(page)
+        assert "3 files at once, but at most 2 are read" in notice(page)
         page.set_input_files("#pick-files", [huge])
-        page.wait_for_selector("#notice-text:has-text('200 MB at once, and at most 67 MB are taken')")
+        page.wait_for_selector("#notice-text:has-text('200 MB at once, but at most 67 MB are accepted')")
         assert "POST /api/jobs" not in server.log
         assert len(read(page, {"slice.png": SLICE})) == 1
 
@@ -413,7 +413,7 @@ def test_bad_input_is_told_and_the_page_goes_on(browser: Browser, shipped: Proce
         for at in range(len(records)):
             page.click(f"#list li:nth-child({at + 1}) button")
         page.click("#list li button:has-text('photo.png')")
-        assert page.inner_text("#detail-sentence").startswith("Looks like no CT (")
+        assert page.inner_text("#detail-sentence").startswith("Does not look like CT (")
         assert page.is_visible("#stage")
         assert page.is_hidden("#opacity")  # there is no evidence to fade
         assert by_path["good.png"]["status"] == "ok"

@@ -44,7 +44,7 @@ def _to_job() -> Json:
         state={"type": "string", "enum": list(STATES)},
         done=COUNT | {"description": "Results that are there."},
         total=COUNT | {"description": "Results there will be; may rise while archives are unpacked."},
-        skipped=COUNT | {"description": "Files in archives that were passed over: no slices by name."},
+        skipped=COUNT | {"description": "Files in archives that were skipped: not named like slices."},
         results_url=TEXT,
         message={"type": ["string", "null"], "description": "Why it failed."},
     )
