@@ -10,9 +10,13 @@ import csv
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+
+import click
 
 from covidct.errors import ManifestError
 from covidct.images.files import write_beside
@@ -46,6 +50,7 @@ UNNAMED = "unnamed"  # the source of a row that names none
 COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
 # Written only where a row has one. `parent` is the path of the picture that a copy was made from.
 MORE_COLUMNS = ("parent", "study_uid", "series_uid", "age", "sex")
+ALIKE = 0.85  # of two names, from 0 to 1: `patient` is like `patient_id`, `study` is not like `study_uid`
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,31 @@ def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
             f"{', '.join(found) or 'nothing'}. A manifest is a CSV with commas and needs the columns path "
             f"and label, in small letters; it may have {', '.join((*COLUMNS[2:], *MORE_COLUMNS))}"
         )
+    check_columns(found, path)
     return tuple(_row(line, path, reader.line_num) for line in reader)
+
+
+def check_columns(found: Sequence[str], path: Path) -> None:
+    """Say on stderr which columns are passed over.
+
+    Raises ManifestError for one that is surely meant for a known column: a split or an id that is dropped in
+    silence lets a model train on its test slices.
+    """
+    plain = {to_plain(name): name for name in (*COLUMNS, *MORE_COLUMNS) if name not in found}
+    strange = [name for name in found if name not in (*COLUMNS, *MORE_COLUMNS)]
+    for name in strange:
+        if near := get_close_matches(to_plain(name), plain, n=1, cutoff=ALIKE):
+            raise ManifestError(
+                f"{path}: the column {name!r} is not read; is it {plain[near[0]]}? Then call it exactly so, "
+                "else give it a name that is less like it"
+            )
+    if named := [name for name in strange if name]:
+        click.echo(f"{path}: columns passed over: {', '.join(named)}", err=True)
+
+
+def to_plain(name: str) -> str:
+    """A name as people mean it: small letters and digits alone."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _row(line: dict[str, str], path: Path, number: int) -> Row:
@@ -156,6 +185,7 @@ def select_rows(manifest: Manifest, plan: DataPlan) -> tuple[Row, ...]:
     if absent := sorted(set(plan.sources) - {row.source for row in manifest.rows}):
         raise ManifestError(f"{manifest.path}: has no source {', '.join(absent)}; change [data] sources")
     labels = plan.labels
+    _check_labels(manifest, plan)
     rows = tuple(
         row
         for row in manifest.rows
@@ -164,13 +194,28 @@ def select_rows(manifest: Manifest, plan: DataPlan) -> tuple[Row, ...]:
         and not (plan.exclude_note and plan.exclude_note in row.note)
     )
     if not rows:
-        raise ManifestError(f"{manifest.path}: no row has a label of {', '.join(sorted(labels))}")
+        there = ", ".join(sorted({row.label or "(empty)" for row in manifest.rows}))
+        raise ManifestError(f"{manifest.path}: no row has a label of {', '.join(labels)}; there are {there}")
     if lost := [row.path for row in rows if not row.path.is_file()]:
         raise ManifestError(
             f"{manifest.path}: {len(lost)} of {len(rows)} files are missing, the first is {lost[0]}; "
             "paths are relative to the manifest"
         )
     return rows
+
+
+def _check_labels(manifest: Manifest, plan: DataPlan) -> None:
+    """Raise ManifestError for labels that differ from the plan's in nothing but case and marks."""
+    plain = {to_plain(label): label for label in plan.labels}
+    chosen = (row for row in manifest.rows if not plan.sources or row.source in plan.sources)
+    counts = Counter(row.label for row in chosen if row.label and row.label not in plan.labels)
+    for label, count in counts.items():
+        if to_plain(label) in plain:
+            raise ManifestError(
+                f"{manifest.path}: {count} rows are labelled {label!r}, which is not "
+                f"{plain[to_plain(label)]!r}: write labels alike, or say what it means with --positive or "
+                "--negative ([data] positive or negative in a recipe)"
+            )
 
 
 def to_label(row: Row, plan: DataPlan) -> int:

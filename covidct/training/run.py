@@ -138,7 +138,9 @@ def train_gate(job: Job) -> Path:
 
 def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     """Audit the rows as they were split, and write the reports. Raises AuditError."""
-    manifest = Manifest(job.manifest.path, job.manifest.digest, tuple(rows))
+    # With the rows that no label takes in: the audit names and counts them.
+    passed = (row for row in job.manifest.rows if row.label not in job.recipe.data.labels)
+    manifest = Manifest(job.manifest.path, job.manifest.digest, (*rows, *passed))
     found = audit(manifest, job.recipe.data)
     page = job.out / "audit.html"
     write_reports(found, manifest, html=page, document=job.out / "audit.json")

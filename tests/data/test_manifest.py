@@ -165,7 +165,9 @@ def test_nothing_selected(manifest: Manifest) -> None:
         ManifestError, match=r"manifest.csv: has no source elsewhere; change \[data\] sources"
     ):
         select_rows(manifest, DataPlan(sources=("here", "elsewhere")))
-    with pytest.raises(ManifestError, match=r"manifest.csv: no row has a label of pneumonia, tumour"):
+    with pytest.raises(
+        ManifestError, match=r"manifest.csv: no row has a label of tumour, pneumonia; there are "
+    ):
         select_rows(manifest, DataPlan(positive=("tumour",), negative=("pneumonia",)))
 
 
@@ -176,3 +178,26 @@ def test_missing_files_are_counted(manifest: Manifest) -> None:
         ManifestError, match=r"2 of 3 files are missing, the first is .*1.png; paths are relative"
     ):
         select_rows(manifest, DataPlan())
+
+
+@pytest.mark.parametrize(
+    "name", ["Split", "SPLIT", "PatientID", "patient id", "Patient-Id", "patient", "notes"]
+)
+def test_a_column_that_nearly_fits_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "m.csv").write_text(f"path,label,{name}\na.png,covid,test\n")
+    with pytest.raises(
+        ManifestError, match=rf"the column '{name}' is not read; is it (split|patient_id|note)\?"
+    ):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_other_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.csv").write_text("path,label,patient_id,patient,study\na.png,covid,1,2,3\n")
+    assert read_manifest(tmp_path / "m.csv").rows[0].patient_id == "1"
+    assert capsys.readouterr().err.endswith("columns passed over: patient, study\n")
+
+
+def test_a_label_in_other_letters_is_an_error_not_dropped(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label\na.png,covid\nb.png,COVID\nc.png,NonCovid\n")
+    with pytest.raises(ManifestError, match="1 rows are labelled 'COVID', which is not 'covid'"):
+        select_rows(read_manifest(tmp_path / "m.csv"), DataPlan())
