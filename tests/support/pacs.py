@@ -55,6 +55,19 @@ def needs(*programs: str) -> None:
             pytest.skip(f"{program} is not installed (scripts/system installs it)")
 
 
+def write_certificates(folder: Path) -> Path:
+    """The folder with an authority (ca.pem) and its certificate for this machine (cert.pem, key.pem)."""
+    needs("openssl")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    for command in (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
+        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out cert.csr",
+        "x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out cert.pem",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
 def store(paths: Sequence[Path], port: int, *, called: str = "COVIDCT", calling: str = "TESTS") -> list[int]:
     """Send files to a node in one association; their statuses."""
     entity = AE(calling)

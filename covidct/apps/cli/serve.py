@@ -163,6 +163,13 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
         help="Disk space to keep free: with less, no instance is accepted.",
     ),
     click.option(
+        "--max-associations",
+        type=click.IntRange(1, 1000),
+        default=20,
+        show_default=True,
+        help="How many associations may be open at once; more are rejected.",
+    ),
+    click.option(
         "--no-picture", is_flag=True, help="Send only the structured report, without a Secondary Capture."
     ),
     click.option("--seg", is_flag=True, help="Also send where the evidence lies, as a DICOM Segmentation."),

@@ -58,6 +58,7 @@ def to_options(asked: NodeRequest) -> NodeOptions:
         picture=not asked.no_picture,
         segmentation=asked.seg,
         once=asked.once,
+        max_associations=asked.max_associations,
         server_tls=to_server_context(tls),
         client_tls=to_client_context(tls) if asked.peer_tls else None,
     )

@@ -10,6 +10,7 @@ from threading import Lock
 NAMES = (
     "associations",
     "associations_rejected",
+    "connections_unused",
     "instances_kept",
     "instances_refused",
     "instances_no_room",

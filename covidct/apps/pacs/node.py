@@ -21,7 +21,7 @@ from covidct.apps.pacs.answer import answer_series
 from covidct.apps.pacs.arrivals import Arrivals
 from covidct.apps.pacs.counts import Counts
 from covidct.apps.pacs.peer import Caller, Peer, is_loopback
-from covidct.apps.pacs.receive import Reception, to_entity
+from covidct.apps.pacs.receive import LIMIT, Reception, to_entity
 from covidct.apps.pacs.send import Attempt, Backoff, Outcome, send
 from covidct.apps.pacs.spool import Parcel, Spool
 from covidct.errors import CovidctError, NodeError, log_traceback
@@ -31,6 +31,7 @@ from covidct.results.formats import name_model
 LOG = logging.getLogger("covidct.node")
 TICK_S = 0.1
 TIDY_S = 5.0
+IDLE_S = 60.0
 ATTEMPTS = 3  # how often a series is tried before it is set aside
 
 
@@ -48,6 +49,7 @@ class NodeOptions:
     picture: bool = True
     segmentation: bool = False
     once: bool = False
+    max_associations: int = LIMIT
     server_tls: SSLContext | None = field(default=None, repr=False)
     client_tls: SSLContext | None = field(default=None, repr=False)
 
@@ -69,7 +71,9 @@ class Node:
         self._options, self._spool, self._classifier = options, spool, classifier
         self._model = name_model(classifier.model)
         self._arrivals = Arrivals(settle=options.settle, quiet=options.quiet)
-        self._reception = Reception(spool, self._arrivals, self.counts, callers=options.callers)
+        self._reception = Reception(
+            spool, self._arrivals, self.counts, callers=options.callers, limit=options.max_associations
+        )
         self._stopping = Event()
 
     def run(self) -> int:
@@ -103,7 +107,7 @@ class Node:
     def _listen(self) -> ThreadedAssociationServer:
         options = self._options
         try:
-            server = to_entity(options.title).start_server(
+            server = to_entity(options.title, idle=max(options.quiet, IDLE_S)).start_server(
                 (options.host, options.port),
                 block=False,
                 ssl_context=options.server_tls,

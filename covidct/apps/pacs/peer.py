@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from covidct.errors import NodeError
 
@@ -93,6 +94,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class _Unhurried(ssl.SSLContext):
+    """Shakes hands with the first bytes, not on connecting: a silent caller would hold up all others."""
+
+    def wrap_socket(self, *given: Any, **named: Any) -> ssl.SSLSocket:
+        """A socket of the connection; see `ssl.SSLContext`."""
+        return super().wrap_socket(*given, **named | {"do_handshake_on_connect": False})
+
+
 def to_server_context(tls: Tls) -> ssl.SSLContext | None:
     """TLS for what listens; None without a certificate. With authorities, callers must show one too.
 
@@ -100,7 +109,7 @@ def to_server_context(tls: Tls) -> ssl.SSLContext | None:
     """
     if tls.certificate is None:
         return None
-    context = _to_context(ssl.PROTOCOL_TLS_SERVER, tls)
+    context = _fill(_Unhurried(ssl.PROTOCOL_TLS_SERVER), tls)
     if tls.authorities is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context
@@ -108,15 +117,14 @@ def to_server_context(tls: Tls) -> ssl.SSLContext | None:
 
 def to_client_context(tls: Tls) -> ssl.SSLContext:
     """TLS towards the peer, whose certificate must be vouched for and name its host. Raises NodeError."""
-    context = _to_context(ssl.PROTOCOL_TLS_CLIENT, tls)
+    context = _fill(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), tls)
     if tls.authorities is None:
         context.load_default_certs()
     return context
 
 
-def _to_context(protocol: ssl._SSLMethod, tls: Tls) -> ssl.SSLContext:
+def _fill(context: ssl.SSLContext, tls: Tls) -> ssl.SSLContext:
     # BCP 195, which PS3.15 B.9 and later profiles name: nothing below TLS 1.2.
-    context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         if tls.certificate is not None:

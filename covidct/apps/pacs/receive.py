@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from threading import Lock
 from typing import Any, cast
 
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # (made when it is imported)
@@ -32,6 +35,8 @@ LOG = logging.getLogger("covidct.node")
 
 # C-STORE statuses (PS3.4 table B.2-1).
 SUCCESS, OUT_OF_RESOURCES, WRONG_CLASS, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+NEGOTIATION_S = 5.0  # from a connection to its request for an association
+LIMIT = 20  # associations at once
 STORED = (uid.CTImageStorage, uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
 # Deflated objects are not among them: the library inflates them before anybody can ask how large they get.
 SYNTAXES = (
@@ -74,10 +79,13 @@ class Identity:
     series_uid: str
 
 
-def to_entity(title: str) -> AE:
-    """An application entity that takes CT images and echoes."""
+def to_entity(title: str, *, idle: float = 60) -> AE:
+    """An application entity that takes CT images and echoes; `idle` seconds of silence end an association."""
     entity = AE(title)
     entity.require_called_aet = True
+    entity.acse_timeout, entity.network_timeout = NEGOTIATION_S, idle
+    # The library counts every open connection, probes too; `Reception` counts associations.
+    entity.maximum_associations = sys.maxsize
     entity.add_supported_context(Verification)
     for storage in STORED:
         entity.add_supported_context(storage, list(SYNTAXES))
@@ -113,17 +121,30 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
 class Reception:
     """What to do with each event of the network; safe to use from the thread of each association."""
 
-    def __init__(self, spool: Spool, arrivals: Arrivals, counts: Counts, *, callers: Sequence[Caller]):
-        """`callers` are those who may send; empty for all who can reach the port."""
+    def __init__(
+        self,
+        spool: Spool,
+        arrivals: Arrivals,
+        counts: Counts,
+        *,
+        callers: Sequence[Caller],
+        limit: int = LIMIT,
+    ):
+        """`callers` may send, empty for all who can reach the port; `limit` of them at once."""
         self._spool, self._arrivals, self._counts = spool, arrivals, counts
-        self._callers = tuple(callers)
+        self._callers, self._limit = tuple(callers), limit
+        self._lock = Lock()
+        self._open: set[Association] = set()
         self._storing: set[Hashable] = set()
         self.served = False  # whether an association that brought something has come to its end
 
     def handlers(self) -> list[Any]:
         """What pynetdicom's server binds."""
         return [
+            (evt.EVT_CONN_OPEN, self.on_open),
+            (evt.EVT_FSM_TRANSITION, self.on_transition),
             (evt.EVT_REQUESTED, self.on_request),
+            (evt.EVT_REJECTED, self.on_reject),
             (evt.EVT_ACCEPTED, self.on_accept),
             (evt.EVT_C_ECHO, self.on_echo),
             (evt.EVT_C_STORE, self.on_store),
@@ -131,19 +152,31 @@ class Reception:
             (evt.EVT_CONN_CLOSE, self.on_close),
         ]
 
+    def on_open(self, event: Event) -> None:
+        """Let nobody drip: until there is an association, no byte may take longer than it may."""
+        _set_patience(event.assoc, NEGOTIATION_S)
+
+    def on_transition(self, event: Event) -> None:
+        """Let go of a connection that closed before its request (state 2): the library would wait on."""
+        transition: Any = event
+        if (transition.current_state, transition.fsm_event) == ("Sta2", "Evt17"):
+            self._counts.add("connections_unused")
+            cast(Any, event.assoc.dul.to_user_queue).put(None)
+
     def on_request(self, event: Event) -> None:
-        """Reject callers that are not on the list (PS3.8 9.3.4: calling AE title not recognised)."""
-        requestor: Any = event.assoc.requestor  # its parts may be None, though not now
-        title, address = requestor.primitive.calling_ae_title, requestor.address_info.address
-        if not self._callers or is_allowed(self._callers, title, address):
-            return
-        self._counts.add("associations_rejected")
-        LOG.warning("rejected %a at %s: not on the list of callers", title.strip(), address)
-        event.assoc.acse.send_reject(0x01, 0x01, 0x03)
-        event.assoc.kill()
+        """Reject callers that are not on the list, and those that are too many (PS3.8 9.3.4)."""
+        if self._callers and not is_allowed(self._callers, *_name_caller(event.assoc)):
+            self._reject(event.assoc, (0x01, 0x01, 0x03), "not on the list of callers")
+        elif not self._take_place(event.assoc):
+            self._reject(event.assoc, (0x02, 0x03, 0x02), f"{self._limit} associations are open already")
+
+    def on_reject(self, event: Event) -> None:
+        """Count and log what the library rejects: another called AE title."""
+        self._log_rejection(event.assoc, "it calls another AE title")
 
     def on_accept(self, event: Event) -> None:
         """Count an association."""
+        _set_patience(event.assoc, event.assoc.network_timeout)
         self._counts.add("associations")
 
     def on_echo(self, event: Event) -> int:
@@ -177,15 +210,50 @@ class Reception:
 
     def on_close(self, event: Event) -> None:
         """The connection is gone; without a release before, the peer may come back with more."""
+        with self._lock:
+            self._open.discard(event.assoc)
         self._arrivals.end(event.assoc, clean=False)
         if event.assoc in self._storing:
             self._storing.discard(event.assoc)
             self.served = True
 
+    def _take_place(self, association: Association) -> bool:
+        """Whether there is room for one more; one that ended without a word has none any more."""
+        with self._lock:
+            self._open = {one for one in self._open if one.is_alive()}
+            if len(self._open) >= self._limit:
+                return False
+            self._open.add(association)
+            return True
+
+    def _reject(self, association: Association, code: tuple[int, int, int], why: str) -> None:
+        self._log_rejection(association, why)
+        association.acse.send_reject(*code)
+        association.kill()
+
+    def _log_rejection(self, association: Association, why: str) -> None:
+        with self._lock:
+            self._open.discard(association)
+        self._counts.add("associations_rejected")
+        LOG.warning("rejected %a at %s: %s", *_name_caller(association), why)
+
     @property
     def busy(self) -> bool:
         """Whether an association that brought something still stands."""
         return bool(self._storing)
+
+
+def _name_caller(association: Association) -> tuple[str, str]:
+    """AE title and address of who asks for an association."""
+    requestor: Any = association.requestor  # its parts may be None, though not once it has asked
+    return requestor.primitive.calling_ae_title.strip(), requestor.address_info.address
+
+
+def _set_patience(association: Association, seconds: float | None) -> None:
+    """How long a read may wait for the next bytes."""
+    connection = association.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.settimeout(seconds)
 
 
 def _is_uid(value: object) -> bool:

@@ -19,6 +19,7 @@ class NodeRequest:
     settle: float
     quiet: float
     reserve: int
+    max_associations: int
     no_picture: bool
     seg: bool
     once: bool

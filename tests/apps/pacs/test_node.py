@@ -18,7 +18,7 @@ from covidct.apps.pacs.spool import Spool, to_key
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import DISCLAIMER
 from makers import dicom_bytes
-from pacs import NodeProcess, Pacs, free_port, needs, store, wait_for
+from pacs import NodeProcess, Pacs, free_port, needs, store, wait_for, write_certificates
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset, words, write_series
 
 # Sockets that pynetdicom leaves to the garbage collector when a peer is down.
@@ -201,16 +201,7 @@ def test_two_series_in_one_association_get_a_report_each(
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority and a certificate by it for this machine, both PEM."""
-    needs("openssl")
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    for command in (
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
-        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out cert.csr",
-        "x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out cert.pem",
-    ):
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
-    return folder
+    return write_certificates(tmp_path_factory.mktemp("tls"))
 
 
 def test_tls(tmp_path: Path, study: list[Path], tiny_bundle: Path, certificates: Path) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
+import socket
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 import pytest
@@ -17,12 +22,20 @@ from pynetdicom.association import Association
 
 from covidct.apps.pacs.arrivals import Arrivals
 from covidct.apps.pacs.counts import Counts
-from covidct.apps.pacs.peer import parse_caller
-from covidct.apps.pacs.receive import Identity, Misfit, Reception, parse_identity, to_entity
+from covidct.apps.pacs.peer import Tls, parse_caller, to_server_context
+from covidct.apps.pacs.receive import (
+    LIMIT,
+    NEGOTIATION_S,
+    Identity,
+    Misfit,
+    Reception,
+    parse_identity,
+    to_entity,
+)
 from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import ReadError
 from makers import dicom_bytes
-from pacs import free_port, wait_for
+from pacs import free_port, wait_for, write_certificates
 from patients import patient_dataset
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -31,15 +44,22 @@ VERIFICATION = "1.2.840.10008.1.1"
 class Received:
     """A reception with its server, spool and counters."""
 
-    def __init__(self, folder: Path, *allow: str):
+    def __init__(self, folder: Path, *allow: str, limit: int = LIMIT, tls: SSLContext | None = None):
         self.spool, self.counts = Spool(folder), Counts()
         self.arrivals = Arrivals(settle=0, quiet=10)
         self.reception = Reception(
-            self.spool, self.arrivals, self.counts, callers=[parse_caller(text) for text in allow]
+            self.spool,
+            self.arrivals,
+            self.counts,
+            callers=[parse_caller(text) for text in allow],
+            limit=limit,
         )
         self.port = free_port()
         self.server = to_entity("COVIDCT").start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=self.reception.handlers()
+            ("127.0.0.1", self.port),
+            block=False,
+            evt_handlers=self.reception.handlers(),
+            ssl_context=tls,
         )
 
     def associate(self, *, called: str = "COVIDCT", calling: str = "TESTS", **contexts: str) -> Association:
@@ -111,12 +131,12 @@ def test_after_an_abort_what_was_acknowledged_is_there(received: Received) -> No
 
 def test_a_connection_cut_in_the_middle_of_an_instance_leaves_nothing(received: Received) -> None:
     association = received.associate()
-    socket = association.dul.socket
-    assert socket is not None
-    assert socket.socket is not None
+    line = association.dul.socket
+    assert line is not None
+    assert line.socket is not None
     # A P-DATA-TF (PS3.8 9.3.5) that announces more than it brings.
-    socket.socket.sendall(b"\x04\x00\x00\x00\x40\x00" + bytes(100))
-    socket.socket.close()
+    line.socket.sendall(b"\x04\x00\x00\x00\x40\x00" + bytes(100))
+    line.socket.close()
     assert received.store(patient_dataset(2)) == 0x0000
     assert received.counts["instances_kept"] == 1
 
@@ -124,6 +144,7 @@ def test_a_connection_cut_in_the_middle_of_an_instance_leaves_nothing(received: 
 def test_another_called_title_is_rejected(received: Received) -> None:
     association = received.associate(called="OTHER")
     assert association.is_rejected
+    wait_for(lambda: received.counts["associations_rejected"] == 1)
 
 
 @pytest.mark.parametrize("calling", ["UNKNOWN", "ELSEWHERE"])
@@ -140,6 +161,61 @@ def test_callers_on_the_list_are_let_in(guarded: Received) -> None:
     assert association.send_c_echo().Status == 0
     association.release()
     assert guarded.counts["associations"] == 1
+
+
+def _await_end(received: Received) -> None:
+    """Wait until no connection is left."""
+    server = received.server
+    assert server is not None
+    wait_for(lambda: not server.active_associations, seconds=20)
+
+
+def test_probes_and_silent_connections_lock_nobody_out(received: Received) -> None:
+    for _ in range(3 * LIMIT):
+        socket.create_connection(("127.0.0.1", received.port), timeout=5).close()
+    silent = [socket.create_connection(("127.0.0.1", received.port), timeout=30) for _ in range(LIMIT)]
+    silent[0].sendall(b"\x01\x00")  # the beginning of a request that never comes
+    begun = time.monotonic()
+    assert received.store(patient_dataset(1)) == 0x0000
+    assert time.monotonic() - begun < NEGOTIATION_S, "it waits for nobody"
+    for connection in silent:
+        with connection:
+            assert connection.recv(100) == b"", "closed by the node"
+    wait_for(lambda: received.counts["connections_unused"] >= 3 * LIMIT)
+    _await_end(received)
+    assert received.counts["associations_rejected"] == 0
+
+
+def test_more_associations_than_the_limit_are_rejected_until_one_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for limited in _serve(Received(tmp_path, limit=2)):
+        first, second = limited.associate(), limited.associate(calling="CT2")
+        with caplog.at_level(logging.WARNING, "covidct.node"):
+            assert limited.associate(calling="CT3").is_rejected
+        assert "rejected 'CT3' at 127.0.0.1: 2 associations are open already" in caplog.text
+        first.release()
+        second.abort()
+        _await_end(limited)
+        assert limited.store(patient_dataset(1)) == 0x0000
+        assert limited.counts["associations_rejected"] == 1
+
+
+def test_a_silent_caller_holds_up_no_other_under_tls(tmp_path: Path) -> None:
+    files = write_certificates(tmp_path)
+    context = to_server_context(Tls(files / "cert.pem", files / "key.pem"))
+    assert context is not None
+    for guarded in _serve(Received(tmp_path / "spool", tls=context)):
+        with socket.create_connection(("127.0.0.1", guarded.port), timeout=30) as silent:
+            trusting = ssl.create_default_context(cafile=str(files / "ca.pem"))
+            entity = AE("TESTS")
+            entity.add_requested_context(VERIFICATION)
+            association = entity.associate(
+                "127.0.0.1", guarded.port, ae_title="COVIDCT", tls_args=(trusting, "localhost")
+            )
+            assert association.send_c_echo().Status == 0
+            association.release()
+            assert silent.recv(10) == b"", "closed by the node"
 
 
 def test_kinds_that_are_no_ct_are_not_negotiated(received: Received) -> None:
