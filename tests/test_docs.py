@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from PIL import Image
 
 from covidct import __version__
 from covidct.evaluation.card.checklists import to_markdown
+from makers import phantom_hu, write_dicom
 from places import ROOT
+from stacks import save, stack, volume
 
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
@@ -105,6 +108,22 @@ def test_what_commands_print_is_what_a_page_shows(name: str, made: dict[str, Any
     # The last digit may differ between processors.
     pairs = zip(NUMBER.findall(text), NUMBER.findall(again), strict=True)
     assert all(abs(float(shown) - float(now)) <= 0.002 for shown, now in pairs), "run scripts/docs"
+
+
+def blocks(path: Path) -> list[str]:
+    """The Python examples of a page."""
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if blocks(ROOT / name)])
+def test_python_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for picture in ("slice.png", "a.png"):
+        shutil.copy(ROOT / "examples" / "synthetic-lesions.png", picture)
+    write_dicom(tmp_path / "b.dcm", phantom_hu(size=128))
+    save(tmp_path / "study", stack(volume(4, size=128)))
+    for block in blocks(ROOT / name):
+        exec(compile(block, name, "exec"), {})
 
 
 def test_the_readme_fits_on_a_page_or_two() -> None:
