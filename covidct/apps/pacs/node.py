@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from threading import Event, Thread
@@ -20,10 +21,11 @@ from pynetdicom.transport import ThreadedAssociationServer
 from covidct.apps.pacs.answer import answer_series
 from covidct.apps.pacs.arrivals import Arrivals
 from covidct.apps.pacs.counts import Counts
+from covidct.apps.pacs.deliver import Delivery
 from covidct.apps.pacs.peer import Caller, Peer, is_loopback
 from covidct.apps.pacs.receive import LIMIT, Reception, to_entity
-from covidct.apps.pacs.send import Attempt, Backoff, Outcome, send
-from covidct.apps.pacs.spool import Parcel, Spool
+from covidct.apps.pacs.send import send
+from covidct.apps.pacs.spool import Spool
 from covidct.errors import CovidctError, NodeError, log_traceback
 from covidct.inference.classifier import Classifier
 from covidct.results.formats import name_model
@@ -176,45 +178,16 @@ class Node:
         LOG.error("series %s: no report can be made (%s); moved to failed", folder.name, why)
 
     def _send_until_stopped(self) -> None:
-        backoff, wait = Backoff(), 0.0
-        while not self._stopping.wait(max(wait, TICK_S)):
-            try:
-                trouble = next(filter(None, map(self._deliver, self._spool.parcels())), "")
-            except Exception as error:  # broad: without this thread no report would leave any more
-                trouble = type(error).__name__
-                log_traceback(error)
-            if trouble:
-                wait = backoff.fail()
-                LOG.warning("no report can be sent now (%s); next try in %.0f s", trouble, wait)
-            else:
-                wait = 0.0
-                backoff.succeed()
-
-    def _deliver(self, parcel: Parcel) -> str:
-        """Send the files of a parcel; why it must be tried again later, empty where it need not."""
         options = self._options
-        for attempt in send(parcel.files, options.peer, title=options.title, tls=options.client_tls):
-            if attempt.outcome is Outcome.SENT:
-                self.counts.add("objects_sent")
-                self._spool.sent(parcel, attempt.path)
-                LOG.info("series %s: sent %s", parcel.key, attempt.path.name)
-            elif attempt.outcome is Outcome.LATER:
-                self.counts.add("sends_postponed")
-                return attempt.detail
-            else:
-                self._give_up(parcel, attempt)
-                break
-        return ""
-
-    def _give_up(self, parcel: Parcel, attempt: Attempt) -> None:
-        self.counts.add("objects_refused_by_peer")
-        self._spool.set_aside(parcel.folder)
-        LOG.error(
-            "series %s: the peer refuses %s (%s); moved to failed",
-            parcel.key,
-            attempt.path.name,
-            attempt.detail,
-        )
+        sending = partial(send, peer=options.peer, title=options.title, tls=options.client_tls)
+        delivery = Delivery(self._spool, self.counts, sending)
+        while not self._stopping.wait(TICK_S):
+            try:
+                delivery.work(now=time.monotonic())
+            except Exception as error:  # broad: without this thread no report would leave any more
+                LOG.error("no report can be sent (%s); tried again", type(error).__name__)
+                log_traceback(error)
+                self._stopping.wait(TIDY_S)
 
     def _tidy(self) -> None:
         """Write the counters, and remove what is no longer needed."""

@@ -26,11 +26,12 @@ _OUT_OF_RESOURCES = 0xA7
 
 
 class Outcome(Enum):
-    """What became of a file: the peer has it, may take it later, or does not want it."""
+    """What became of a file: the peer has it, may take it later, does not want it, or cannot be reached."""
 
     SENT = "sent"
     LATER = "later"
     REFUSED = "refused"
+    DOWN = "down"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def send(
     association = _associate(peer, title, tls)
     if not association.is_established:
         why = "association rejected" if association.is_rejected else "no association"
-        yield from (Attempt(path, Outcome.LATER, why) for path in waiting)
+        yield from (Attempt(path, Outcome.DOWN, why) for path in waiting)
         return
     try:
         for path in waiting:

@@ -64,7 +64,7 @@ def test_statuses(tmp_path: Path, status: int, outcome: Outcome) -> None:
 def test_a_peer_that_is_down_is_tried_later(tmp_path: Path) -> None:
     attempts = list(send(reports(tmp_path, 2), peer(free_port()), title="COVIDCT"))
     gc.collect()
-    assert [attempt.outcome for attempt in attempts] == [Outcome.LATER, Outcome.LATER]
+    assert [attempt.outcome for attempt in attempts] == [Outcome.DOWN, Outcome.DOWN]
 
 
 def test_a_kind_the_peer_does_not_take_is_refused(tmp_path: Path) -> None:
