@@ -46,6 +46,7 @@ def rules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("rules")
     (folder / "rules").symlink_to(PAGE / "rules")
     (folder / "engine").symlink_to(PAGE / "engine")
+    (folder / "vendored").symlink_to(PAGE / "vendored")
     (folder / "index.html").write_text(
         '<!doctype html><html data-ready="true" lang="en"><title>rules</title><link rel="icon" href="data:,">'
     )

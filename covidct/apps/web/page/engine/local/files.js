@@ -2,9 +2,11 @@
 // Knows names and the first bytes. Knows nothing of slices.
 
 import { isZip, readArchive } from "./archive.js";
-import { ReadError } from "./errors.js";
-import { checkBytes } from "./limits.js";
-import { hasKnownEnding, hasMagic, isCandidate, isClutter, readStart } from "../../rules/candidates.js";
+import { ReadError, orReadError } from "./errors.js";
+import { inflate } from "./images/dicom_deflated.js";
+import { sniffFormat } from "./images/picture_header.js";
+import { MAX_BYTES, checkBytes } from "./limits.js";
+import { hasKnownEnding, isCandidate, isClutter, looksLikeDicom, readStart } from "../../rules/candidates.js";
 
 /**
  * List what is to be read: { items, skipped }. Each item is { path, size, read() -> bytes } or { path, error }.
@@ -28,9 +30,9 @@ function toItem({ file, path, given }) {
     read: async () => {
       checkBytes(file.size);
       try {
-        return new Uint8Array(await file.arrayBuffer());
-      } catch {
-        throw new ReadError("gone");
+        return await unpacked(new Uint8Array(await file.arrayBuffer()));
+      } catch (error) {
+        throw error instanceof ReadError ? error : new ReadError("gone");
       }
     },
   };
@@ -41,8 +43,7 @@ async function addArchive({ file, path }, found) {
     const entries = await readArchive(file, path);
     for (const entry of entries) {
       if (isClutter(entry.path)) found.skipped.push(entry.path);
-      else if (hasKnownEnding(entry.path)) found.items.push({ ...entry, given: path });
-      else await addUnknown({ ...entry, given: path }, found);
+      else await addEntry({ ...entry, read: async () => unpacked(await entry.read()), given: path }, found);
     }
     if (!entries.length) throw new ReadError("empty_zip");
   } catch (error) {
@@ -51,7 +52,15 @@ async function addArchive({ file, path }, found) {
   }
 }
 
-async function addUnknown(entry, found) {
-  if (entry.size < 132 || !hasMagic(await entry.read())) found.skipped.push(entry.path);
-  else found.items.push(entry);
+async function addEntry(entry, found) {
+  const isWanted = hasKnownEnding(entry.path) || (entry.size >= 132 && looksLikeDicom(await entry.read()));
+  if (isWanted) found.items.push(entry);
+  else found.skipped.push(entry.path);
+}
+
+/** A DICOM object or a picture out of gzip; all else as it is. */
+async function unpacked(bytes) {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const inner = await orReadError("damaged_gzip", () => inflate(bytes, "gzip", MAX_BYTES));
+  return looksLikeDicom(inner) || sniffFormat(inner) ? inner : bytes;
 }

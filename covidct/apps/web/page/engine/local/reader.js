@@ -15,7 +15,7 @@ export async function answerItem(item, graph, config) {
     if (item.error) throw item.error;
     const slice = await readSlice(await item.read());
     const about = { path: item.path, seriesUid: slice.seriesUid, instanceUid: slice.instanceUid, hasHu: slice.hu !== null };
-    return { ...withoutAnswer(item.path), ...about, hasPicture: true, ...(await judge(slice, item.turn ?? UPRIGHT, graph, config)) };
+    return { ...withoutAnswer(item.path), ...about, hasPicture: true, ...(await judge(slice, item.turn ?? slice.turn ?? UPRIGHT, graph, config)) };
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;
     const { status, reason, code, values } = error;

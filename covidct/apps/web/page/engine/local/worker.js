@@ -5,9 +5,9 @@ import { fetchConfig, fetchModel } from "./assets.js";
 import { listItems } from "./files.js";
 import { Graph } from "./graph.js";
 import { answerItem } from "./reader.js";
-import { answerRefused, answerSeries, readStudy } from "./series/series.js";
+import { answerRefused, answerSeries, noteRefused, readStudy } from "./series/series.js";
 import { readSlice } from "./images/read.js";
-import { UPRIGHT } from "./series/orientation.js";
+import { findNext } from "./series/selection.js";
 import { WINDOWS, toDisplay } from "../../rules/window.js";
 
 const KEPT = 12; // slices kept decoded, for scrolling
@@ -59,21 +59,31 @@ async function predict({ given, point }, emit) {
   const progress = { done: 0, total, items: [] };
   for (const item of study.loose) {
     if (run.isCancelled) break;
-    await answerOne({ ...item, turn: UPRIGHT }, {}, progress, emit);
+    await answerOne(item, {}, progress, emit);
   }
-  for (const series of study.series) await answerStack(series, point, progress, emit, run);
-  if (!run.isCancelled) for (const series of study.refused) push(answerRefused(series), null, progress, emit);
+  const left = [...study.refused];
+  for (const series of study.series) {
+    let answer = await answerStack(series, point, progress, emit, run);
+    // Where the series that was chosen of a study gets no answer, the next of that study is read.
+    for (let other; answer?.status === "refused" && (other = findNext(series, left));) {
+      left.splice(left.indexOf(other), 1);
+      answer = await answerStack(noteRefused(other, answer), point, progress, emit, run);
+    }
+  }
+  if (!run.isCancelled) for (const series of left) push(answerRefused(series), null, progress, emit);
   return { skipped, isCancelled: run.isCancelled };
 }
 
 async function answerStack(series, point, progress, emit, run) {
   const slices = [];
   for (const [sliceIndex, item] of series.stack.entries()) {
-    if (run.isCancelled) return;
+    if (run.isCancelled) return null;
     // How the slices of a series lie is known, and they are turned by it.
     slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid, seemsTurned: false }, progress, emit));
   }
-  push(answerSeries(series, slices, point), null, progress, emit);
+  const answer = answerSeries(series, slices, point);
+  push(answer, null, progress, emit);
+  return answer;
 }
 
 async function answerOne(item, about, progress, emit) {

@@ -9,7 +9,7 @@ const SYNTAX = "1.2.840.10008.1.2.";
 const IS_LOSSY_8 = [`${SYNTAX}4.50`, `${SYNTAX}4.51`];
 const IS_LOSSLESS = [`${SYNTAX}4.57`, `${SYNTAX}4.70`];
 const IS_LS = [`${SYNTAX}4.80`, `${SYNTAX}4.81`];
-const IS_2000 = [`${SYNTAX}4.90`, `${SYNTAX}4.91`];
+const IS_2000 = ["90", "91", "201", "202", "203"].map((last) => `${SYNTAX}4.${last}`); // the latter high-throughput
 const IS_RLE = `${SYNTAX}5`;
 
 const loaded = new Map();

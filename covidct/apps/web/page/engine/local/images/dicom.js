@@ -9,20 +9,16 @@ import { AIR_HU, PLAUSIBLE_AIR_HU, hasAir, paddingTest, unusedBitsDropper } from
 import { inflate, joinBytes } from "./dicom_deflated.js";
 import { isImplausible } from "./plausibility.js";
 import { MAX_BYTES } from "../limits.js";
-import { hasMagic } from "../../../rules/candidates.js";
+import { hasMagic, looksLikeDicom } from "../../../rules/candidates.js";
 
 const IMPLICIT = "1.2.840.10008.1.2";
 const EXPLICIT = "1.2.840.10008.1.2.1";
 const DEFLATED = "1.2.840.10008.1.2.1.99";
 const BIG_ENDIAN = "1.2.840.10008.1.2.2";
-const CARRIES_PRECISION = /^1\.2\.840\.10008\.1\.2\.4\.(80|81|90|91)$/;
-// The first element of an object without preamble: group 0008, or 0002 for file meta; both byte orders.
-const BARE = [[0x08, 0x00], [0x02, 0x00], [0x00, 0x08]];
+const CARRIES_PRECISION = /^1\.2\.840\.10008\.1\.2\.4\.(80|81|90|91|201|202|203)$/;
 
 /** Whether bytes are, or may be, DICOM. */
-export function isDicom(bytes) {
-  return hasMagic(bytes) || BARE.some(([first, second]) => bytes[0] === first && bytes[1] === second);
-}
+export const isDicom = looksLikeDicom;
 
 /** Where the instance lies and what it belongs to; see `parsePlace`. Throws ReadError for what is no DICOM. */
 export async function readPlace(bytes) {
@@ -30,14 +26,14 @@ export async function readPlace(bytes) {
   return parsePlace(dataset);
 }
 
-/** The slice { hu Float64Array (rows * columns), width, height, seriesUid, instanceUid }. Throws ReadError. */
+/** The slice { hu Float64Array (rows * columns), width, height, seriesUid, instanceUid, turn }. Throws ReadError. */
 export async function readDicom(bytes) {
   return orReadError("damaged_dicom", async () => {
     const dataset = await parseDataset(bytes);
     const header = parseHeader(dataset);
     const hu = await toHu(dataset, header);
-    const { seriesUid, instanceUid } = header;
-    return { hu, width: header.columns, height: header.rows, seriesUid, instanceUid };
+    const { seriesUid, instanceUid, turn } = header;
+    return { hu, width: header.columns, height: header.rows, seriesUid, instanceUid, turn };
   });
 }
 

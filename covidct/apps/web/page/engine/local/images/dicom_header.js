@@ -3,11 +3,15 @@
 
 import { ReadError } from "../errors.js";
 import { checkPixels } from "../limits.js";
+import { isLocaliser } from "./image_type.js";
+import { UPRIGHT, findTurn } from "../series/orientation.js";
+import { MARKS } from "../series/marks.js";
 
 const CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2";
 const ENHANCED = ["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"];
 const RADIOGRAPHS = ["CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"];
-const TOPOGRAMS = ["LOCALIZER", "SCOUT", "TOPOGRAM"];
+/** What may be slices of a CT. */
+export const CT_CLASSES = [CT_IMAGE, ...ENHANCED];
 const OTHER_UNITS = ["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"]; // RescaleType, PS3.3 C.11.1.1.2
 
 const TAGS = {
@@ -20,14 +24,28 @@ const TAGS = {
   Rows: "x00280010", Columns: "x00280011", PixelSpacing: "x00280030", BitsAllocated: "x00280100",
   BitsStored: "x00280101", HighBit: "x00280102", PixelRepresentation: "x00280103",
   PixelPaddingValue: "x00280120", PixelPaddingRangeLimit: "x00280121", RescaleIntercept: "x00281052",
+  PatientID: "x00100020", SpecificCharacterSet: "x00080005", FrameOfReferenceUID: "x00200052", EchoNumbers: "x00180086",
+  TemporalPositionIdentifier: "x00200100", NominalPercentageOfCardiacPhase: "x00209241", TriggerTime: "x00181060",
+  ContrastBolusAgent: "x00180010", KVP: "x00180060", AcquisitionDateTime: "x0008002a", AcquisitionTime: "x00080032",
   RescaleSlope: "x00281053", RescaleType: "x00281054", PixelData: "x7fe00010",
+};
+
+// SpecificCharacterSet (PS3.3 C.12.1.1.2) as browsers call them.
+const CHARACTER_SETS = {
+  ...Object.fromEntries([100, 101, 109, 110, 144, 127, 126, 138, 148].flatMap((number, at) => [
+    [`ISO_IR ${number}`, `iso-8859-${[1, 2, 3, 4, 5, 6, 7, 8, 9][at]}`],
+    [`ISO 2022 IR ${number}`, `iso-8859-${[1, 2, 3, 4, 5, 6, 7, 8, 9][at]}`],
+  ])),
+  "ISO_IR 13": "shift_jis", "ISO_IR 192": "utf-8", GB18030: "gb18030", GBK: "gbk", "ISO 2022 IR 149": "euc-kr",
+  "ISO 2022 IR 87": "iso-2022-jp", "ISO 2022 IR 58": "gb2312",
 };
 
 /** Check a dataset's elements and give them as a plain object. Throws ReadError. */
 export function parseHeader(dataset) {
   checkIsCt(dataset);
   checkIsOneSlice(dataset);
-  checkIsAxial(dataset);
+  const orientation = several(dataset, "ImageOrientationPatient", 6);
+  checkIsAxial(orientation);
   checkIsGrey(dataset);
   const unit = text(dataset, "RescaleType").toUpperCase();
   if (OTHER_UNITS.includes(unit)) throw new ReadError("other_unit", { unit });
@@ -41,6 +59,7 @@ export function parseHeader(dataset) {
     signed: word(dataset, "PixelRepresentation", 0) === 1,
     rescale: rescale(dataset),
     padding: padding(dataset),
+    turn: orientation?.some(Boolean) ? findTurn(orientation) : UPRIGHT,
     isCtImage: modality === "CT" && ["", CT_IMAGE].includes(text(dataset, "SOPClassUID")),
     seriesUid: text(dataset, "SeriesInstanceUID") || null,
     instanceUid: text(dataset, "SOPInstanceUID") || null,
@@ -55,6 +74,9 @@ export function parsePlace(dataset) {
     instanceUid: text(dataset, "SOPInstanceUID") || null,
     studyUid: text(dataset, "StudyInstanceUID") || null,
     studyDate: text(dataset, "StudyDate") || null,
+    patientId: text(dataset, "PatientID") || null,
+    sopClass: text(dataset, "SOPClassUID"),
+    marks: Object.fromEntries(MARKS.map((keyword) => [keyword, values(dataset, keyword).join("\\")])),
     modality: text(dataset, "Modality") || null,
     frames: numbers(dataset, "NumberOfFrames")[0] ?? 1,
     orientation: several(dataset, "ImageOrientationPatient", 6),
@@ -85,15 +107,14 @@ function checkIsOneSlice(dataset) {
   const frames = numbers(dataset, "NumberOfFrames")[0] ?? 1;
   if (frames > 1 || ENHANCED.includes(text(dataset, "SOPClassUID"))) throw new ReadError("multi_frame", { frames });
   if (!dataset.elements[TAGS.PixelData]?.length) throw new ReadError("no_pixel_data");
-  if (values(dataset, "ImageType").some((value) => TOPOGRAMS.includes(value.toUpperCase()))) {
+  if (isLocaliser(values(dataset, "ImageType"))) {
     throw new ReadError("localizer", {}, { reason: "radiograph" });
   }
 }
 
 /** Throw for coronal and sagittal reformats. A tilted gantry (up to 30 degrees) is still axial. */
-function checkIsAxial(dataset) {
-  const cosines = numbers(dataset, "ImageOrientationPatient");
-  if (cosines.length !== 6 || cosines.every((value) => value === 0)) return;
+function checkIsAxial(cosines) {
+  if (!cosines?.some(Boolean)) return;
   const normal = toNormal(cosines).map(Math.abs);
   if (normal[2] >= Math.cos((40 * Math.PI) / 180)) return;
   throw new ReadError(normal[1] > normal[0] ? "coronal" : "sagittal", {}, { reason: "not_axial" });
@@ -131,25 +152,55 @@ function padding(dataset) {
 
 /** RescaleSlope and RescaleIntercept (PS3.3 C.11.1), null where both lack. */
 function rescale(dataset) {
-  const found = [numbers(dataset, "RescaleSlope")[0], numbers(dataset, "RescaleIntercept")[0]];
-  if (found.every((value) => value === undefined)) return null;
-  const [slope, intercept] = found;
-  if (!(Math.abs(slope) > 0 && Math.abs(slope) < 1e6 && Math.abs(intercept) < 1e9)) throw new ReadError("bad_rescale");
+  const [slope, intercept] = ["RescaleSlope", "RescaleIntercept"].map((keyword) => number(dataset, keyword));
+  if (slope === null && intercept === null) return null;
+  const isSound = slope !== null && intercept !== null && Math.abs(slope) > 0 && Math.abs(slope) < 1e6;
+  if (!isSound || !(Math.abs(intercept) < 1e9)) throw new ReadError("bad_rescale");
   return { slope, intercept };
 }
 
+/** An element's first value; null where it lacks. Throws where it is no number. */
+function number(dataset, keyword) {
+  const stored = text(dataset, keyword);
+  if (!stored) return null;
+  const found = toNumber(stored);
+  if (!Number.isFinite(found)) throw new ReadError("no_number", { keyword, value: stored.slice(0, 32) });
+  return found;
+}
+
+/** An element's values, in the character set that it is in. */
 function values(dataset, keyword) {
-  const whole = dataset.string(TAGS[keyword]);
-  return whole ? whole.split("\\").map((value) => value.trim()) : [];
+  const element = dataset.elements[TAGS[keyword]];
+  if (!element?.length) return [];
+  const bytes = dataset.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
+  return decode(bytes, dataset).replace(/[\0\s]+$/, "").split("\\").map((value) => value.replace(/\0/g, "").trim());
+}
+
+/** Text that is UTF-8, in the set that SpecificCharacterSet declares (PS3.5 6.1), or Latin-1. */
+function decode(bytes, dataset) {
+  const declared = (dataset.string(TAGS.SpecificCharacterSet) ?? "").split("\\").map((name) => name.trim());
+  const known = declared.map((name) => CHARACTER_SETS[name]).filter(Boolean);
+  // With escapes the last set declared counts; else UTF-8 comes first: many write it without a word.
+  for (const label of bytes.includes(0x1b) ? known.reverse() : ["utf-8", ...known]) {
+    try {
+      return new TextDecoder(label, { fatal: true }).decode(bytes);
+    } catch {
+      continue;
+    }
+  }
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
 function text(dataset, keyword) {
   return values(dataset, keyword)[0] ?? "";
 }
 
+/** A decimal comma can mean nothing else in a number (PS3.5 6.2, DS). */
+const toNumber = (value) => (value === "" ? NaN : Number(value.replace(",", ".")));
+
+/** An element's values that are numbers; what is none is left out. */
 function numbers(dataset, keyword) {
-  const found = values(dataset, keyword).map(Number);
-  return found.every(Number.isFinite) ? found : [];
+  return values(dataset, keyword).map(toNumber).filter(Number.isFinite);
 }
 
 /** Exactly so many numbers, or null. */

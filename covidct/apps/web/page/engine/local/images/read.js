@@ -15,6 +15,7 @@ const STRANGERS = [
   ["nifti", [0x1f, 0x8b]],
   ["nifti", [0x5c, 0x01, 0x00, 0x00]],
   ["text", [0x3c]],
+  ["pointer", Array.from("version https://git-lfs", (letter) => letter.charCodeAt())],
 ];
 
 /**
@@ -33,6 +34,7 @@ export async function readSlice(bytes) {
 
 function describe(bytes) {
   if (String.fromCharCode(...bytes.subarray(4, 8)) === "ftyp") return "heic";
+  if (String.fromCharCode(...bytes.subarray(257, 262)) === "ustar") return "tar";
   const found = STRANGERS.find(([, start]) => start.every((byte, at) => bytes[at] === byte));
   return found ? found[0] : "no_picture";
 }

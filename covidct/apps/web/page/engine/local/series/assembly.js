@@ -2,15 +2,11 @@
 // has it. An instance is an item with its `place` (see dicom_header.js) and `size` in bytes. Knows nothing of files
 // or pixels.
 
+import { LEAST, isMade, isSameSize, isScout, setAside } from "./aside.js";
 import { SAME_MM, areParallel, findFaults, findNormal, findPosition, findSpacing, isAxial } from "./geometry.js";
 import { findTurn } from "./orientation.js";
+import { choosePass } from "./passes.js";
 
-const LEAST = 3; // slices that make a series
-const LOCALISERS = ["LOCALIZER", "SCOUT", "TOPOGRAM"];
-const DERIVED = [
-  "MIP", "MINIP", "MIN_IP", "MAX_IP", "MAXIP", "MEAN_IP", "PROJECTION", "PROJECTION IMAGE", "SUBTRACTION",
-  "VRT", "SSD", "3D", "VOLUME", "VOLUME_RENDERED", "SURFACE_RENDERED", "DOSE_INFO",
-];
 const RADIOGRAPHS = ["CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"];
 
 /**
@@ -18,26 +14,27 @@ const RADIOGRAPHS = ["CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"];
  * { uid, path, place, stack, notes, spacing, reason, loose }. `reason` is null for a series that can be read;
  * `loose` are the instances that stand for themselves.
  */
-export function assemble(uid, instances) {
+export function assemble(uid, instances, notes = []) {
   const { kept, twice } = dropCopies([...instances].sort(byKey));
-  const scouts = kept.filter((item) => hasType(item, LOCALISERS));
-  const slices = scouts.length < kept.length ? kept.filter((item) => !scouts.includes(item)) : kept;
-  const aside = [...twice, ...(slices === kept ? [] : scouts)];
+  const { kept: slices, asides } = setAside(kept);
+  const loose = [...twice, ...asides.flatMap(({ items }) => items)];
   const series = {
-    uid, path: [...instances].sort(byKey)[0].given, place: slices[0].place, stack: slices, notes: [
-      ...noteCount(twice, "twice"), ...noteCount(slices === kept ? [] : scouts, "localisers"),
-    ], spacing: null, loose: aside,
+    uid, path: [...instances].sort(byKey)[0].given, place: slices[0].place, stack: slices,
+    notes: [...notes, ...noteCount(twice, "twice"), ...asides.flatMap(noteAside)], spacing: null,
   };
   const reason = checkKind(slices) ?? checkGeometry(slices);
-  const { stack, displaced } = reason ? { stack: [], displaced: [] } : toStack(slices);
-  if (reason || stack.length < LEAST) {
-    return { ...series, reason: reason ?? "mixed_geometry", loose: [...aside, ...slices] };
+  const chosen = reason ? null : choosePass(toPlaced(slices));
+  const { stack, displaced } = chosen ? toStack(chosen.slices) : { stack: [], displaced: [] };
+  if (!chosen || stack.length < LEAST) {
+    return { ...series, reason: reason ?? "mixed_geometry", loose: [...loose, ...slices] };
   }
   const positions = stack.map((item) => item.positionMm);
-  const { thickness, declaredSpacing } = slices[0].place;
-  series.notes.push(...noteCount(displaced, "displaced"));
-  series.notes.push(...findFaults(positions, { thickness, declared: declaredSpacing }), ...noteMixture(slices));
-  return { ...series, stack, reason: null, spacing: findSpacing(positions), loose: [...aside, ...displaced] };
+  const read = chosen.slices.map(({ item }) => item);
+  const { thickness, declaredSpacing } = read[0].place;
+  series.notes.push(...noteCount(chosen.rest, "other_pass", { what: chosen.what }), ...noteCount(displaced, "displaced"));
+  series.notes.push(...findFaults(positions, { thickness, declared: declaredSpacing }), ...noteMixture(read));
+  const place = [...read].sort(byKey)[0].place;
+  return { ...series, place, stack, reason: null, spacing: findSpacing(positions), loose: [...loose, ...chosen.rest, ...displaced] };
 }
 
 /**
@@ -73,15 +70,11 @@ function dropCopies(instances) {
   return { kept, twice };
 }
 
-function hasType(item, types) {
-  return item.place.imageType.some((value) => types.includes(value));
-}
-
 function checkKind(slices) {
   const modality = slices.map((item) => item.place.modality).filter((value) => value && value !== "CT").sort()[0];
   if (modality) return RADIOGRAPHS.includes(modality) ? "radiograph" : "not_ct";
-  if (slices.some((item) => hasType(item, LOCALISERS))) return "localiser";
-  if (slices.some((item) => hasType(item, DERIVED))) return "derived";
+  if (slices.some(isScout)) return "localiser";
+  if (slices.some(isMade)) return "derived";
   return slices.length < LEAST ? "too_few_slices" : null;
 }
 
@@ -90,27 +83,34 @@ function checkGeometry(slices) {
   if (normals.includes(null) || slices.some((item) => !item.place.position)) return "mixed_geometry";
   if (!normals.every((normal) => areParallel(normals[0], normal))) return "mixed_geometry";
   if (!isAxial(normals[0])) return "not_axial";
-  const shapes = new Set(slices.map(({ place }) => [...place.size, ...place.spacing.map((mm) => mm.toFixed(2))].join()));
-  return shapes.size > 1 ? "mixed_geometry" : null;
+  return slices.every((item) => isSameSize(slices[0], item)) ? null : "mixed_geometry";
 }
 
-/** Instances sorted from feet to head, and those that lie where another does. */
-function toStack(slices) {
+/** Slices { item, mm } from feet to head. */
+function toPlaced(slices) {
   const normal = findNormal(slices[0].place.orientation);
-  // The turn of the first for all: a hair's breadth must not tell them apart.
-  const turn = findTurn(slices[0].place.orientation);
-  const placed = slices.map((item) => ({ ...item, turn, positionMm: findPosition(item.place.position, normal) }));
-  placed.sort((one, other) => one.positionMm - other.positionMm);
+  return slices.map((item) => ({ item, mm: findPosition(item.place.position, normal) })).sort((a, b) => a.mm - b.mm);
+}
+
+/** Instances from feet to head, and those that lie where another does. */
+function toStack(placed) {
+  // The turn of one for all: a hair's breadth must not tell them apart.
+  const [first] = placed.map(({ item }) => item).sort(byKey);
+  const turn = findTurn(first.place.orientation);
   const [stack, displaced] = [[], []];
-  for (const item of placed) {
-    const isTaken = stack.length && item.positionMm - stack.at(-1).positionMm < SAME_MM;
-    (isTaken ? displaced : stack).push(item);
+  for (const { item, mm } of placed) {
+    const isTaken = stack.length && mm - stack.at(-1).positionMm < SAME_MM;
+    (isTaken ? displaced : stack).push({ ...item, turn, positionMm: mm });
   }
   return { stack, displaced };
 }
 
-function noteCount(items, code) {
-  return items.length ? [{ code, values: { n: items.length } }] : [];
+function noteAside({ what, items }) {
+  return what === "localiser" ? noteCount(items, "localisers") : noteCount(items, "aside", { what });
+}
+
+function noteCount(items, code, about = {}) {
+  return items.length ? [{ code, values: { n: items.length, ...about } }] : [];
 }
 
 function noteMixture(slices) {

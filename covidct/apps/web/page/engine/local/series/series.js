@@ -2,11 +2,11 @@
 // Reads headers only. Knows nothing of pixels or models.
 
 import { assemble } from "./assembly.js";
+import { group } from "./grouping.js";
 import { choose } from "./selection.js";
 import { isDicom, readPlace } from "../images/dicom.js";
 import { ReadError } from "../errors.js";
 import { withoutAnswer } from "../reader.js";
-import { groupBy } from "../../../rules/groups.js";
 import { MIN_ANSWERED, noteSlices, refusalOf, summarise, toSeriesProbability } from "../../../rules/series_result.js";
 
 /** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
@@ -17,24 +17,16 @@ export async function readStudy(items, onLooked, run) {
     described.push({ ...item, id: described.length, place: item.error ? null : await lookInto(item) });
     onLooked(described.length);
   }
-  const groups = groupBy(described, ({ place }) => place?.seriesUid ?? null);
-  groups.delete(null);
-  const whole = [...groups].filter(([, members]) => !isAlone(members));
-  const assembled = whole.map(([uid, members]) => assemble(uid, members));
+  const groups = group(described);
+  const assembled = groups.map(({ uid, members, notes }) => assemble(uid, members, notes));
   const { chosen, others } = choose(assembled.filter(({ reason }) => !reason));
-  const read = new Set(whole.flatMap(([, members]) => members.map(({ id }) => id)));
+  const read = new Set(groups.flatMap(({ members }) => members.map(({ id }) => id)));
   const aside = new Set(assembled.flatMap(({ loose }) => loose.map(({ id }) => id)));
   return {
     series: chosen,
     refused: [...assembled.filter(({ reason }) => reason), ...others.map((one) => ({ ...one, reason: "not_chosen" }))],
     loose: described.filter(({ id }) => aside.has(id) || !read.has(id)),
   };
-}
-
-/** Whether this is one instance, if it is in several files, too. */
-function isAlone(members) {
-  const uids = new Set(members.map(({ place }) => place.instanceUid));
-  return members.length === 1 || (uids.size === 1 && !uids.has(null));
 }
 
 /** The answer for a series, of those for its slices, at an operating point. */
@@ -47,6 +39,11 @@ export function answerSeries(series, slices, point) {
     code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { least: MIN_ANSWERED },
     series: { ...summarise(slices, point), notes },
   };
+}
+
+/** The series, with a note that it is read in place of one that got no answer. */
+export function noteRefused(series, { name, seriesUid, reason }) {
+  return { ...series, notes: [...series.notes, { code: "in_place", values: { series: name ?? seriesUid, reason } }] };
 }
 
 /** The answer for a series that is not answered for as one. */
