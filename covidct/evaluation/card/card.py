@@ -13,7 +13,7 @@ from typing import Any
 
 from covidct.errors import BundleError
 from covidct.evaluation.calibration.site_card import add_site, to_original
-from covidct.evaluation.card.checklist_item import ABROAD, EXAMINED, FAILURES
+from covidct.evaluation.card.checklist_item import EXAMINED, EXTERNAL, FAILURES
 from covidct.evaluation.card.checklists import sum_up
 from covidct.evaluation.card.provenance import (
     describe_audit,
@@ -65,7 +65,7 @@ LIMITS = """\
 - Age, sex, ethnicity, severity, vaccination and variant are unknown for most slices: whether it is fair to
   everyone cannot be told from these data.
 """
-OPEN_ABROAD = """\
+OPEN_EXTERNAL = """\
 Not measured for this card. `covidct benchmark RECIPE --leave-one-source-out` measures it, and
 `covidct card BUNDLE --benchmark DIR/benchmark.json` brings it in. Until then take no figure below for what
 another hospital would see.
@@ -87,7 +87,7 @@ those of `train`: what it refuses of kinds of pictures that it never saw may be 
 SETS = (
     "The promise of the sets (split conformal, by class) holds for a random slice of a patient like those "
     "of `calibrate`; where that split lacked a label, `tune` stood in, and nothing is promised. It does not "
-    "hold for a single patient, nor in another hospital: there the coverage measured abroad counts."
+    "hold for a single patient, nor in another hospital: there the coverage on external sources counts."
 )
 SUBGROUP_HEAD = ("Group", "Slices", "COVID-19", "AUC", "Sensitivity", "Specificity", "ECE")
 
@@ -123,10 +123,10 @@ def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
         f"# {config['name']} {config['version']}\n",
         TITLE,
         _headline(reports["float"]),
-        *([_headline_abroad(standings, training)] if standings else []),
+        *([_headline_external(standings, training)] if standings else []),
         INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
         LIMITS.format(chosen=_chosen_by_tune(training["recipe"])),
-        _abroad(standings),
+        _external(standings),
         _decision(config),
         *(_figures(name, report) for name, report in reports.items()),
         _subgroups(training, *next(iter(reports.items()))),
@@ -158,7 +158,7 @@ def _gate(later: Later) -> str:
 def _unmeasured(later: Later, standings: Standings | None) -> frozenset[str]:
     """What the card cannot answer, as nobody measured it."""
     measured = {
-        ABROAD: standings is not None,
+        EXTERNAL: standings is not None,
         EXAMINED: bool(later.examination),
         FAILURES: bool(later.failures),
     }
@@ -172,28 +172,29 @@ def _chosen_by_tune(recipe: Mapping[str, Any]) -> str:
 def _headline(report: Report) -> str:
     sections = (report.overall, *report.sources)
     aucs = [f"{s.name} {s.evaluation.metrics['auc'].to_text(3)}" for s in sections if s.has_both_classes]
-    return f"**AUC on `{report.protocol.split}`, at home (95 % interval): {'; '.join(aucs)}.**\n"
+    where = f"`{report.protocol.split}`, sources seen in training"
+    return f"**AUC on {where} (95 % interval): {'; '.join(aucs)}.**\n"
 
 
-def _headline_abroad(standings: Standings, training: Mapping[str, Any]) -> str:
+def _headline_external(standings: Standings, training: Mapping[str, Any]) -> str:
     """The figures of the bundle's own recipe; of all recipes where that one was not benchmarked."""
     name = training["recipe"]["name"]
     rows = [row for row in standings.rows if row.recipe == name] or list(standings.rows)
     measured = [row for row in rows if row.metrics["auc"].value is not None]
     if not measured:
-        return "No source left out of training had both labels, so there is no AUC abroad.\n"
+        return "No source left out of training had both labels, so there is no AUC on external sources.\n"
     aucs = [
         f"{row.left_out}{'' if row.recipe == name else f' (recipe {row.recipe})'} "
         f"{row.metrics['auc'].to_text(3)}"
         for row in measured
     ]
-    return f"**AUC abroad, on sources left out of training (95 % interval): {'; '.join(aucs)}.**\n"
+    return f"**AUC on external sources, left out of training (95 % interval): {'; '.join(aucs)}.**\n"
 
 
-def _abroad(standings: Standings | None) -> str:
-    title = "## Abroad: sources left out of training\n\n"
+def _external(standings: Standings | None) -> str:
+    title = "## External sources: left out of training\n\n"
     if standings is None:
-        return title + OPEN_ABROAD
+        return title + OPEN_EXTERNAL
     accepted = f" Trained where the audit of the others fails, too, because: {standings.accepted}." * bool(
         standings.accepted
     )

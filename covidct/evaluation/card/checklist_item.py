@@ -31,7 +31,7 @@ class Item:
     needs: str = ""
 
 
-ABROAD, EXAMINED, FAILURES = "sources left out", "an examination", "synthetic failures"
+EXTERNAL, EXAMINED, FAILURES = "sources left out", "an examination", "synthetic failures"
 
 
 def answered(number: str, asks: str, answer: str, *, needs: str = "") -> Item:

@@ -8,8 +8,8 @@ model.
 from __future__ import annotations
 
 from covidct.evaluation.card.checklist_item import (
-    ABROAD,
     EXAMINED,
+    EXTERNAL,
     FAILURES,
     answered,
     inapplicable,
@@ -112,8 +112,8 @@ CLAIM = (
     answered(
         "29",
         "uncertainty, and tests of significance",
-        "95 % intervals over patients; recipes are compared by a paired bootstrap: card, Abroad",
-        needs=ABROAD,
+        "95 % intervals over patients; recipes are compared by a paired bootstrap: card, External",
+        needs=EXTERNAL,
     ),
     answered(
         "30", "robustness", "card, What it looks at, and how steady it is (covidct examine)", needs=EXAMINED
@@ -126,14 +126,14 @@ CLAIM = (
     ),
     left_open(
         "32",
-        "test on data from home, and how it compares with training",
+        "internal test, and how it compares with training",
         "tune alone, which chose thresholds (card, Figures); nothing is given on train",
     ),
     answered(
         "33",
-        "test on data from elsewhere",
-        "card, Abroad: of models that lack a source each; the one that ships has learnt from all",
-        needs=ABROAD,
+        "external test",
+        "card, External: of models that lack a source each; the one that ships has learned from all",
+        needs=EXTERNAL,
     ),
     inapplicable("34", "registration of a clinical trial", "nothing was tried on patients"),
     left_open(
@@ -149,10 +149,12 @@ CLAIM = (
     left_open(
         "37",
         "performance on every split, and by group of people",
-        "not on train, nor by age, sex or ethnicity where unknown; the rest: card, Figures and Abroad",
+        "not on train, nor by age, sex or ethnicity where unknown; the rest: card, Figures and External",
     ),
     answered(
-        "38", "diagnostic accuracy and its precision", "card, Figures and Abroad, by source, with intervals"
+        "38",
+        "diagnostic accuracy and its precision",
+        "card, Figures and External, by source, with intervals",
     ),
     answered(
         "39",

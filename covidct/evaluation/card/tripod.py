@@ -7,7 +7,7 @@ a model.
 
 from __future__ import annotations
 
-from covidct.evaluation.card.checklist_item import ABROAD, answered, inapplicable, left_open
+from covidct.evaluation.card.checklist_item import EXTERNAL, answered, inapplicable, left_open
 
 TRIPOD = (
     answered("1", "title: made or measured, for whom, for what outcome", "card, first lines"),
@@ -119,10 +119,13 @@ TRIPOD = (
     left_open(
         "23a",
         "performance with intervals, key subgroups too",
-        "by groups of people only where a manifest names them; the rest: card, Figures, Subgroups, Abroad",
+        "by groups of people only where a manifest names them; the rest: card, Figures, Subgroups, External",
     ),
     answered(
-        "23b", "differences between places: results", "card, Figures by source, and Abroad", needs=ABROAD
+        "23b",
+        "differences between places: results",
+        "card, Figures by source, and External",
+        needs=EXTERNAL,
     ),
     inapplicable("24", "results of updating", "none was done"),
     answered(

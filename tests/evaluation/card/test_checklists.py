@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from covidct.evaluation.card.checklist_item import ABROAD, EXAMINED, FAILURES, Item, State
+from covidct.evaluation.card.checklist_item import EXAMINED, EXTERNAL, FAILURES, Item, State
 from covidct.evaluation.card.checklists import CHECKLISTS, UNMEASURED, sum_up, to_markdown
 from covidct.evaluation.card.claim import CLAIM
 from covidct.evaluation.card.tripod import TRIPOD
@@ -38,7 +38,7 @@ def test_every_item_says_where_or_why(name: str) -> None:
     for item in CHECKLISTS[name]:
         assert item.asks, item
         assert item.answer, item
-        assert item.needs in ("", ABROAD, EXAMINED, FAILURES)
+        assert item.needs in ("", EXTERNAL, EXAMINED, FAILURES)
 
 
 @pytest.mark.parametrize("name", CHECKLISTS)
@@ -76,8 +76,8 @@ def test_the_card_counts_what_is_answered_and_lists_what_is_open() -> None:
 
 
 def test_what_was_not_measured_is_open_on_the_card() -> None:
-    text = sum_up(without={ABROAD, FAILURES})
-    assert f"| 33: test on data from elsewhere | {UNMEASURED} |" in text
+    text = sum_up(without={EXTERNAL, FAILURES})
+    assert f"| 33: external test | {UNMEASURED} |" in text
     assert f"| 39: analysis of failures | {UNMEASURED} |" in text
     assert "| 30: robustness" not in text
 

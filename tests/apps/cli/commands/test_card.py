@@ -88,7 +88,7 @@ def test_the_card_alone_says_what_was_not_measured(bundle: Path) -> None:
     assert "| PNG | 24 | 12 |" in card
     assert "Not known for these slices: age, sex." in card
     assert "CLAIM (2024 update): 20 of 44 items answered, 2 not applicable" in card
-    assert "| 33: test on data from elsewhere | not measured for this card |" in card
+    assert "| 33: external test | not measured for this card |" in card
     assert "\n\n\n" not in card
     assert rewrite_card(bundle) == card
 
@@ -133,8 +133,8 @@ def test_what_are_no_figures_of_a_gate_is_refused(text: str, bundle: Path, tmp_p
 def test_info_finds_the_headlines(bundle: Path, tmp_path: Path) -> None:
     rewrite_card(bundle, benchmark=write(tmp_path / "b.json", to_json(make_standings())))
     lines = [line for line in to_short_card(load_bundle(bundle)).splitlines() if "figures" in line]
-    assert "AUC on `tune`, at home (95 % interval): overall 0." in lines[0]
-    assert "AUC abroad, on sources left out of training" in lines[1]
+    assert "AUC on `tune`, sources seen in training (95 % interval): overall 0." in lines[0]
+    assert "AUC on external sources, left out of training" in lines[1]
     # The bundle's own recipe, not the baseline; and a source with one label has no AUC to boast of.
     assert lines[1].endswith("covid-ct 0.810 (0.760–0.860).")
 
