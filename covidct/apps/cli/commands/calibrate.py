@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,14 @@ from covidct.data.manifest import UNNAMED, DataPlan, Manifest, Row, select_rows,
 from covidct.data.split import to_groups
 from covidct.errors import BundleError, ManifestError
 from covidct.evaluation.calibration.fit import Scale, Slices, choose_known
-from covidct.evaluation.calibration.site import Calibration, check_enough, compare, fit_site, with_figures
+from covidct.evaluation.calibration.site import (
+    Calibration,
+    Comparison,
+    check_enough,
+    compare,
+    fit_site,
+    with_figures,
+)
 from covidct.evaluation.calibration.site_bundle import Site, check_site, to_config, write_site_bundle
 from covidct.evaluation.calibration.site_table import to_text, to_verdict
 from covidct.evaluation.predictions import INTERVAL_BLOCK, predict_rows
@@ -61,14 +69,49 @@ def run_calibrate(
     yield from _introduce(site, comparison.slices, comparison.patients)
     yield from ("", to_text(comparison), "")
     yield from _wrap(to_verdict(comparison))
-    if not comparison.is_better and not accept:
+    doubt = find_doubt(comparison, path)
+    if doubt and not accept:
         raise BundleError(
-            f"{out}: not written, as probabilities here are no better than before; keep {path}, label slices "
-            "of more patients, or say why to write it all the same with --accept REASON"
+            f"{out}: not written, as {doubt}, or say why to write it anyway with --accept REASON"
         )
     calibration = with_figures(fit_site(scored.slices), comparison.after)
-    accepted = replace(site, accepted="" if comparison.is_better else accept)
+    accepted = replace(site, accepted=accept if doubt else "")
     write_site_bundle(bundle, to_config(bundle, accepted, calibration, comparison), out)
+
+
+def find_doubt(comparison: Comparison, path: Path) -> str:
+    """Why a calibration should not be used, "" where nothing speaks against it.
+
+    Raises ManifestError where the model ranks slices the wrong way round: no reason makes up for that.
+    """
+    auc = comparison.auc
+    value = auc.value or 0.0
+    low, high = (value if end is None else end for end in (auc.low, auc.high))
+    if high < 0.5:
+        raise ManifestError(
+            f"the model gives slices with COVID-19 lower values than others: AUC {auc.to_text()}; the labels "
+            "look swapped. Check them, and --positive and --negative where the manifest was made"
+        )
+    if low <= 0.5:
+        return (
+            f"the model may not tell these slices apart better than chance: AUC {auc.to_text()}; check the "
+            "labels, label slices of more patients"
+        )
+    if not comparison.is_better:
+        return f"probabilities here are no better than before; keep {path}, label slices of more patients"
+    return ""
+
+
+def check_copies(rows: Sequence[Row], patients: Sequence[str]) -> None:
+    """Raise ManifestError where one file stands under several patients, as folds would share it."""
+    owners: dict[str, tuple[Row, str]] = {}
+    for row, patient in zip(rows, patients, strict=True):
+        first, owner = owners.setdefault(hashlib.sha256(row.path.read_bytes()).hexdigest(), (row, patient))
+        if owner != patient:
+            raise ManifestError(
+                f"{row.path}: is a copy of {first.path}, under another patient: what is calibrated on one "
+                "would be measured on the other; keep one of them (covidct audit finds all)"
+            )
 
 
 def to_calibration(config: Config) -> Calibration:
@@ -100,6 +143,7 @@ def score_manifest(classifier: Classifier, manifest: Manifest, sources: Sequence
     slices = Slices(logits, labels, [row.source for row in kept], patients)
     known = choose_known(slices)
     chosen = tuple(row for row in kept if row.source in set(known.sources))
+    check_copies(chosen, known.patients)
     left_out = _count_left_out(manifest, plan, results) | _count_one_sided(len(kept) - len(chosen))
     return Scored(known, chosen, left_out)
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -289,3 +290,39 @@ def test_slices_that_name_no_source_are_told(bundle: Path, tmp_path: Path) -> No
     manifest = write_hospital(tmp_path / "h", patients=24, source="")
     result = call(bundle, manifest, tmp_path / "out")
     assert "name no source" in " ".join(result.stdout.split())
+
+
+def relabel(manifest: Path, label: Callable[[int, str], str]) -> None:
+    """Give the slices of a hospital other labels: by the number of the patient, and the label that was."""
+    head, *lines = manifest.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    changed = [[one[0], label(int(one[3][1:]), one[1]), *one[2:]] for one in cells]
+    manifest.write_text("\n".join([head, *(",".join(one) for one in changed)]))
+
+
+def test_swapped_labels_are_refused_whatever_the_reason(bundle: Path, tmp_path: Path) -> None:
+    manifest = write_hospital(tmp_path / "h")
+    relabel(manifest, lambda _, label: "covid" if label == "non-covid" else "non-covid")
+    result = call(bundle, manifest, tmp_path / "out", "--accept", "never mind")
+    assert result.exit_code == 2
+    assert "the labels look swapped" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_may_be_chance_needs_a_reason(bundle: Path, tmp_path: Path) -> None:
+    manifest = write_hospital(tmp_path / "h")
+    relabel(manifest, lambda patient, _: ("non-covid", "covid")[patient // 2 % 2])
+    result = call(bundle, manifest, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "may not tell these slices apart better than chance" in result.stderr
+    assert not (tmp_path / "out").exists()
+    assert call(bundle, manifest, tmp_path / "out", "--accept", "to see").exit_code == 0
+
+
+def test_one_picture_under_two_patients_is_named(bundle: Path, tmp_path: Path) -> None:
+    manifest = write_hospital(tmp_path / "h")
+    (tmp_path / "h" / "9.png").write_bytes((tmp_path / "h" / "1.png").read_bytes())
+    result = call(bundle, manifest, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "9.png: is a copy of" in result.stderr
+    assert "1.png, under another patient" in result.stderr
