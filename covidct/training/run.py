@@ -22,6 +22,7 @@ import covidct
 from covidct.audit.report.write import write_reports
 from covidct.audit.run import audit
 from covidct.audit.verdict import Audit, Level
+from covidct.data.claim import check_claim, digest_data, write_claim
 from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label, write_manifest
 from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Recipe
@@ -42,6 +43,7 @@ from covidct.inference.config import CONFIG, FORMAT, parse_config
 from covidct.inference.gate import check_outputs, to_config
 from covidct.inference.reference import to_reference
 from covidct.inference.session import Outputs, Session
+from covidct.training.checkpoint import CHECKPOINT
 from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
 from covidct.training.fit import find_finder, fit
 from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
@@ -79,17 +81,28 @@ def train(job: Job) -> Path:
     """Go from manifest to bundle; returns the bundle's folder, `out/bundle`.
 
     Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
-    `curves.png`, checkpoints, and `evaluation/` of the bundle on `tune`. Raises AuditError where the data are
-    not fit to learn from and the job accepts no such thing.
+    `curves.png`, checkpoints, and `evaluation/` of the bundle on `tune`. Raises ManifestError where `out`
+    holds a run on other data, and AuditError where the data are not fit to learn from and the job accepts no
+    such thing.
     """
     rows = split_rows(job)
     job.out.mkdir(parents=True, exist_ok=True)
+    data = check_data(job, rows)
     write_manifest(rows, job.out / "manifest.csv")
     audited = audit_rows(job, rows)
+    write_claim(job.out, data)
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
         network.guard(gate)
     return build_bundle(job, rows, network, audited=audited)
+
+
+def check_data(job: Job, rows: Sequence[Row]) -> dict[str, str]:
+    """Digests of a job's data. Raises ManifestError where `out` holds a run on others."""
+    digest = job.pretrained.digest if job.pretrained else ""
+    data = digest_data(rows, job.recipe.data, pretrained=digest)
+    check_claim(job.out, data, begun=(job.out / CHECKPOINT).is_file())
+    return data
 
 
 def split_rows(job: Job) -> tuple[Row, ...]:
@@ -128,6 +141,8 @@ def train_gate(job: Job) -> Path:
     """
     rows = split_rows(job)
     job.out.mkdir(parents=True, exist_ok=True)
+    data = check_data(job, rows)
+    write_claim(job.out, data)
     finder = find_finder(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if finder is None or find_gate(job, rows, finder) is None:
         raise RecipeError(

@@ -117,6 +117,19 @@ def test_a_run_that_is_done_makes_the_same_bundle_again(out: Path, manifest: Pat
     assert (out / "bundle" / SUMS).read_text() == before
 
 
+def test_a_finished_run_is_not_taken_for_one_on_other_labels(
+    out: Path, manifest: Path, tmp_path: Path
+) -> None:
+    rows = read_manifest(manifest).rows
+    labels = [row.label for row in reversed(rows)]
+    swapped = [replace(row, label=label) for row, label in zip(rows, labels, strict=True)]
+    write_manifest(swapped, tmp_path / "swapped.csv")
+    before = (out / "manifest.csv").read_bytes()
+    with pytest.raises(ManifestError, match="holds a run on other slices, labels or splits"):
+        train(make_job(tmp_path / "swapped.csv", out))
+    assert (out / "manifest.csv").read_bytes() == before
+
+
 def test_the_graphs_hold_no_path_of_the_machine(out: Path) -> None:
     for name in GRAPHS.values():
         data = (out / "bundle" / name).read_bytes()

@@ -1,0 +1,57 @@
+"""Which data a run's folder is about: written when a run starts, held against the data when it goes on.
+
+What a folder holds, finder, gate and checkpoint, was made from its data: with other labels or splits in the
+manifest a finished run would train nothing, and measure slices that it was trained on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from covidct.data.manifest import DataPlan, Row, to_label
+from covidct.errors import ManifestError
+from covidct.images.files import write_beside
+
+CLAIM = "data.json"
+WORDS = {"rows": "slices, labels or splits", "files": "pictures", "pretrained": "pretrained weights"}
+
+
+def digest_data(rows: Sequence[Row], plan: DataPlan, *, pretrained: str = "") -> dict[str, str]:
+    """SHA-256 of the rows and of the bytes of their files, beside that of the `pretrained` weights."""
+    return {
+        "rows": _digest(f"{row.path.resolve()}\0{to_label(row, plan)}\0{row.split}" for row in rows),
+        "files": _digest(hashlib.sha256(row.path.read_bytes()).hexdigest() for row in rows),
+        "pretrained": pretrained,
+    }
+
+
+def check_claim(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
+    """Raise ManifestError where the folder `out` holds a run on other data, and say what differs.
+
+    `begun` is whether it holds one at all.
+    """
+    place = out / CLAIM
+    if not place.is_file():
+        if begun:
+            raise ManifestError(
+                f"{out}: holds a run, but no {CLAIM} that says of what data; choose another --out"
+            )
+        return
+    known = json.loads(place.read_text(encoding="utf-8"))
+    if other := [WORDS[name] for name in data if data[name] != known.get(name)]:
+        raise ManifestError(
+            f"{out}: holds a run on other {' and other '.join(other)}; choose another --out, or remove it"
+        )
+
+
+def write_claim(out: Path, data: Mapping[str, str]) -> None:
+    """Bind the folder `out` to data."""
+    text = json.dumps(data, indent=2) + "\n"
+    write_beside(out / CLAIM, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

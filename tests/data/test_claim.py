@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from covidct.data.claim import check_claim, digest_data, write_claim
+from covidct.data.manifest import DataPlan, Row
+from covidct.errors import ManifestError
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[Row]:
+    """Two slices, as far as their bytes go."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    return [Row(tmp_path / name, "covid", "x", "p", "train", "") for name in ("a", "b")]
+
+
+def test_the_same_data_go_on(rows: list[Row], tmp_path: Path) -> None:
+    data = digest_data(rows, DataPlan())
+    check_claim(tmp_path, data, begun=False)
+    write_claim(tmp_path, data)
+    check_claim(tmp_path, digest_data(rows, DataPlan()), begun=False)
+
+
+@pytest.mark.parametrize("change", [{"label": "non-covid"}, {"split": "tune"}])
+def test_other_labels_or_splits_are_refused(rows: list[Row], tmp_path: Path, change: dict[str, str]) -> None:
+    write_claim(tmp_path, digest_data(rows, DataPlan()))
+    other = [replace(rows[0], **change), rows[1]]  # type: ignore[arg-type]
+    with pytest.raises(ManifestError, match="holds a run on other slices, labels or splits; choose another"):
+        check_claim(tmp_path, digest_data(other, DataPlan()), begun=False)
+
+
+def test_other_bytes_are_refused(rows: list[Row], tmp_path: Path) -> None:
+    write_claim(tmp_path, digest_data(rows, DataPlan()))
+    rows[0].path.write_text("c")
+    with pytest.raises(ManifestError, match="holds a run on other pictures; choose"):
+        check_claim(tmp_path, digest_data(rows, DataPlan()), begun=False)
+
+
+def test_a_run_that_does_not_say_of_what_data_is_refused(rows: list[Row], tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"holds a run, but no data\.json"):
+        check_claim(tmp_path, digest_data(rows, DataPlan()), begun=True)
