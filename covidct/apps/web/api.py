@@ -20,7 +20,7 @@ from covidct.apps.web.jobs import Job, Jobs
 from covidct.apps.web.memory import Memory
 from covidct.apps.web.model_facts import to_facts
 from covidct.apps.web.problem import BROKEN, Problem, busy
-from covidct.apps.web.query import parse_asking, parse_window
+from covidct.apps.web.query import check_names, parse_asking, parse_window
 from covidct.apps.web.settings import Settings
 from covidct.apps.web.upload_answers import Bounds, Reading, draw
 from covidct.apps.web.uploads import Upload, drain, read_upload
@@ -126,6 +126,7 @@ class Api:
     async def show_slice(self, request: Request) -> Response:
         """GET /api/jobs/ID/slices/N: what result N is about, in the lung window or another, as PNG."""
         answer = self._find_answer(request)
+        check_names(request.query_params, ("window",))
         window = parse_window(request.query_params.get("window"))
         async with self._drawing:
             picture = await run_in_threadpool(_draw, answer, window)

@@ -5,8 +5,9 @@ Knows the three names. Knows nothing of HTTP but how to say that a value is none
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from http import HTTPStatus
 
 from covidct.apps.web.problem import Problem
@@ -24,10 +25,20 @@ class Asking:
 
 
 def parse_asking(fields: Mapping[str, str], bundle: Bundle) -> Asking:
-    """What the fields ask. Empty ones ask nothing, other names are passed over. Raises Problem (422)."""
+    """What the fields ask. Empty ones ask nothing. Raises Problem (422), for other names too."""
+    check_names(fields, ("operating_point", "prevalence"))
     return Asking(
         _parse_point(fields.get("operating_point"), bundle), _parse_prevalence(fields.get("prevalence"))
     )
+
+
+def check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise Problem (422) for a name that is not known: a slip that is passed over changes the answer."""
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f"{near[0]} may be meant" if near else f"there are {', '.join(known)}"
+            raise _invalid(f"{name[:40]!r} is no field or parameter here; {meant}.")
 
 
 def parse_window(text: str | None) -> str | None:

@@ -7,10 +7,12 @@ What patients' files hold stays in memory: nothing is written to a disk. Knows n
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import unquote
 
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -18,6 +20,7 @@ from starlette.requests import Request
 
 from covidct.apps.web.memory import Memory
 from covidct.apps.web.problem import Problem
+from covidct.apps.web.query import check_names
 from covidct.apps.web.settings import MIB, Settings
 from covidct.images.blob import MemoryBlob
 
@@ -27,6 +30,11 @@ FIELD_BYTES = 4096  # of each field that is no file
 FIELDS = 16
 # What is too large is read on, up to so many times the limit: browsers show no answer that comes early.
 DRAINED = 4
+
+# What is escaped in names, and nothing else is (HTML, form data).
+_ESCAPES = (('"', "%22"), ("\r", "%0D"), ("\n", "%0A"))
+_STAR = re.compile(rb";\s*filename\*=(?P<charset>utf-8|iso-8859-1)'[^']*'(?P<name>[^;\s]+)", re.IGNORECASE)
+_PLAIN = re.compile(rb";\s*filename=", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,17 @@ class _InMemory(MultiPartParser):
     """Starlette's parser, which begins to write files to the disk at a size: here at none."""
 
     spool_max_size = 0
+
+    def on_headers_finished(self) -> None:
+        """As Starlette, but a part with `filename*` alone (RFC 5987) is a file, too."""
+        part = self._current_part
+        stated = part.content_disposition or b""
+        if (star := _STAR.search(stated)) and not _PLAIN.search(stated):
+            name = unquote(star["name"].decode("ascii", "replace"), encoding=star["charset"].decode())
+            for char, escaped in _ESCAPES:
+                name = name.replace(char, escaped)
+            part.content_disposition = stated + f'; filename="{name}"'.encode()
+        super().on_headers_finished()
 
 
 async def read_upload(request: Request, settings: Settings, memory: Memory) -> Upload:
@@ -121,12 +140,15 @@ async def _sort(form: FormData) -> tuple[tuple[MemoryBlob, ...], dict[str, str]]
     """Files and fields. Raises Problem where there are no files."""
     files: list[MemoryBlob] = []
     fields: dict[str, str] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            fields[name] = value
-        elif name == FIELD:
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                fields[name] = value
+                continue
+            check_names([name], (FIELD,))
             files.append(await _to_blob(value, number=len(files) + 1))
-    await form.close()
+    finally:
+        await form.close()
     if not files:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"There are no files in the field '{FIELD}'; send at least one."
@@ -143,8 +165,10 @@ async def _to_blob(upload: UploadFile, *, number: int) -> MemoryBlob:
 
 
 def _to_name(sent: str) -> str:
-    """A file's name as it was before it was sent; these three alone are escaped (HTML, form data)."""
-    return sent.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+    """A file's name as it was before it was sent."""
+    for char, escaped in _ESCAPES:
+        sent = sent.replace(escaped, char)
+    return sent
 
 
 def _check_media_type(headers: Headers) -> None:
@@ -154,6 +178,12 @@ def _check_media_type(headers: Headers) -> None:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"Send multipart/form-data with the files in the field '{FIELD}'.",
             {"Accept": "multipart/form-data"},
+        )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "The body is compressed (Content-Encoding); send it as it is, or a ZIP archive as a file.",
+            {"Accept-Encoding": "identity"},
         )
 
 

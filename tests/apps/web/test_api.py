@@ -123,6 +123,14 @@ def test_operating_point_and_prevalence_are_asked_in_fields_or_query(caller: Tes
     assert record["probability_at_prevalence"] < record["probability"]
 
 
+@pytest.mark.parametrize("where", ["data", "params"])
+def test_a_slip_in_a_name_is_not_passed_over(caller: TestClient, where: str) -> None:
+    options: dict[str, Any] = {where: {"prevalance": "0.05"}}
+    answer = caller.post("/api/predict", files=files(BRIGHT), **options)
+    assert answer.status_code == 422
+    assert "prevalence may be meant" in answer.json()["detail"]
+
+
 def test_one_request_changes_nothing_for_the_next(caller: TestClient) -> None:
     caller.post(
         "/api/predict", files=files(BRIGHT), params={"operating_point": "sensitive", "prevalence": 0.1}

@@ -14,7 +14,7 @@ from covidct.inference.bundle import load_bundle
     ("fields", "asked"),
     [
         ({}, Asking()),
-        ({"operating_point": "", "prevalence": "", "else": "x"}, Asking()),
+        ({"operating_point": "", "prevalence": ""}, Asking()),
         ({"operating_point": "sensitive"}, Asking("sensitive")),
         ({"prevalence": "0.05"}, Asking(prevalence=0.05)),
     ],
@@ -27,6 +27,11 @@ def test_fields_are_read(fields: dict[str, str], asked: Asking, tiny_bundle: Pat
     ("fields", "said"),
     [
         ({"operating_point": "best"}, "balanced, sensitive"),
+        (
+            {"prevalance": "0.05"},
+            "'prevalance' is no field or parameter here; prevalence may be meant.",
+        ),
+        ({"else": "x"}, "there are operating_point, prevalence"),
         ({"operating_point": "Balanced"}, "balanced, sensitive"),
         *(
             ({"prevalence": text}, "between 0 and 1")

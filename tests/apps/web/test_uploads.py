@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import tempfile
 import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
@@ -79,7 +80,6 @@ def test_files_come_in_order_and_fields_by_name() -> None:
         ("files", "b.dcm", b"second"),
         ("prevalence", None, b"0.1"),
         ("files", "a.png", b""),
-        ("other", "c.png", b"passed over"),
     ]
     body = body_of(parts)
     memory = Memory(ROOM)
@@ -242,3 +242,35 @@ def test_an_upload_takes_little_more_memory_than_its_bytes() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1.4 * len(body)
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [
+        ("filename*=UTF-8''a%20%C3%A4.png", "a ä.png"),
+        ("filename*=iso-8859-1'en'%E4.png", "ä.png"),
+        ("filename*=UTF-8''a%22%0D%0Ab.png", 'a"\r\nb.png'),
+        ("filename=\"plain.png\"; filename*=UTF-8''other.png", "plain.png"),
+    ],
+)
+def test_a_name_in_another_notation_makes_a_file_too(stated: str, name: str) -> None:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; {stated}\r\n\r\n'
+    body = head.encode() + b"1" + f"\r\n--{BOUNDARY}--\r\n".encode()
+    (file,) = read(Sender(body)).files
+    assert (file.name, file.data) == (name, b"1")
+
+
+def test_files_in_another_field_are_told_of() -> None:
+    problem = refused(Sender(body_of([("files", "a.png", b"1"), ("file", "b.png", b"2")])))
+    assert (problem.status, problem.detail) == (
+        422,
+        "'file' is no field or parameter here; files may be meant.",
+    )
+
+
+def test_a_compressed_body_is_not_taken() -> None:
+    problem = refused(
+        Sender(gzip.compress(body_of([("files", "a.png", b"1")]))), headers={"content-encoding": "gzip"}
+    )
+    assert problem.status == 415
+    assert "Content-Encoding" in problem.detail

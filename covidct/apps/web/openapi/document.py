@@ -24,9 +24,9 @@ PROBLEMS = {
     404: "There is nothing of the kind, or no longer.",
     408: "The upload came to a halt.",
     413: "Too many bytes, or too many files.",
-    415: "Another media type than multipart/form-data.",
+    415: "Another media type than multipart/form-data, or a compressed body.",
     421: "The server does not go by the name in the Host header.",
-    422: "No files, no slices in them or too many, or a value that cannot be.",
+    422: "No files, no slices in them or too many; a value that cannot be, or an unknown name.",
     500: "Something failed in the server.",
     503: "No room at the moment, or the server is being stopped; Retry-After says when to come again.",
 }
@@ -157,6 +157,7 @@ def _to_upload(settings: Settings, points: Sequence[str]) -> Json:
         "type": "object",
         "required": ["files"],
         "properties": {"files": files, "operating_point": point, "prevalence": prevalence},
+        "additionalProperties": False,
     }
     return {
         "required": True,
