@@ -47,6 +47,7 @@ HOMES = {
     "gdcm": {"images"},
     "starlette": {"apps/web"},
     "uvicorn": {"apps/web"},
+    "h11": {"apps/web"},
     "prometheus_client": {"apps/web"},
     "PIL": {"images", "series", "inference", "results", "data", "training", "evaluation", "audit"},
     "sklearn": {"stats", "training", "evaluation", "audit"},

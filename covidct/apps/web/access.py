@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from covidct.apps.web.counters import Counters
 from covidct.apps.web.log import LOGGER, log_error
-from covidct.apps.web.problem import BROKEN, Problem, to_response
+from covidct.apps.web.problem import BROKEN, Problem, busy, to_response
 
+REQUESTS = 200  # at once; more are answered with 503, but for the health check
 LOST = 499  # the other side went before there was an answer; no status of HTTP's, but what proxies log
 
 
@@ -28,6 +29,7 @@ class Access:
         self._app = app
         self._counters = counters
         self._log = logging.getLogger(LOGGER)
+        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see ASGI."""
@@ -51,8 +53,12 @@ class Access:
                 status = message["status"]
             await send(message)
 
+        self._running += 1
         try:
-            await self._app(scope, receive, note)
+            if self._running > REQUESTS and scope["path"] != "/health":
+                await to_response(busy(f"{REQUESTS} requests are open already."))(scope, receive, note)
+            else:
+                await self._app(scope, receive, note)
         except ClientDisconnect:
             return LOST
         except Exception as error:  # the last line of defence: the server stays up
@@ -60,6 +66,8 @@ class Access:
             # Starlette answers first and raises then.
             if not status:
                 await to_response(_broken())(scope, receive, note)
+        finally:
+            self._running -= 1
         return status
 
 

@@ -20,6 +20,7 @@ from typing import TextIO
 import uvicorn
 
 from covidct.apps.web.api import Api
+from covidct.apps.web.connections import Connection
 from covidct.apps.web.log import LOGGER
 from covidct.apps.web.server import Server
 from covidct.apps.web.settings import MIB, Serving, Settings
@@ -30,7 +31,6 @@ from covidct.types import DISCLAIMER, ModelChoice
 
 SHORTEST_TOKEN = 16
 MAKE_ONE = "auto"
-CONNECTIONS = 200  # at once; more get 503
 UVICORN = "uvicorn"
 
 
@@ -49,7 +49,7 @@ def run_serve(serving: Serving, choice: ModelChoice) -> None:
     log.info(DISCLAIMER)
     config = uvicorn.Config(
         server.app,
-        http="h11",
+        http=Connection,
         loop="asyncio",
         ws="none",
         lifespan="on",
@@ -59,7 +59,6 @@ def run_serve(serving: Serving, choice: ModelChoice) -> None:
         server_header=False,
         # Behind a proxy or not, nobody's word is taken for where a request comes from.
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=int(settings.grace_s),
         ssl_certfile=serving.certificate,
         ssl_keyfile=serving.key,

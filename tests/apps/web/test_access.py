@@ -4,8 +4,11 @@ import logging
 from pathlib import Path
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from covidct.apps.web import access
 from covidct.apps.web.access import Access
 from covidct.apps.web.counters import Counters
 from covidct.apps.web.log import LOGGER
@@ -19,13 +22,15 @@ SECRET = "Mustermann^Erika"
 def test_lines_hold_routes_and_no_names(tiny_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger=LOGGER)
     with client(make_server(tiny_bundle)) as caller:
-        caller.post("/api/predict", files=[("files", (SECRET, BRIGHT))], params={"note": SECRET})
+        caller.post("/api/predict", files=[("files", (SECRET, BRIGHT))])
+        caller.post("/api/predict", files=[("files", (SECRET, BRIGHT))], params={SECRET: SECRET})
         job = caller.post("/api/jobs", files=[("files", (SECRET, b"nothing"))]).json()
         caller.get(f"/api/jobs/{job['id']}")
         caller.get(f"/{SECRET}", headers={"user-agent": SECRET})
         caller.request(SECRET, "/health")
     lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
     assert any(line.startswith("POST /api/predict 200 ") and line.endswith(" ms") for line in lines)
+    assert any(line.startswith("POST /api/predict 422 ") for line in lines)
     assert any(line.startswith("GET /api/jobs/{id} 200 ") for line in lines)
     assert any(line.startswith("GET other 404 ") for line in lines)
     assert SECRET not in caplog.text
@@ -70,3 +75,13 @@ def test_what_fails_outside_of_the_router_is_answered_too(caplog: pytest.LogCapt
     asyncio.run(Access(broken, Counters(model=ModelUsed("m", "float"), gauges={}))(scope, receive, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 500
     assert SECRET not in caplog.text
+
+
+def test_too_many_requests_at_once_are_told_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "REQUESTS", 0)
+    counters = Counters(model=ModelUsed("m", "float"), gauges={})
+    caller = TestClient(Access(PlainTextResponse("fine"), counters))
+    busy = caller.get("/api/model")
+    assert (busy.status_code, busy.headers["content-type"]) == (503, "application/problem+json")
+    assert int(busy.headers["retry-after"]) > 0
+    assert caller.get("/health").text == "fine"

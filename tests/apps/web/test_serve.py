@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from covidct.apps.cli.main import main
+from covidct.apps.web.connections import HEAD_S
 from covidct.apps.web.serve import SHORTEST_TOKEN, check_reach, check_token, to_settings
 from covidct.errors import ServeError
 from makers import SERIES_UID, ct_dataset, dicom_bytes, phantom_hu
@@ -111,6 +113,28 @@ def test_a_slow_upload_holds_up_nobody(server: Process) -> None:
         assert predicts(server)
         connection.sendall(whole[40:])
         assert b"200 OK" in connection.recv(100)
+
+
+def test_idle_and_dripping_connections_are_closed_and_hold_up_nobody(server: Process) -> None:
+    with ExitStack() as stack:
+        address = ("127.0.0.1", server.port)
+        idle = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(250)]
+        dripping = stack.enter_context(socket.create_connection(address, timeout=30))
+        again = stack.enter_context(socket.create_connection(address, timeout=30))
+        again.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200 OK" in again.recv(1000)
+        again.sendall(b"GET ")
+        begun = time.monotonic()
+        assert ask(server, "/health")[0] == 200
+        assert predicts(server)
+        while time.monotonic() - begun < HEAD_S - 3:
+            dripping.sendall(b"G")
+            time.sleep(1)
+        for connection in (*idle, again, dripping):
+            while connection.recv(1000):  # a reset or an answer to nonsense ends it, too
+                pass
+        assert HEAD_S - 3 < time.monotonic() - begun < HEAD_S + 10
+    assert predicts(server)
 
 
 @pytest.mark.parametrize(
