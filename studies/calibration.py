@@ -33,8 +33,8 @@ POINT = "balanced"
 
 def to_slices(kept: Kept) -> Slices:
     """Slices of the source left out."""
-    abroad = kept.abroad
-    return Slices(abroad.logits, abroad.labels, [kept.left_out] * abroad.labels.size, abroad.patients)
+    external = kept.external
+    return Slices(external.logits, external.labels, [kept.left_out] * external.labels.size, external.patients)
 
 
 def from_home(kept: Kept) -> Calibration:

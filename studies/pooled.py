@@ -47,9 +47,9 @@ def measure(answers: Answers, slices: Slices, chosen: np.ndarray) -> list[str]:
 
 def compare(kept: Kept) -> list[list[str]]:
     """Four rows of the table."""
-    home, abroad = to_slices(kept.home), to_slices(kept.abroad, kept.left_out)
+    home, external = to_slices(kept.home), to_slices(kept.external, kept.left_out)
     tune = np.array(kept.home.splits) == "tune"
-    everything = np.ones(abroad.labels.size, bool)
+    everything = np.ones(external.labels.size, bool)
     now = Calibration(*calibrate(home.choose(~tune), home.choose(tune)))
     both = Calibration(*calibrate(home, home.choose(tune)))
     by_folds = answer_by_folds(home, deal_folds(home, seed=0))
@@ -57,8 +57,8 @@ def compare(kept: Kept) -> list[list[str]]:
     return [
         [trial, "calibrate", "tune at home", *measure(answer(now, home), home, tune)],
         [trial, "both, by folds", "tune at home", *measure(by_folds, home, tune)],
-        [trial, "calibrate", "left out", *measure(answer(now, abroad), abroad, everything)],
-        [trial, "both", "left out", *measure(answer(both, abroad), abroad, everything)],
+        [trial, "calibrate", "left out", *measure(answer(now, external), external, everything)],
+        [trial, "both", "left out", *measure(answer(both, external), external, everything)],
     ]
 
 

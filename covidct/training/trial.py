@@ -103,7 +103,7 @@ def run_trial(trial: Trial, setting: Setting, *, finder: Path | None = None) -> 
     session = Session((folder / GRAPH).read_bytes())
     check_float(network, (folder / GRAPH).read_bytes(), slices[:PARITY_SLICES])
     _write(folder / HOME, HOME_COLUMNS, _to_lines(home, score_logits(session, slices), setting, plan))
-    score_abroad(trial, setting, session)
+    score_left_out(trial, setting, session)
 
 
 def is_done(trial: Trial) -> bool:
@@ -111,7 +111,7 @@ def is_done(trial: Trial) -> bool:
     return (trial.folder / SCORES).is_file()
 
 
-def score_abroad(trial: Trial, setting: Setting, session: Session) -> None:
+def score_left_out(trial: Trial, setting: Setting, session: Session) -> None:
     """Score every labelled slice of the source left out, and write `scores.csv`."""
     plan = trial.recipe.data
     rows = select_left_out(setting.manifest, plan, trial.left_out)

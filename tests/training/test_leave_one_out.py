@@ -89,7 +89,7 @@ def test_the_seed_of_the_recipe_changes_and_that_of_the_split_stays(out: Path) -
     assert one.record["recipe"]["data"] == two.record["recipe"]["data"]
     assert one.home.paths == two.home.paths
     assert set(one.home.sources) == {"south"}
-    assert one.abroad.logits.tolist() != two.abroad.logits.tolist()
+    assert one.external.logits.tolist() != two.external.logits.tolist()
 
 
 def test_the_table_is_written_thrice_and_drawn(out: Path) -> None:

@@ -27,7 +27,7 @@ ADVICE = (
     "Add slices of the missing class from the same source, or leave sources with one class out; test on a "
     "source that was left out of training (`covidct evaluate --split external`)."
 )
-ABROAD = "Test on slices of another hospital (`covidct evaluate --split external`)."
+EXTERNAL = "Test on slices of another hospital (`covidct evaluate --split external`)."
 COHORT = "Draw both classes from patients of the same ages and sexes, or report the figures by age and sex."
 # PS3.5, 6.2: an Age String is three digits and a unit.
 _AGE = re.compile(r"^0*([0-9]+(?:\.[0-9]+)?)\s*([DWMY]?)$", re.IGNORECASE)
@@ -71,7 +71,7 @@ def check_sources(data: Dataset) -> Check:
 
 def _advice(findings: Sequence[Finding]) -> str:
     if any("one source" in finding.text for finding in findings):
-        return ABROAD
+        return EXTERNAL
     return ADVICE if any("Source" in finding.text for finding in findings) else COHORT
 
 

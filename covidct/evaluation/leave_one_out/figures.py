@@ -36,7 +36,7 @@ MEASURED = (
 
 @dataclass(frozen=True)
 class Carried:
-    """What a trial carries abroad, from home alone: the scale of logits, and the balanced operating point."""
+    """What a trial takes to an external source, from home alone: scale of logits, balanced point."""
 
     scale: Scale
     point: OperatingPoint
@@ -104,7 +104,7 @@ def to_gains(kept: Sequence[Kept], resampling: Resampling = RESAMPLING) -> tuple
     found: list[Gain] = []
     for left_out, group in groupby(kept, key=lambda one: one.left_out):
         recipes = [tuple(seeds) for _, seeds in groupby(group, key=lambda one: one.recipe)]
-        if len(set(recipes[0][0].abroad.labels.tolist())) == 2 and len(recipes) > 1:
+        if len(set(recipes[0][0].external.labels.tolist())) == 2 and len(recipes) > 1:
             drawn = [_draw(seeds, resampling) for seeds in recipes]
             found += [
                 _subtract(left_out, *pair)
@@ -117,10 +117,10 @@ def to_gains(kept: Sequence[Kept], resampling: Resampling = RESAMPLING) -> tuple
 def _draw(seeds: Sequence[Kept], resampling: Resampling) -> _Drawn:
     values, drawn = [], []
     for one in seeds:
-        labels, p, patients = one.abroad.labels, expit(one.abroad.logits), np.array(one.abroad.patients)
+        labels, p, patients = one.external.labels, expit(one.external.logits), np.array(one.external.patients)
         values.append(discrimination(labels, p)[0])
         drawn.append(bootstrap(labels, p, patients, threshold=0.5, resampling=resampling)["auc"])
-    return _Drawn(seeds[0].recipe, seeds[0].abroad.paths, float(np.mean(values)), np.mean(drawn, axis=0))
+    return _Drawn(seeds[0].recipe, seeds[0].external.paths, float(np.mean(values)), np.mean(drawn, axis=0))
 
 
 def _subtract(left_out: str, one: _Drawn, other: _Drawn) -> Gain:
@@ -131,16 +131,16 @@ def _subtract(left_out: str, one: _Drawn, other: _Drawn) -> Gain:
 
 
 def _measure(seeds: Sequence[Kept], resampling: Resampling) -> Standing:
-    first = seeds[0].abroad
-    if any(one.abroad.paths != first.paths for one in seeds):
+    first = seeds[0].external
+    if any(one.external.paths != first.paths for one in seeds):
         raise ManifestError(
             f"recipe {seeds[0].recipe} without {seeds[0].left_out}: its seeds scored different "
             "slices; remove the older trials"
         )
     carried = [calibrate_home(one.home) for one in seeds]
-    single = [_evaluate(own, one.abroad) for own, one in zip(carried, seeds, strict=True)]
-    draws = [_resample(own, one.abroad, resampling) for own, one in zip(carried, seeds, strict=True)]
-    together = expit(np.mean([one.abroad.logits for one in seeds], axis=0))
+    single = [_evaluate(own, one.external) for own, one in zip(carried, seeds, strict=True)]
+    draws = [_resample(own, one.external, resampling) for own, one in zip(carried, seeds, strict=True)]
+    together = expit(np.mean([one.external.logits for one in seeds], axis=0))
     return Standing(
         left_out=seeds[0].left_out,
         recipe=seeds[0].recipe,
@@ -153,26 +153,26 @@ def _measure(seeds: Sequence[Kept], resampling: Resampling) -> Standing:
     )
 
 
-def _evaluate(own: Carried, abroad: Logits) -> dict[str, Estimate]:
+def _evaluate(own: Carried, external: Logits) -> dict[str, Estimate]:
     """Every figure of one trial, without intervals."""
-    probabilities, patients = own.scale.to_probabilities(abroad.logits), np.array(abroad.patients)
+    probabilities, patients = own.scale.to_probabilities(external.logits), np.array(external.patients)
     threshold = own.point.threshold
-    found = evaluate_scores(abroad.labels, probabilities, patients, threshold=threshold, resampling=ONCE)
+    found = evaluate_scores(external.labels, probabilities, patients, threshold=threshold, resampling=ONCE)
     sets = {
         name: estimate_share(flags[chosen], patients[chosen], ONCE)
-        for name, (flags, chosen) in to_flags(own.point, abroad.labels, probabilities).items()
+        for name, (flags, chosen) in to_flags(own.point, external.labels, probabilities).items()
     }
     return {**found.metrics, **sets}
 
 
-def _resample(own: Carried, abroad: Logits, resampling: Resampling) -> dict[str, Floats]:
+def _resample(own: Carried, external: Logits, resampling: Resampling) -> dict[str, Floats]:
     """Every figure over resampled patients, (resamples,) each."""
-    probabilities, patients = own.scale.to_probabilities(abroad.logits), np.array(abroad.patients)
+    probabilities, patients = own.scale.to_probabilities(external.logits), np.array(external.patients)
     threshold = own.point.threshold
-    found = bootstrap(abroad.labels, probabilities, patients, threshold=threshold, resampling=resampling)
+    found = bootstrap(external.labels, probabilities, patients, threshold=threshold, resampling=resampling)
     sets = {
         name: bootstrap_share(flags[chosen], patients[chosen], resampling)
-        for name, (flags, chosen) in to_flags(own.point, abroad.labels, probabilities).items()
+        for name, (flags, chosen) in to_flags(own.point, external.labels, probabilities).items()
     }
     return {**found, **sets}
 

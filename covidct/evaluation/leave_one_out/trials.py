@@ -1,4 +1,4 @@
-"""What a benchmark keeps: a folder a trial, with its logits at home and abroad, and the floor of each source.
+"""What a benchmark keeps: a folder a trial, with logits at home and on the external source, and the floors.
 
 Knows the files and how they are read. Knows nothing of what they mean, nor of torch.
 """
@@ -41,13 +41,13 @@ class Logits:
 
 @dataclass(frozen=True)
 class Kept:
-    """A finished trial as it was read: slices abroad (the source left out) and at home, in file order."""
+    """A finished trial as it was read: external slices (the source left out) and at home, in file order."""
 
     left_out: str
     recipe: str
     seed: int
     record: Mapping[str, Any]
-    abroad: Logits
+    external: Logits
     home: Logits
 
 
@@ -85,8 +85,8 @@ def _read_trial(folder: Path) -> Kept:
     try:
         record = json.loads((folder / TRIAL).read_text(encoding="utf-8"))
         recipe = record["recipe"]
-        abroad, home = read_logits(folder / SCORES), read_logits(folder / HOME)
-        return Kept(record["left_out"], recipe["name"], int(recipe["seed"]), record, abroad, home)
+        external, home = read_logits(folder / SCORES), read_logits(folder / HOME)
+        return Kept(record["left_out"], recipe["name"], int(recipe["seed"]), record, external, home)
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ManifestError(
             f"{folder}: holds no trial that can be read ({error!r}); remove it and run the benchmark again"

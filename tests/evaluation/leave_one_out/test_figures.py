@@ -50,9 +50,9 @@ def test_one_seed_alone_has_the_interval_of_its_own_evaluation() -> None:
     (row,) = to_standings([one])
     carried = calibrate_home(one.home)
     alone = evaluate_scores(
-        one.abroad.labels,
-        carried.scale.to_probabilities(one.abroad.logits),
-        one.abroad.patients,
+        one.external.labels,
+        carried.scale.to_probabilities(one.external.logits),
+        one.external.patients,
         threshold=carried.point.threshold,
     )
     for name in ("auc", "sensitivity", "specificity", "ece"):
@@ -68,10 +68,10 @@ def test_the_sets_of_home_are_measured_abroad() -> None:
     decisions = np.array(
         [
             to_decision(float(p), carried.point).value
-            for p in carried.scale.to_probabilities(one.abroad.logits)
+            for p in carried.scale.to_probabilities(one.external.logits)
         ]
     )
-    ill = one.abroad.labels == 1
+    ill = one.external.labels == 1
     assert row.metrics["coverage_positive"].value == pytest.approx((decisions[ill] != "negative").mean())
     assert row.metrics["coverage_negative"].value == pytest.approx((decisions[~ill] != "positive").mean())
     assert row.metrics["indeterminate"].value == pytest.approx((decisions == "indeterminate").mean())
@@ -95,7 +95,7 @@ def test_seeds_that_err_apart_are_better_together() -> None:
 
 def test_the_threshold_is_carried_from_tune_and_sees_nothing_abroad() -> None:
     one = make(0)
-    moved = replace(one, abroad=replace(one.abroad, logits=one.abroad.logits + 50))
+    moved = replace(one, external=replace(one.external, logits=one.external.logits + 50))
     (row,) = to_standings([moved])
     assert (row.metrics["sensitivity"].value, row.metrics["specificity"].value) == (1.0, 0.0)
     assert calibrate_home(one.home) == calibrate_home(moved.home)
@@ -116,14 +116,14 @@ def test_without_both_labels_in_calibrate_tune_gives_the_temperature() -> None:
 
 def test_a_source_with_one_label_has_no_auc_and_says_why() -> None:
     one = make(0)
-    only = one.abroad.labels == 0
-    abroad = Logits(
-        tuple(np.array(one.abroad.paths)[only]),
-        one.abroad.labels[only],
-        tuple(np.array(one.abroad.patients)[only]),
-        one.abroad.logits[only],
+    only = one.external.labels == 0
+    external = Logits(
+        tuple(np.array(one.external.paths)[only]),
+        one.external.labels[only],
+        tuple(np.array(one.external.patients)[only]),
+        one.external.logits[only],
     )
-    (row,) = to_standings([replace(one, abroad=abroad)])
+    (row,) = to_standings([replace(one, external=external)])
     assert row.metrics["auc"] == Estimate(None, None, None, 40, "undefined: no COVID-19 slices")
     assert row.metrics["specificity"].value is not None
     assert row.aucs == {0: None}
@@ -139,7 +139,7 @@ def test_the_same_in_every_resample_is_no_interval() -> None:
 
 def test_seeds_that_scored_different_slices_are_not_averaged() -> None:
     one, two = make(0), make(1)
-    other = replace(two, abroad=replace(two.abroad, paths=("x.png", *two.abroad.paths[1:])))
+    other = replace(two, external=replace(two.external, paths=("x.png", *two.external.paths[1:])))
     with pytest.raises(ManifestError, match="scored different slices; remove the older"):
         to_standings([one, other])
 
@@ -147,14 +147,14 @@ def test_seeds_that_scored_different_slices_are_not_averaged() -> None:
 # --- recipes apart
 
 
-def tell_apart(seed: int, *, recipe: str, abroad: float) -> Kept:
+def tell_apart(seed: int, *, recipe: str, external: float) -> Kept:
     rng = np.random.default_rng(seed)
-    return make(seed, recipe=recipe, abroad=draw(rng, gap=abroad))
+    return make(seed, recipe=recipe, external=draw(rng, gap=external))
 
 
 def test_the_better_recipe_is_named_first_with_the_difference_of_the_means() -> None:
     kept = [
-        tell_apart(seed, recipe=recipe, abroad=gap)
+        tell_apart(seed, recipe=recipe, external=gap)
         for recipe, gap in (("good", 4.0), ("poor", 0.5))
         for seed in range(3)
     ]
@@ -170,25 +170,27 @@ def test_the_better_recipe_is_named_first_with_the_difference_of_the_means() -> 
 
 
 def test_the_same_patients_are_drawn_for_both_recipes() -> None:
-    one = tell_apart(0, recipe="one", abroad=1.0)
+    one = tell_apart(0, recipe="one", external=1.0)
     (gain,) = to_gains([one, replace(one, recipe="two")])
     assert (gain.auc.value, gain.auc.low, gain.auc.high) == (0, 0, 0)
 
 
 def test_three_recipes_make_three_pairs_and_each_source_its_own() -> None:
-    kept = [tell_apart(0, recipe=recipe, abroad=gap) for recipe, gap in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
+    kept = [
+        tell_apart(0, recipe=recipe, external=gap) for recipe, gap in (("a", 1.0), ("b", 2.0), ("c", 3.0))
+    ]
     kept += [replace(one, left_out="elsewhere") for one in kept]
     assert len(to_gains(kept)) == 6
     assert to_gains(kept[:1]) == ()
 
 
 def test_recipes_that_scored_other_slices_are_not_compared() -> None:
-    one, other = tell_apart(0, recipe="one", abroad=1.0), tell_apart(1, recipe="other", abroad=2.0)
-    moved = replace(other.abroad, paths=("x.png", *other.abroad.paths[1:]))
-    assert to_gains([one, replace(other, abroad=moved)]) == ()
+    one, other = tell_apart(0, recipe="one", external=1.0), tell_apart(1, recipe="other", external=2.0)
+    moved = replace(other.external, paths=("x.png", *other.external.paths[1:]))
+    assert to_gains([one, replace(other, external=moved)]) == ()
 
 
 def test_a_source_with_one_label_ranks_no_recipes() -> None:
     one = make(0)
-    abroad = replace(one.abroad, labels=np.zeros_like(one.abroad.labels))
-    assert to_gains([replace(one, recipe=name, abroad=abroad) for name in ("a", "b")]) == ()
+    external = replace(one.external, labels=np.zeros_like(one.external.labels))
+    assert to_gains([replace(one, recipe=name, external=external) for name in ("a", "b")]) == ()

@@ -31,9 +31,9 @@ def test_a_trial_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_trial(tmp_path / "north" / "tiny" / "seed-1")
     (one,) = read_trials(tmp_path)
     assert (one.left_out, one.recipe, one.seed) == ("north", "tiny", 1)
-    assert one.abroad.paths == ("a.png", "b.png")
-    assert one.abroad.labels.tolist() == [1, 0]
-    assert one.abroad.logits.tolist() == [0.5, -2]
+    assert one.external.paths == ("a.png", "b.png")
+    assert one.external.labels.tolist() == [1, 0]
+    assert one.external.logits.tolist() == [0.5, -2]
     assert (one.home.sources, one.home.splits) == (("south",), ("tune",))
 
 
