@@ -1,4 +1,4 @@
-"""The values that pass between modules: frozen, plain, without behaviour.
+"""The values that pass between modules: frozen and plain, with no logic beyond derived properties.
 
 Knows the words of the project. Knows nothing of files, models or surfaces.
 """

@@ -1,4 +1,4 @@
-"""The audit, a straight line: manifest -> samples -> nine questions -> verdict."""
+"""The audit, a straight line: manifest -> samples -> eight checks -> verdict."""
 
 from __future__ import annotations
 

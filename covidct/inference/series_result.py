@@ -2,7 +2,7 @@
 
 The probability of a series is that of its k-th most probable slice, where k is a tenth of the slices
 answered for and at least three: the greatest probability that a tenth of the lung reaches. Its decision
-follows from that by the operating point, as a slice's does. So a series is positive where a tenth of its
+follows from that by the operating point, as a slice's does. So a series is positive where k of its
 slices are; a few false slices, however sure, change nothing; and neither the order of slices nor their
 number moves the answer, as they would in noisy-or, which takes neighbours for independent witnesses and is
 sure of any series that is long enough.

@@ -1,4 +1,4 @@
-"""Results as text: JSON lines, CSV, a table. One schema, `docs/reference/result.schema.json`, for all.
+"""Results as text: JSON lines, CSV, a table. One schema, `results/result.schema.json`, for all.
 
 Knows words and columns. Knows nothing of where results come from or go to.
 """

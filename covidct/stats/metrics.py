@@ -3,7 +3,7 @@
 The positive class is COVID-19 (label 1); a slice is called positive where probability >= threshold.
 What these slices cannot measure is None with the reason, never a zero and never a warning.
 Knows arrays and patients. Knows nothing of models, files or plots. Needs scikit-learn and SciPy, which
-come with the `train` extra: no part of prediction imports this module.
+come with the `audit` extra: no part of prediction imports this module.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def audit(
 ) -> None:
     """Check whether a data set is fit to learn from.
 
-    DATA is a manifest, or a folder with one sub-folder per class, named exactly as its label. Looks for wrong
+    Takes a manifest, or a folder with one sub-folder per class, named exactly as its label. Looks for wrong
     labels, duplicates, patients in two splits, shortcuts, and claims that so few patients cannot support.
 
     Exit code: 0 if nothing fails, 1 if something does, 2 if nothing could be done.

@@ -1,7 +1,7 @@
 """The command line: the group `covidct`, and which commands are in it.
 
-Knows their names. Each `cli_*` knows the options of a few, and imports what is heavy inside the command that
-needs it, so that `covidct --help` answers at once.
+Knows their names. Each module beside it knows the options of a few, and imports what is heavy
+inside the command that needs it, so that `covidct --help` answers at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Networks: MobileNetV2 with an evidence map instead of a classifier.
+"""MobileNetV2 with an evidence map instead of a classifier.
 
 Knows the layers and their names, and what belongs into the exported graph (resizing and
 normalisation of the slice). Knows nothing of data, losses or files.

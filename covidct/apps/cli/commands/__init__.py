@@ -1,1 +1,1 @@
-"""What each command does."""
+"""What each command does, and parts of `predict`."""

@@ -1,5 +1,5 @@
 // The engine that runs in this browser: the model in a worker, no server, nothing leaves the device.
-// Has the same methods as the engine that asks a server (server_engine.js).
+// Has the same methods as the engine that asks a server (../server.js).
 
 /** Answers for files by the model in a worker. */
 export class LocalEngine {
