@@ -110,8 +110,8 @@ class Config:
 
     @property
     def speaks_for_disease_only(self) -> bool:
-        """Whether evidence is never negative, as that of such a network without context is."""
-        return self.keeps_to_lungs and not self.training.recipe.get("context")
+        """Whether evidence is never negative, and nothing else speaks: a `lung_net` without context."""
+        return self.training.recipe.get("network") == "lung_net" and not self.training.recipe.get("context")
 
 
 def parse_config(data: bytes, *, where: str = CONFIG) -> Config:

@@ -31,16 +31,16 @@ from covidct.data.recipe import Phase, Recipe
 from covidct.errors import ManifestError, RecipeError
 from covidct.training.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
-from covidct.training.loader import Loader, build_loader, to_side
+from covidct.training.lessons.cost import compute_opacity_loss
+from covidct.training.lessons.loader import Loader, build_loader, to_side
+from covidct.training.lessons.views import Lesson
 from covidct.training.loss import compute_loss
 from covidct.training.networks.build import Network, build_network
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
-from covidct.training.opacity_loss import compute_opacity_loss
 from covidct.training.pretrained import Pretrained, apply_pretrained
 from covidct.training.slices import ROOM, Batch, Slices, name_sources, read_slices, with_lesions
-from covidct.training.views import Lesson
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,11 @@ from covidct.training.fit import (
     prepare,
     read_split,
 )
-from covidct.training.loader import Loader, build_loader
+from covidct.training.lessons.loader import Loader, build_loader
+from covidct.training.lessons.views import Lesson
 from covidct.training.networks.build import Network
 from covidct.training.pretrained import Pretrained
 from covidct.training.slices import Batch, with_lesions
-from covidct.training.views import Lesson
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 100

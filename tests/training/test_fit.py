@@ -29,7 +29,7 @@ from covidct.training.fit import (
     compute_logits,
     fit,
 )
-from covidct.training.loader import FreshViews, Loader
+from covidct.training.lessons.loader import FreshViews, Loader
 from covidct.training.networks.mobilenet import EvidenceNet
 from covidct.training.pretrained import load_pretrained
 from covidct.training.slices import Slices

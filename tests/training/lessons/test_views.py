@@ -13,12 +13,12 @@ from covidct.data.teaching import Teaching
 from covidct.inference.classifier import Classifier
 from covidct.training.fit import read_split
 from covidct.training.fit_lung_finder import load_finder
-from covidct.training.loader import KeptViews, build_loader
+from covidct.training.lessons.loader import KeptViews, build_loader
+from covidct.training.lessons.views import Facts, Views, draw_lessons, find_facts
 from covidct.training.networks.build import build_network
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.run import Job, train
 from covidct.training.slices import Slices
-from covidct.training.views import Facts, Views, draw_lessons, find_facts
 from training import NOTHING, tiny_recipe, write_lungs
 
 RECIPE = replace(

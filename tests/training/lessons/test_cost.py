@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from covidct.data.teaching import Teaching
+from covidct.training.lessons.cost import compute_opacity_loss, cost_cells, cost_label, cost_opacity
+from covidct.training.lessons.views import Facts, Lesson
 from covidct.training.networks.opacity_net import Lower, OpacityNet, Opinion
-from covidct.training.opacity_loss import compute_opacity_loss, cost_cells, cost_label, cost_opacity
-from covidct.training.views import Facts, Lesson
 from training import tiny_recipe
 
 RECIPE = replace(

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from covidct.data.recipe import Recipe
+from covidct.training.lessons.views import Lesson
 from covidct.training.loss import FILLED
 from covidct.training.networks.lung_net import FINE
 from covidct.training.networks.opacity_net import OpacityNet, Opinion, join
-from covidct.training.views import Lesson
 
 TINY = 1e-6
 

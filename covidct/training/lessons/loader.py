@@ -16,12 +16,12 @@ from covidct.data.balance import to_weights
 from covidct.data.recipe import Recipe
 from covidct.data.teaching import find_values
 from covidct.training.lesion_paste import find_pastes
+from covidct.training.lessons.views import Lesson, Views, draw_lessons, keep_views
 from covidct.training.networks.build import Network
 from covidct.training.networks.lung_crop import DETAIL
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
 from covidct.training.slices import AugmentedSlices, Batch, Draws, Slices
-from covidct.training.views import Lesson, Views, draw_lessons, keep_views
 
 
 @dataclass
