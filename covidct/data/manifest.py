@@ -49,7 +49,7 @@ SPLITS = ("train", "tune", "calibrate", "test", "external")
 UNNAMED = "unnamed"  # the source of a row that names none
 COLUMNS = ("path", "label", "source", "patient_id", "split", "note")
 # Written only where a row has one. `parent` is the path of the picture that a copy was made from.
-MORE_COLUMNS = ("parent", "study_uid", "series_uid", "age", "sex")
+MORE_COLUMNS = ("parent", "study_uid", "series_uid", "age", "sex", "finding")
 ALIKE = 0.85  # of two names, from 0 to 1: `patient` is like `patient_id`, `study` is not like `study_uid`
 
 
@@ -57,7 +57,8 @@ ALIKE = 0.85  # of two names, from 0 to 1: `patient` is like `patient_id`, `stud
 class Row:
     """One slice of a manifest. `path` can be opened as it stands, and so can `parent`, None for originals.
 
-    `age` is in years, `sex` whatever the manifest says; "" where it says nothing.
+    `age` is in years, `sex` whatever the manifest says, `finding` what is known of the slice or its patient
+    ("normal", "mild", a diagnosis); "" where it says nothing.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class Row:
     series_uid: str = ""
     age: str = ""
     sex: str = ""
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
         series_uid=values["series_uid"],
         age=values["age"],
         sex=values["sex"],
+        finding=values["finding"],
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from covidct.data.manifest import DataPlan
+from covidct.data.teaching import Teaching
 from covidct.errors import RecipeError
 from covidct.types import Reason
 
@@ -95,7 +96,8 @@ class Recipe:
     `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy"; with "last" it is the last, and
     `tune` has no say: what is best at home need not travel. `resize` is how training slices are brought to
     size, as the network's own graph does it: "antialias" or "nearest".
-    `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. `lesions`
+    `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. It
+    learns from drawn lungs, those of unlabelled slices too where `finder_sources` names them. `lesions`
     and `calm` weigh what its cells are taught: by drawn lesions, and by negative slices to show nothing.
     `weak` is what the label of a slice counts whose lesions were not drawn. `offsets` is the rate at which
     every source learns what to add to its logits, in training alone; 0: nothing. Labels of one source
@@ -122,6 +124,7 @@ class Recipe:
     choose: str = "auc"
     resize: str = "antialias"
     finder_steps: int = 1500
+    finder_sources: tuple[str, ...] = ()
     weak: float = 1.0
     lesions: float = 0.0
     calm: float = 0.0
@@ -133,6 +136,12 @@ class Recipe:
     data: DataPlan = field(default_factory=DataPlan)
     augment: Augmentation = field(default_factory=Augmentation)
     gate: Gating = field(default_factory=Gating)
+    teaching: Teaching = field(default_factory=Teaching)
+
+    @property
+    def finds_lungs(self) -> bool:
+        """Whether the network has a lung finder inside."""
+        return self.network in LUNG_NETWORKS
 
     @property
     def contexts(self) -> tuple[float, ...]:
@@ -143,9 +152,10 @@ class Recipe:
         return (self.context, self.apart_context) if self.apart and is_apart else (self.context,)
 
 
+LUNG_NETWORKS = ("lung_net", "opacity_net")
 # The words that a key may have.
 WORDS: Mapping[str, tuple[str, ...]] = {
-    "network": ("mobilenet_v2", "lung_net", "six_layers"),
+    "network": ("mobilenet_v2", "six_layers", *LUNG_NETWORKS),
     "precision": ("float32", "bfloat16"),
     "choose": ("auc", "accuracy", "last"),
     "resize": ("antialias", "nearest"),
@@ -173,7 +183,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("aspect", "shift", "gamma", "weight_decay", "epoch_slices", "views"), (0, LARGE)),
     **dict.fromkeys(("epochs", "patience", "block", "finder_steps"), (1, LARGE)),
     **dict.fromkeys(("rate", "depth_factor"), (1e-9, 10)),
-    **dict.fromkeys(("weak", "lesions", "calm"), (0, 100)),
+    **dict.fromkeys(("weak", "lesions", "calm", "opacity", "lone"), (0, 100)),
     "frozen_blocks": (0, 18),
     "offsets": (0, 10),
     "batch": (2, LARGE),
@@ -204,6 +214,7 @@ def parse_recipe(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
         "data": _build(DataPlan, rest.pop("data", {}), f"{where} [data]"),
         "augment": _build(Augmentation, rest.pop("augment", {}), f"{where} [augment]"),
         "gate": _build(Gating, rest.pop("gate", {}), f"{where} [gate]"),
+        "teaching": _build(Teaching, rest.pop("teaching", {}), f"{where} [teaching]"),
         "phases": [_build(Phase, phase, f"{where} [[phases]]") for phase in phases],
     }
     recipe = _build(Recipe, rest | parts, where)
@@ -228,7 +239,12 @@ def _build(kind: type[T], table: object, where: str) -> T:
             raise RecipeError(f"{where}: {key} {value!r} is none of {', '.join(WORDS[key])}")
         if key in RANGES and not RANGES[key][0] <= value <= RANGES[key][1]:
             raise RecipeError(f"{where}: {key} = {value!r} must lie in {'{:g} to {:g}'.format(*RANGES[key])}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    return kind(**{key: _freeze(value) for key, value in table.items()})
+
+
+def _freeze(value: object) -> object:
+    """A TOML list as a tuple, and the lists in it."""
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value
 
 
 def _fits(value: object, kind: Any) -> bool:
@@ -246,7 +262,9 @@ def _fits(value: object, kind: Any) -> bool:
 def _name(kind: Any) -> str:
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     if kinds := get_args(kind):
-        return "a list of texts" if kinds[-1] is ... else f"a list of {len(kinds)} numbers"
+        if kinds[-1] is not ...:
+            return f"a list of {len(kinds)} numbers"
+        return "a list of texts" if kinds[0] is str else "a list of [source, finding or label, number]"
     return names[kind]
 
 
@@ -264,8 +282,16 @@ def _check(recipe: Recipe, where: str) -> None:
         "apart says which sources have a context of their own: set context too": bool(
             recipe.apart and not recipe.context
         ),
-        'masked needs lungs to be found: set network = "lung_net"': (
-            recipe.masked and recipe.network != "lung_net"
+        'masked needs lungs to be found: set network = "lung_net" or "opacity_net"': (
+            recipe.masked and not recipe.finds_lungs
+        ),
+        f"opacity_net keeps views: set [teaching] views to {recipe.batch} or more, and frozen_blocks to 7 or "
+        "more in every phase": (
+            recipe.network == "opacity_net"
+            and (
+                recipe.teaching.views < recipe.batch
+                or any(phase.frozen_blocks < 7 for phase in recipe.phases)
+            )
         ),
         "[augment] scale must be two numbers above 0, the smaller first": not 0 < small <= large,
         "[data] tune and calibrate must leave something to train on": data.tune + data.calibrate >= 1,

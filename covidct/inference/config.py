@@ -105,13 +105,13 @@ class Config:
 
     @property
     def keeps_to_lungs(self) -> bool:
-        """Whether evidence lies on the lungs alone, as a `lung_net`'s does."""
-        return self.training.recipe.get("network") == "lung_net"
+        """Whether evidence lies on the lungs alone, as those of networks with a lung finder do."""
+        return self.training.recipe.get("network") in ("lung_net", "opacity_net")
 
     @property
     def speaks_for_disease_only(self) -> bool:
-        """Whether evidence is never negative, as a `lung_net`'s without context is."""
-        return self.keeps_to_lungs and not self.training.recipe.get("context")
+        """Whether evidence is never negative, and nothing else speaks: a `lung_net` without context."""
+        return self.training.recipe.get("network") == "lung_net" and not self.training.recipe.get("context")
 
 
 def parse_config(data: bytes, *, where: str = CONFIG) -> Config:

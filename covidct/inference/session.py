@@ -15,6 +15,7 @@ from covidct.errors import BundleError
 from covidct.images.cores import count_cores
 from covidct.types import WHOLE, Evidence, Pixels
 
+OPTIONAL = ("box", "gate", "lung", "opacity", "typical", "extent")
 PIXELS = 2**25  # in one run: large slices go through one by one, or their float copies fill the memory
 
 
@@ -24,7 +25,9 @@ class Outputs:
 
     `box` is the part of each slice that its evidence covers: left, top, right, bottom in [0, 1] of its sides.
     `gate` (N, K) are logits of what the picture is, `lung` (N,) the share of it that is lung, in [0, 1]; None
-    where the graph has no gate.
+    where the graph has no gate. `opacity` and `typical` (N,) are the logits of two answers, that there is an
+    opacity and that it is typical of COVID-19, `extent` (N,) the share of the lungs that is opaque; None
+    where the graph asks one question alone.
     """
 
     logit: NDArray[np.float32]
@@ -32,6 +35,9 @@ class Outputs:
     box: NDArray[np.float32]
     gate: NDArray[np.float32] | None = None
     lung: NDArray[np.float32] | None = None
+    opacity: NDArray[np.float32] | None = None
+    typical: NDArray[np.float32] | None = None
+    extent: NDArray[np.float32] | None = None
 
 
 class Session:
@@ -52,7 +58,7 @@ class Session:
         names = outputs | {value.name for value in self._session.get_inputs()}
         if missing := sorted({"slices", "logit", "map"} - names):
             raise BundleError(f"the graph lacks {', '.join(missing)}; it is no graph of covidct's")
-        optional = [name for name in ("box", "gate", "lung") if name in outputs]
+        optional = [name for name in OPTIONAL if name in outputs]
         self._wanted = ["logit", "map", *optional]
 
     def run(self, slices: Pixels) -> Outputs:
@@ -75,5 +81,8 @@ class Session:
         # A graph that does not crop has no box: its map covers the whole slice.
         whole = np.tile(np.array(WHOLE, np.float32), (count, 1))
         return Outputs(
-            given["logit"], given["map"], given.get("box", whole), given.get("gate"), given.get("lung")
+            given["logit"],
+            given["map"],
+            given.get("box", whole),
+            *(given.get(name) for name in OPTIONAL[1:]),
         )

@@ -8,11 +8,10 @@ weights).
 
 from __future__ import annotations
 
-import copy
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,37 +21,26 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.metrics import log_loss, roc_auc_score
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
-from covidct.data.balance import to_weights
-from covidct.data.manifest import Row
+from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Phase, Recipe
 from covidct.errors import ManifestError, RecipeError
 from covidct.training.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
-from covidct.training.lesion_paste import find_pastes
+from covidct.training.lessons.cost import compute_opacity_loss
+from covidct.training.lessons.loader import Loader, build_loader, to_side
+from covidct.training.lessons.views import Lesson
 from covidct.training.loss import compute_loss
 from covidct.training.networks.build import Network, build_network
-from covidct.training.networks.lung_crop import DETAIL
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
+from covidct.training.networks.opacity_net import OpacityNet
 from covidct.training.pretrained import Pretrained, apply_pretrained
-from covidct.training.slices import (
-    ROOM,
-    AugmentedSlices,
-    Batch,
-    Draws,
-    Slices,
-    name_sources,
-    read_slices,
-    with_lesions,
-)
-
-Loader = DataLoader[Batch]
+from covidct.training.slices import ROOM, Batch, Slices, name_sources, read_slices, with_lesions
 
 
 @dataclass(frozen=True)
@@ -110,11 +98,6 @@ def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
     return slices
 
 
-def to_side(recipe: Recipe) -> int:
-    """The side of the squares that a network is shown: what it crops must be there in full detail."""
-    return round(recipe.size * DETAIL) if recipe.network == "lung_net" else recipe.size
-
-
 def find_finder(
     recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
 ) -> LungFinder | None:
@@ -122,7 +105,7 @@ def find_finder(
 
     Raises ManifestError where there are no such masks.
     """
-    if recipe.network != "lung_net":
+    if not recipe.finds_lungs:
         return None
     if (out / FINDER).is_file():
         return load_finder(out / FINDER)
@@ -130,6 +113,12 @@ def find_finder(
     return fit_finder(
         drawn, out=out, pretrained=pretrained, seed=recipe.seed, steps=recipe.finder_steps, workers=workers
     )
+
+
+def find_finder_rows(recipe: Recipe, manifest: Manifest) -> list[Row]:
+    """Slices without a label whose drawn lungs teach the finder too, if the recipe names their source."""
+    own = [row for row in manifest.rows if row.source in recipe.finder_sources]
+    return [replace(row, split="train") for row in own if row.label not in recipe.data.labels]
 
 
 def build_run(
@@ -156,14 +145,7 @@ def build_run(
 def run_phases(run: Run, fitting: Fitting) -> None:
     """Go through the phases, from wherever a checkpoint left off."""
     recipe = fitting.recipe
-    draws = build_draws(recipe, fitting.train)
-    loader = DataLoader(
-        build_views(run.network, fitting.train, recipe),
-        recipe.batch,
-        sampler=draws,
-        drop_last=True,
-        num_workers=fitting.workers,
-    )
+    loader = build_loader(run.network, fitting.train, recipe, workers=fitting.workers)
     saved = resume_run(run, recipe, fitting.out)
     progress = run.progress
     while progress.phase < len(recipe.phases):
@@ -175,34 +157,12 @@ def run_phases(run: Run, fitting: Fitting) -> None:
             optimiser.load_state_dict(saved["optimiser"])
             schedule.load_state_dict(saved["schedule"])
         while progress.done < phase.epochs and not progress.is_stale(recipe.patience):
-            draws.epoch = progress.epoch
+            loader.epoch = progress.epoch
             # Seeded anew each epoch, so that a resumed run draws what an unbroken one would have.
             torch.manual_seed(recipe.seed * 10_007 + progress.epoch)
             record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
             keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=fitting.out)
         progress.phase, progress.done = progress.phase + 1, 0
-
-
-def build_draws(recipe: Recipe, slices: Slices) -> Draws:
-    """Which slices an epoch sees: sources and labels alike, or each slice once."""
-    count = recipe.epoch_slices or len(slices)
-    if recipe.balance:
-        return Draws(
-            torch.from_numpy(to_weights(slices.labels, slices.sources)), count=count, seed=recipe.seed
-        )
-    weights = torch.ones(len(slices), dtype=torch.float64)
-    return Draws(weights, count=min(count, len(slices)), seed=recipe.seed, replacement=False)
-
-
-def build_views(network: Network, slices: Slices, recipe: Recipe) -> AugmentedSlices:
-    """The random views of a recipe; a network that finds lungs can have lesions moved into them."""
-    pastes = None
-    if recipe.augment.pastes and isinstance(network, LungNet):
-        finder = copy.deepcopy(network.crop.finder).cpu()
-        pastes = find_pastes(finder, slices.pixels, slices.labels, slices.lesions)
-    return AugmentedSlices(
-        slices, recipe.augment, size=to_side(recipe), seed=recipe.seed, pastes=pastes, apart=recipe.apart
-    )
 
 
 def run_epoch(
@@ -213,7 +173,7 @@ def run_epoch(
     prepare(run.network, phase)
     losses: list[float] = []
     for batch in _with_progress(loader, run.progress, fitting.recipe, losses):
-        loss = compute_loss(run.network, batch, fitting.recipe, offsets=run.offsets)
+        loss = measure_loss(run.network, batch, fitting.recipe, offsets=run.offsets)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -234,6 +194,16 @@ def run_epoch(
         "seconds": round(time.monotonic() - started, 1),
         **{f"tune_auc_{source}": round(auc, 5) for source, auc in aucs.items()},
     }
+
+
+def measure_loss(
+    network: Network, batch: Batch | Lesson, recipe: Recipe, *, offsets: Tensor | None = None
+) -> Tensor:
+    """What a batch costs the network that it was made for."""
+    if isinstance(batch, Lesson):
+        assert isinstance(network, OpacityNet)
+        return compute_opacity_loss(network, batch, recipe, offsets=offsets)
+    return compute_loss(network, batch, recipe, offsets=offsets)
 
 
 def prepare(network: Network, phase: Phase) -> None:
@@ -290,7 +260,7 @@ def build_optimiser(
 
 def _with_progress(
     loader: Loader, progress: Progress, recipe: Recipe, losses: list[float]
-) -> Iterator[Batch]:
+) -> Iterator[Batch | Lesson]:
     """The loader's batches under a bar that shows loss, AUC so far and time left."""
     total = sum(phase.epochs for phase in recipe.phases)
     last = ""
@@ -305,5 +275,6 @@ def _with_progress(
         return f"loss {np.mean(losses[-50:]):.3f} {last}" if losses else None
 
     label = f"epoch {progress.epoch + 1} of {total}".ljust(17)
-    with click.progressbar(loader, label=label, item_show_func=show, show_pos=True, file=sys.stderr) as bar:
+    batches: Iterable[Batch | Lesson] = loader
+    with click.progressbar(batches, label=label, item_show_func=show, show_pos=True, file=sys.stderr) as bar:
         yield from bar

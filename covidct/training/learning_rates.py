@@ -18,7 +18,6 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from covidct.data.manifest import Row
 from covidct.data.recipe import Recipe
@@ -26,19 +25,18 @@ from covidct.errors import RecipeError
 from covidct.evaluation.plots import plot_rates
 from covidct.images.files import write_beside
 from covidct.training.fit import (
-    Loader,
-    build_draws,
     build_optimiser,
     build_run,
-    build_views,
     find_finder,
+    measure_loss,
     prepare,
     read_split,
 )
-from covidct.training.loss import compute_loss
+from covidct.training.lessons.loader import Loader, build_loader
+from covidct.training.lessons.views import Lesson
 from covidct.training.networks.build import Network
 from covidct.training.pretrained import Pretrained
-from covidct.training.slices import Batch, Draws, with_lesions
+from covidct.training.slices import Batch, with_lesions
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 100
@@ -73,13 +71,11 @@ def find_rate(
         raise RecipeError(
             f"recipe {recipe.name}: {len(slices)} slices fill no batch of {recipe.batch}; lower batch"
         )
-    draws = build_draws(recipe, slices)
     out.mkdir(parents=True, exist_ok=True)
     finder = find_finder(recipe, rows, out=out, pretrained=pretrained)
     run = build_run(recipe, pretrained, finder)
-    views = build_views(run.network, slices, recipe)
-    loader = DataLoader(views, recipe.batch, sampler=draws, drop_last=True)
-    found = _search(recipe, run.network, _endless(loader, draws), phase=phase)
+    loader = build_loader(run.network, slices, recipe)
+    found = _search(recipe, run.network, _endless(loader), phase=phase)
     write_beside(out / f"rates-{phase + 1}.csv", lambda path: _write(found, path))
     write_beside(
         out / f"rates-{phase + 1}.png",
@@ -100,7 +96,7 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     return float(rates[start + int(np.argmin(slope))])
 
 
-def _search(recipe: Recipe, network: Network, batches: Iterator[Batch], *, phase: int) -> Search:
+def _search(recipe: Recipe, network: Network, batches: Iterator[Batch | Lesson], *, phase: int) -> Search:
     chosen = recipe.phases[phase]
     optimiser, _ = build_optimiser(network, chosen, recipe, steps=STEPS)
     # How far each depth's rate lies below the head's.
@@ -117,7 +113,7 @@ def _search(recipe: Recipe, network: Network, batches: Iterator[Batch], *, phase
             rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
             for group, share in zip(optimiser.param_groups, shares, strict=True):
                 group["lr"] = rate * share
-            loss = compute_loss(network, next(batches), recipe)
+            loss = measure_loss(network, next(batches), recipe)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -130,11 +126,11 @@ def _search(recipe: Recipe, network: Network, batches: Iterator[Batch], *, phase
     return Search(tuple(rates), tuple(losses), suggest_rate(rates, losses))
 
 
-def _endless(loader: Loader, draws: Draws) -> Iterator[Batch]:
+def _endless(loader: Loader) -> Iterator[Batch | Lesson]:
     """Batches, epoch after epoch, each drawn anew."""
 
-    def epoch(number: int) -> Iterator[Batch]:
-        draws.epoch = number
+    def epoch(number: int) -> Iterator[Batch | Lesson]:
+        loader.epoch = number
         return iter(loader)
 
     return chain.from_iterable(map(epoch, count()))

@@ -25,8 +25,16 @@ from covidct.errors import AuditError, ManifestError, RecipeError
 from covidct.evaluation.leave_one_out.trials import FLOOR, to_folder
 from covidct.evaluation.predictions import INTERVAL_BLOCK
 from covidct.images.files import write_beside
+from covidct.training.fit import find_finder_rows
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
-from covidct.training.trial import Setting, list_sources, plan_trial, run_trial, select_left_out
+from covidct.training.trial import (
+    Setting,
+    list_sources,
+    plan_trial,
+    run_trial,
+    select_left_out,
+    to_sources,
+)
 
 MANIFEST = "manifest.json"
 # A source with fewer patients of a label bears no interval worth the training.
@@ -76,7 +84,8 @@ def check(benchmark: Benchmark) -> None:
         raise RecipeError(f"two recipes are named {', '.join(twice)}; give each a name of its own")
     manifest = benchmark.setting.manifest
     known = sorted({row.source for row in manifest.rows})
-    if strange := sorted(set(benchmark.left_out) - set(known)):
+    asked = {name for left_out in benchmark.left_out for name in to_sources(left_out)}
+    if strange := sorted(asked - set(known)):
         raise ManifestError(f"{manifest.path}: has no source {', '.join(strange)}; it has {', '.join(known)}")
     for recipe in benchmark.recipes:
         for left_out in benchmark.left_out:
@@ -151,7 +160,7 @@ def keep_floor(benchmark: Benchmark, left_out: str) -> None:
     setting, path = benchmark.setting, _folder(benchmark, left_out) / FLOOR
     if path.is_file():
         return
-    plan = replace(benchmark.recipes[0].data, sources=(left_out,))
+    plan = replace(benchmark.recipes[0].data, sources=to_sources(left_out))
     rows = select_left_out(setting.manifest, plan, left_out)
     floor = measure_floor(Manifest(setting.manifest.path, setting.manifest.digest, rows), plan)
     text = json.dumps({name: asdict(estimate) for name, estimate in floor.items()}, indent=2, allow_nan=False)
@@ -159,11 +168,11 @@ def keep_floor(benchmark: Benchmark, left_out: str) -> None:
 
 
 def find_shared_finder(benchmark: Benchmark, recipe: Recipe, left_out: str) -> Path | None:
-    """The lung finder that all seeds of a "lung_net" share: brought, kept, or trained without the source.
+    """The lung finder that all seeds of a network share: brought, kept, or trained without the source.
 
     Lung masks teach it, no label does. Raises RecipeError where another one is kept than was brought.
     """
-    if recipe.network != "lung_net":
+    if not recipe.finds_lungs:
         return None
     setting, folder = benchmark.setting, _folder(benchmark, left_out)
     path, brought = folder / FINDER, benchmark.finder
@@ -180,7 +189,7 @@ def find_shared_finder(benchmark: Benchmark, recipe: Recipe, left_out: str) -> P
         plan = plan_trial(recipe, left_out, recipe.seed, setting).recipe.data
         rows = assign_splits(select_rows(setting.manifest, plan), plan)
         fit_finder(
-            [row for row in rows if row.split == "train"],
+            [row for row in rows if row.split == "train"] + find_finder_rows(recipe, setting.manifest),
             out=folder,
             pretrained=setting.pretrained if recipe.pretrained else None,
             seed=recipe.seed,
@@ -207,7 +216,7 @@ def _folder(benchmark: Benchmark, left_out: str) -> Path:
 
 
 def _rest(manifest: Manifest, plan: DataPlan, left_out: str) -> list[Row]:
-    names = set(list_sources(manifest, plan)) - {left_out}
+    names = set(list_sources(manifest, plan)) - {*to_sources(left_out)}
     return [row for row in manifest.rows if row.source in names and row.label in plan.labels]
 
 

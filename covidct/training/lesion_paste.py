@@ -74,12 +74,16 @@ def find_anatomy(finder: LungFinder, pixels: NDArray[np.uint8]) -> Anatomy:
 
 @dataclass(frozen=True)
 class Pastes:
-    """What can be moved among slices (N, side, side) uint8: lesions of some, healthy lung of others."""
+    """What can be moved among slices (N, side, side) uint8: lesions of some, healthy lung of others.
+
+    `targets` are the slices that something may be put into.
+    """
 
     pixels: NDArray[np.uint8]
     anatomy: Anatomy
     lesions: Mapping[int, Pixels]
     healthy: tuple[int, ...]
+    targets: frozenset[int]
 
     def paste(self, index: int, rng: Generator) -> Pasted | None:
         """A negative slice with a lesion, or healthy lung in its shape; None where too little meets lung."""
@@ -106,15 +110,19 @@ class Pastes:
 
 
 def find_pastes(
-    finder: LungFinder, pixels: NDArray[np.uint8], labels: NDArray[np.int64], lesions: Mapping[int, Pixels]
+    finder: LungFinder, pixels: NDArray[np.uint8], clear: NDArray[np.bool_], lesions: Mapping[int, Pixels]
 ) -> Pastes | None:
-    """What can be moved among slices (N, side, side) with labels (N,); None where no lesion was drawn."""
+    """What can be moved among slices (N, side, side), into and out of those that are `clear` (N,).
+
+    None where no lesion was drawn.
+    """
     anatomy = find_anatomy(finder, pixels)
     donors = {index: mask for index, mask in lesions.items() if mask.mean() >= 255 * LEAST}
     # Slices without lung have no healthy lung to give.
     has_lung = anatomy.lungs.mean((1, 2)) > 10 * LEAST
-    healthy = tuple(np.flatnonzero((labels == 0) & has_lung).tolist())
-    return Pastes(pixels, anatomy, donors, healthy) if donors and healthy else None
+    healthy = tuple(np.flatnonzero(clear & has_lung).tolist())
+    targets = frozenset(np.flatnonzero(clear).tolist())
+    return Pastes(pixels, anatomy, donors, healthy, targets) if donors and healthy else None
 
 
 def draw_move(rng: Generator) -> NDArray[np.float64]:

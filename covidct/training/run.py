@@ -29,6 +29,7 @@ from covidct.data.recipe import Recipe
 from covidct.data.split import assign_splits, count_splits, to_groups
 from covidct.errors import AuditError, RecipeError
 from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
+from covidct.evaluation.calibration.pool import calibrate_pool, carry, read_pool
 from covidct.evaluation.card.card import to_card
 from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.predictions import INTERVAL_BLOCK, run_rows, score_logits
@@ -45,7 +46,7 @@ from covidct.inference.reference import to_reference
 from covidct.inference.session import Outputs, Session
 from covidct.training.checkpoint import CHECKPOINT
 from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
-from covidct.training.fit import find_finder, fit
+from covidct.training.fit import find_finder, find_finder_rows, fit
 from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
 from covidct.training.learning_rates import find_rate
 from covidct.training.networks.build import Network
@@ -64,7 +65,9 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
 class Job:
     """What a training run is asked for.
 
-    `accept` is why to go on where the audit of the data fails; it goes into the model card.
+    `accept` is why to go on where the audit of the data fails; it goes into the model card. `pool` is the
+    folder of a benchmark of this recipe: the model is calibrated on the sources left out there, or else on
+    splits of its own.
     """
 
     recipe: Recipe
@@ -75,6 +78,7 @@ class Job:
     notes: str = ""
     workers: int = 0
     accept: str = ""
+    pool: Path | None = None
 
 
 def train(job: Job) -> Path:
@@ -91,6 +95,7 @@ def train(job: Job) -> Path:
     write_manifest(rows, job.out / "manifest.csv")
     audited = audit_rows(job, rows)
     write_claim(job.out, data)
+    make_finder(job, rows)
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
         network.guard(gate)
@@ -122,6 +127,12 @@ def search_rates(job: Job) -> Iterator[str]:
         )
 
 
+def make_finder(job: Job, rows: Sequence[Row]) -> LungFinder | None:
+    """A recipe's finder, if it has one: that under `out`, else trained on lung masks, labelled or not."""
+    drawn = [*rows, *find_finder_rows(job.recipe, job.manifest)]
+    return find_finder(job.recipe, drawn, out=job.out, pretrained=job.pretrained, workers=job.workers)
+
+
 def find_gate(job: Job, rows: Sequence[Row], finder: LungFinder) -> GateHead | None:
     """A recipe's gate, if it has one: that under `out`, else trained on `train` and all that is no chest."""
     gating = job.recipe.gate
@@ -143,10 +154,11 @@ def train_gate(job: Job) -> Path:
     job.out.mkdir(parents=True, exist_ok=True)
     data = check_data(job, rows)
     write_claim(job.out, data)
-    finder = find_finder(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
+    finder = make_finder(job, rows)
     if finder is None or find_gate(job, rows, finder) is None:
         raise RecipeError(
-            f'recipe {job.recipe.name}: has no gate; it needs network = "lung_net" and [gate] views above 0'
+            f"recipe {job.recipe.name}: has no gate; it needs a network with a lung finder, and "
+            "[gate] views above 0"
         )
     return job.out / GATE
 
@@ -176,6 +188,7 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     folder.mkdir()
     parity = _export(network, rows, job.recipe, folder)
     config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity, audited)}
+    config["training"]["pool"] = _carry(job)
     _write_json(folder / CONFIG, config)
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
     reports = {name: evaluate(folder, rows, job, precision=name) for name in GRAPHS}
@@ -246,7 +259,8 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
         )
         for part, outputs in zip(parts, seen, strict=True)
     )
-    scale, points = calibrate(spared, tune)
+    pool = read_pool(job.pool, job.recipe, job.manifest) if job.pool else None
+    scale, points = calibrate(spared, tune) if pool is None else calibrate_pool(pool)
     return {
         "format": FORMAT,
         "name": f"covidct-{job.recipe.name}",
@@ -258,6 +272,13 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
         "operating_points": [asdict(point) for point in points],
         "gate": None if limits is None else to_config(limits),
     }
+
+
+def _carry(job: Job) -> list[dict[str, Any]]:
+    """By source left out, what a calibration on the others gives there; nothing without a pool."""
+    if job.pool is None:
+        return []
+    return [asdict(carried) for carried in carry(read_pool(job.pool, job.recipe, job.manifest))]
 
 
 def to_limits(seen: Sequence[Outputs]) -> GateLimits | None:

@@ -109,7 +109,7 @@ class Batch(NamedTuple):
     """Views (N, S, S) uint8, labels (N,) float32, lesions (N, S, S) uint8, whether these were drawn (N,).
 
     `sources` (N,) int64 is each slice's place in `name_sources`; `apart` (N,) whether that source teaches a
-    context of its own.
+    context of its own; `pasted` (N,) whether something was put in.
     """
 
     slices: Tensor
@@ -118,12 +118,13 @@ class Batch(NamedTuple):
     drawn: Tensor
     sources: Tensor
     apart: Tensor
+    pasted: Tensor
 
 
 class AugmentedSlices(Dataset[Batch]):
     """Random views of slices. What a draw looks like depends on the seed, the epoch and the draw alone.
 
-    With `pastes`, a share `plan.pastes` of the negative slices is given lesions, or healthy lung, of another.
+    With `pastes`, a share `plan.pastes` of their targets is given lesions, or healthy lung, of another.
     """
 
     def __init__(
@@ -149,8 +150,8 @@ class AugmentedSlices(Dataset[Batch]):
         epoch, draw, index = key
         rng = np.random.default_rng((self.seed, epoch, draw))
         pixels, lesions = self.slices.pixels[index], self.slices.lesions.get(index)
-        label = float(self.slices.labels[index])
-        if self.pastes is not None and label == 0 and rng.random() < self.plan.pastes:
+        label, pasted = float(self.slices.labels[index]), None
+        if self.pastes is not None and index in self.pastes.targets and rng.random() < self.plan.pastes:
             pasted = self.pastes.paste(index, rng)
             if pasted is not None:
                 pixels, lesions, label = pasted.pixels, pasted.lesions, float(pasted.is_positive)
@@ -167,4 +168,5 @@ class AugmentedSlices(Dataset[Batch]):
             torch.tensor(lesions is not None),
             torch.tensor(self.names.index(self.slices.sources[index])),
             torch.tensor(self.slices.sources[index] in self.apart),
+            torch.tensor(pasted is not None),
         )

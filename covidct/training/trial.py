@@ -28,6 +28,7 @@ from covidct.evaluation.leave_one_out.trials import (
     GRAPH,
     HOME,
     HOME_COLUMNS,
+    MORE_COLUMNS,
     SCORES,
     TRIAL,
     to_folder,
@@ -67,9 +68,14 @@ class Trial:
 def plan_trial(recipe: Recipe, left_out: str, seed: int, setting: Setting) -> Trial:
     """The trial of a recipe under one seed, without one source. The splits' own seed stays as it is."""
     names = list_sources(setting.manifest, recipe.data)
-    others = tuple(name for name in names if name != left_out)
+    others = tuple(name for name in names if name not in to_sources(left_out))
     folder = setting.out / to_folder(left_out) / to_folder(recipe.name) / f"seed-{seed}"
     return Trial(left_out, replace(recipe, seed=seed, data=replace(recipe.data, sources=others)), folder)
+
+
+def to_sources(left_out: str) -> tuple[str, ...]:
+    """The sources that a name stands for: one, or several that are left out together, with + between."""
+    return tuple(left_out.split("+"))
 
 
 def list_sources(manifest: Manifest, plan: DataPlan) -> tuple[str, ...]:
@@ -78,8 +84,8 @@ def list_sources(manifest: Manifest, plan: DataPlan) -> tuple[str, ...]:
 
 
 def select_left_out(manifest: Manifest, plan: DataPlan, left_out: str) -> tuple[Row, ...]:
-    """All labelled slices of the source left out. Raises ManifestError where there are none."""
-    return select_rows(manifest, replace(plan, sources=(left_out,)))
+    """All labelled slices of what is left out. Raises ManifestError where there are none."""
+    return select_rows(manifest, replace(plan, sources=to_sources(left_out)))
 
 
 def run_trial(trial: Trial, setting: Setting, *, finder: Path | None = None) -> None:
@@ -112,13 +118,17 @@ def is_done(trial: Trial) -> bool:
 
 
 def score_left_out(trial: Trial, setting: Setting, session: Session) -> None:
-    """Score every labelled slice of the source left out, and write `scores.csv`."""
+    """Score every labelled slice of the source left out, and write `scores.csv`, with all answers."""
     plan = trial.recipe.data
     rows = select_left_out(setting.manifest, plan, trial.left_out)
     if any(row.split == LOCKED for row in rows):
         record_use(setting.manifest, _to_use(trial))
-    logits = score_logits(session, list(read_pixels(rows, label=trial.left_out)))
-    _write(trial.folder / SCORES, COLUMNS, _to_lines(rows, logits, setting, plan))
+    seen = [session.run(pixels[None]) for pixels in read_pixels(rows, label=trial.left_out)]
+    lines = _to_lines(rows, (float(outputs.logit[0]) for outputs in seen), setting, plan)
+    more = [name for name in MORE_COLUMNS if getattr(seen[0], name) is not None]
+    answers = ({name: f"{getattr(outputs, name)[0]:.6g}" for name in more} for outputs in seen)
+    both = (line | answer for line, answer in zip(lines, answers, strict=True))
+    _write(trial.folder / SCORES, (*COLUMNS, *more), both)
 
 
 def describe(trial: Trial, setting: Setting, finder: Path | None) -> dict[str, Any]:

@@ -23,13 +23,13 @@ from covidct.training import fit as fitting
 from covidct.training.checkpoint import Run
 from covidct.training.fit import (
     Fitting,
-    Loader,
     build_optimiser,
     build_run,
     compute_aucs,
     compute_logits,
     fit,
 )
+from covidct.training.lessons.loader import FreshViews, Loader
 from covidct.training.networks.mobilenet import EvidenceNet
 from covidct.training.pretrained import load_pretrained
 from covidct.training.slices import Slices
@@ -269,7 +269,9 @@ def test_each_epoch_draws_anew(
     drawn: list[list[tuple[int, int, int]]] = []
 
     def run_epoch(run: Run, phase: Phase, fitting: Fitting, loader: Loader, *_: object) -> dict[str, Any]:
-        drawn.append(list(loader.sampler))
+        assert isinstance(loader, FreshViews)
+        loader.draws.epoch = loader.epoch
+        drawn.append(list(loader.draws))
         return {"epoch": len(drawn), "tune_auc": 0.5, "tune_loss": 0.7}
 
     monkeypatch.setattr(fitting, "run_epoch", run_epoch)

@@ -38,6 +38,7 @@ def make_anatomy() -> Anatomy:
 def make_pastes(**changes: object) -> Pastes:
     pixels, mask = make_slices()
     parts = {"pixels": pixels, "anatomy": make_anatomy(), "lesions": {0: mask}, "healthy": (1, 2)}
+    parts["targets"] = frozenset((1, 2))
     return Pastes(**(parts | changes))  # type: ignore[arg-type]
 
 
@@ -128,15 +129,16 @@ def test_anatomy_is_found() -> None:
 
 def test_donors() -> None:
     pixels, mask = make_slices()
-    labels = np.array([1, 0, 0])
+    clear = np.array([False, True, True])
     empty = np.zeros_like(mask)
-    pastes = find_pastes(Knows(), pixels, labels, {0: mask, 1: empty})  # type: ignore[arg-type]
+    pastes = find_pastes(Knows(), pixels, clear, {0: mask, 1: empty})  # type: ignore[arg-type]
     assert pastes is not None
     assert list(pastes.lesions) == [0]
     assert pastes.healthy == (1, 2)
+    assert pastes.targets == {1, 2}
 
 
 def test_without_drawn_lesions_there_is_nothing_to_paste() -> None:
     pixels, mask = make_slices()
-    assert find_pastes(LungFinder().eval(), pixels, np.array([1, 0, 0]), {}) is None
-    assert find_pastes(Knows(), pixels, np.array([1, 1, 1]), {0: mask}) is None  # type: ignore[arg-type]
+    assert find_pastes(LungFinder().eval(), pixels, np.array([False, True, True]), {}) is None
+    assert find_pastes(Knows(), pixels, np.zeros(3, bool), {0: mask}) is None  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ def make_batch(labels: list[float], lesions: Tensor | None = None, apart: list[b
         torch.full((count,), lesions is not None),
         torch.arange(count) % 2,
         torch.tensor(apart or [False] * count),
+        torch.zeros(count, dtype=torch.bool),
     )
 
 

@@ -135,7 +135,8 @@ def test_views(slices: Slices) -> None:
     views = AugmentedSlices(slices, Augmentation(), size=32, seed=5, apart=slices.sources[:1])
     assert len(views) == 2
     for index, label in enumerate((1.0, 0.0)):
-        view, target, lesions, drawn, source, apart = views[0, 0, index]
+        view, target, lesions, drawn, source, apart, pasted = views[0, 0, index]
+        assert not pasted
         assert (view.shape, view.dtype) == ((32, 32), torch.uint8)
         assert (target.item(), target.dtype) == (label, torch.float32)
         assert not lesions.any()

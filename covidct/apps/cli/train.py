@@ -53,6 +53,12 @@ from covidct.types import DISCLAIMER
     metavar="REASON",
     help="Go on although the audit fails, for this reason, which goes into the model card.",
 )
+@click.option(
+    "--pool",
+    type=FOLDER,
+    metavar="DIR",
+    help="A benchmark of RECIPE: calibrate on the sources left out there, in place of splits of its own.",
+)
 def train(
     recipe: Path,
     data: Path,
@@ -64,6 +70,7 @@ def train(
     find_rate: bool,
     gate_only: bool,
     accept: str,
+    pool: Path | None,
 ) -> None:
     """Train a model from a RECIPE; writes DIR/bundle.
 
@@ -85,6 +92,7 @@ def train(
             notes=notes.read_text(encoding="utf-8") if notes else "",
             workers=workers,
             accept=accept.strip(),
+            pool=pool,
         )
         if find_rate:
             for line in search_rates(job):
@@ -115,7 +123,8 @@ def train(
     "--left-out",
     multiple=True,
     metavar="SOURCE",
-    help="A source to leave out; repeatable. Default: each with ten patients of either label.",
+    help="A source to leave out, or several joined by +; repeatable. Default: each with ten patients of "
+    "either label.",
 )
 @click.option(
     "--seeds",

@@ -93,8 +93,10 @@ def choose_known(slices: Slices) -> Slices:
     return slices.choose(np.isin(sources, both)) if both else slices
 
 
-def fit_scale(slices: Slices) -> Scale:
+def fit_scale(slices: Slices, weights: Floats | None = None) -> Scale:
     """The scale under which the labels are least surprising; every source and both labels weigh in.
+
+    `weights` (n,), or those of `to_weights`, with as much of each label.
 
     Against overconfidence, labels are not taken for certain: with n patients of a class the target is
     (n + 1) / (n + 2), Platt's own rule with patients for slices, as those of one tell no more than one. So a
@@ -103,7 +105,8 @@ def fit_scale(slices: Slices) -> Scale:
     """
     patients = [_count_patients(slices, label) for label in (0, 1)]
     target = np.where(slices.labels == 1, (patients[1] + 1) / (patients[1] + 2), 1 / (patients[0] + 2))
-    weights, logits = _to_even_weights(slices), slices.logits
+    logits = slices.logits
+    weights = _to_even_weights(slices) if weights is None else weights
 
     def surprise(line: Floats) -> float:
         scaled = line[0] * logits + line[1]
@@ -136,7 +139,7 @@ def choose_balanced(known: Slices, tune: Slices, scale: Scale) -> OperatingPoint
     false, true, thresholds = roc_curve(tune.labels, probabilities, sample_weight=weights)
     # The first threshold is infinite: nobody positive.
     best = 1 + int(np.argmax((true - false)[1:]))
-    threshold = _halve_gap(probabilities, float(thresholds[best]))
+    threshold = halve_gap(probabilities, float(thresholds[best]))
     limits = find_limits(scale.to_probabilities(known.logits), known.labels, known.patients, alpha=ALPHA)
     return _to_point("balanced", threshold, limits, tune, probabilities, alpha=ALPHA)
 
@@ -153,7 +156,7 @@ def choose_sensitive(known: Slices, tune: Slices, scale: Scale) -> OperatingPoin
     weights = to_weights(tune.labels, tune.sources)[ill][order]
     found = np.cumsum(weights) / weights.sum()
     last = int(np.searchsorted(found, SENSITIVITY - 1e-9))
-    threshold = _halve_gap(probabilities, float(probabilities[ill][order][last]))
+    threshold = halve_gap(probabilities, float(probabilities[ill][order][last]))
     low, high = find_limits(
         scale.to_probabilities(known.logits), known.labels, known.patients, alpha=SENSITIVE_ALPHA
     )
@@ -217,7 +220,7 @@ def _to_even_weights(slices: Slices) -> Floats:
     return even
 
 
-def _halve_gap(probabilities: Floats, threshold: float) -> float:
+def halve_gap(probabilities: Floats, threshold: float) -> float:
     """Half way to the next lower score: both sides of it are equally far off."""
     below = probabilities[probabilities < threshold]
     return (threshold + float(below.max())) / 2 if below.size else threshold

@@ -14,6 +14,10 @@ MAPS = {
         "It finds the lungs first and counts nothing else. "
         "The evidence map's mean, with the bias, is the logit."
     ),
+    "opacity_net": (
+        "It finds the lungs first and counts nothing else. It asks whether there is an opacity and whether "
+        "that is typical of COVID-19; the evidence map's mean, with the bias, is the logit of the first."
+    ),
     "six_layers": "Its dense layers know no place: its evidence map is one cell, the logit itself.",
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,13 +23,19 @@ from covidct.types import Estimate
 SCORES, HOME, TRIAL, GRAPH = "scores.csv", "home.csv", "trial.json", "model.onnx"
 FLOOR = "floor.json"
 COLUMNS = ("path", "label", "patient", "logit")
+# Of a graph that asks two questions.
+MORE_COLUMNS = ("opacity", "typical", "extent")
 HOME_COLUMNS = ("path", "label", "source", "split", "patient", "logit")
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Logits:
-    """Slices (n,) of one file: `labels` int64, 1 is COVID-19, `logits` float64, and the rest text."""
+    """Slices (n,) of one file: `labels` int64, 1 is COVID-19, `logits` float64, and the rest text.
+
+    `extents` (n,) float64 are shares of the lungs that are opaque, 0 where there are no lungs; 1 of a graph
+    that does not say.
+    """
 
     paths: tuple[str, ...]
     labels: Ints
@@ -37,6 +43,7 @@ class Logits:
     logits: Floats
     sources: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    extents: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -109,4 +116,5 @@ def read_logits(path: Path) -> Logits:
         logits=logits,
         sources=tuple(line.get("source", "") for line in lines),
         splits=tuple(line.get("split", "") for line in lines),
+        extents=np.array([float(line.get("extent", "1")) for line in lines]),
     )

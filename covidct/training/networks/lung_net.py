@@ -82,7 +82,7 @@ class LungNet(EvidenceNet):
     def guard(self, gate: GateHead) -> None:
         """Add a gate, trained on the features of this very finder."""
         self.gate = gate.eval().requires_grad_(False)
-        self.outputs = ("logit", "map", "box", "gate", "lung")
+        self.outputs = (*self.outputs, "gate", "lung")
 
     def depths(self) -> Sequence[Sequence[nn.Parameter]]:
         """Parameters from the input to the output: three depths of the backbone, then the head."""
@@ -106,7 +106,7 @@ class LungNet(EvidenceNet):
             lung = None if self.gate is None else shares.mean((1, 2))
         middle = self.features[:DEPTH](x)
         top = self.dropout(self.features[DEPTH:](middle))
-        cells = _enlarge(self.evidence(top)) + self.detail(middle)
+        cells = enlarge(self.evidence(top)) + self.detail(middle)
         lungs = to_cells(shares, box, side=cells.shape[3])
         # Squared: what is half lung is mostly its edge, where evidence would spill over.
         fine = to_shares(shares, box, side=FINE * cells.shape[3]).square()
@@ -117,7 +117,7 @@ class LungNet(EvidenceNet):
         evidence = spread(functional.softplus(cells.float()) * self.gain.exp(), weights)
         taught = evidence.mean((2, 3)) + self.bias
         if self.context is not None:
-            contexts = spread(_enlarge(self.context(top)).float(), weights).mean((2, 3))
+            contexts = spread(enlarge(self.context(top)).float(), weights).mean((2, 3))
             kept = (contexts.new_tensor(self.shares) * contexts).sum(1)
             # Of the lungs at large, so laid out evenly: where lesions are, disease says.
             evidence = evidence + kept[:, None, None, None] * weights
@@ -149,6 +149,6 @@ def to_shares(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
     return torch.where(has_lungs(shares)[:, None, None], inside, 1.0)
 
 
-def _enlarge(cells: Tensor) -> Tensor:
+def enlarge(cells: Tensor) -> Tensor:
     """Cells of 32 pixels (N, K, h, w) as cells of 16."""
     return functional.interpolate(cells, scale_factor=2.0, mode="nearest")

@@ -162,6 +162,7 @@ def test_labels_teach_the_contexts_whatever_their_share() -> None:
             torch.tensor([False, False]),
             torch.tensor([0, 0]),
             torch.tensor([False, False]),
+            torch.tensor([False, False]),
         )
         torch.manual_seed(2)
         compute_loss(network, batch, replace(RECIPE, precision="float32")).backward()  # type: ignore[no-untyped-call]
