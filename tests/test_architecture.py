@@ -76,7 +76,7 @@ EXTRAS = {
 }
 TESTS = Path(__file__).parent
 SUPPORT = TESTS / "support"
-MOST_FILES, MOST_ENTRIES = 20, 13
+MOST_FILES, MOST_ENTRIES, MOST_PARAMETERS = 20, 13, 8
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -202,6 +202,15 @@ def test_nothing_prints(name: str) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert not called & {"print", "input", "breakpoint", "exec", "eval"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_functions_take_few_parameters(name: str) -> None:
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            named = [one.arg for one in every if one.arg not in ("self", "cls")]
+            assert len(named) <= MOST_PARAMETERS, f"line {node.lineno}: gather what belongs together"
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,20 +6,60 @@ Knows options and exit codes. Everything heavy is imported by the command that n
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from covidct.apps.cli.options import DATA, FOLDER, OUT, SHARE, labels_options, needs_extra, plain_errors
+from covidct.apps.cli.options import (
+    DATA,
+    FOLDER,
+    OUT,
+    SHARE,
+    gather,
+    labels_options,
+    needs_extra,
+    plain_errors,
+)
 
 CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
 
 
+@dataclass(frozen=True)
+class Reports:
+    """Files for the findings of an audit; None where not asked for."""
+
+    html: Path | None
+    document: Path | None
+
+
+@dataclass(frozen=True)
+class Division:
+    """How a data set is divided: what stays whole, the share (0 to 1) of each split, and the draw."""
+
+    by: str
+    test: float
+    tune: float
+    calibrate: float
+    seed: int
+    block: int
+    keep: bool
+    no_pixels: bool
+
+
 @click.command()
 @click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
-@click.option("--html", type=OUT, metavar="FILE", help="Write a report as one self-contained page.")
-@click.option(
-    "--json", "document", type=OUT, metavar="FILE", help="Write all findings as JSON, with every file named."
+@gather(
+    "reports",
+    Reports,
+    click.option("--html", type=OUT, metavar="FILE", help="Write a report as one self-contained page."),
+    click.option(
+        "--json",
+        "document",
+        type=OUT,
+        metavar="FILE",
+        help="Write all findings as JSON, with every file named.",
+    ),
 )
 @click.option(
     "--fail-on",
@@ -36,8 +76,7 @@ CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", 
 )
 def audit(
     data: Path,
-    html: Path | None,
-    document: Path | None,
+    reports: Reports,
     fail_on: str,
     only: tuple[str, ...],
     sources: tuple[str, ...],
@@ -64,8 +103,8 @@ def audit(
             DataPlan(sources=sources, positive=positive, negative=negative),
             only=only,
             model=model,
-            html=html,
-            document=document,
+            html=reports.html,
+            document=reports.document,
         )
         click.echo(to_text(found))
         sys.exit(1 if is_failed(found, fail_on) else 0)
@@ -74,48 +113,45 @@ def audit(
 @click.command()
 @click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
 @click.option("--out", required=True, type=OUT, metavar="NEW.csv", help="The new manifest.")
-@click.option(
-    "--by",
-    type=click.Choice(["patient_id", "study_uid", "series_uid", "source"]),
-    default="patient_id",
-    show_default=True,
-    help="What to keep whole; patients always are.",
-)
-@click.option(
-    "--test", type=SHARE, default=0.2, show_default=True, help="Share of slices for the final test."
-)
-@click.option(
-    "--tune", type=SHARE, default=0.15, show_default=True, help="Share for choosing epoch and threshold."
-)
-@click.option("--calibrate", type=SHARE, default=0.1, show_default=True, help="Share for calibration.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=2020, show_default=True, help="Seed of the random draw."
-)
-@click.option(
-    "--block",
-    type=click.IntRange(1),
-    default=10,
-    show_default=True,
-    help="Slices with neighbouring numbers to keep together if there is no id.",
-)
-@click.option("--keep", is_flag=True, help="Keep the splits that the manifest already has.")
-@click.option(
-    "--no-pixels",
-    is_flag=True,
-    help="Do not look for duplicates: faster, and reads no files.",
+@gather(
+    "division",
+    Division,
+    click.option(
+        "--by",
+        type=click.Choice(["patient_id", "study_uid", "series_uid", "source"]),
+        default="patient_id",
+        show_default=True,
+        help="What to keep whole; patients always are.",
+    ),
+    click.option(
+        "--test", type=SHARE, default=0.2, show_default=True, help="Share of slices for the final test."
+    ),
+    click.option(
+        "--tune", type=SHARE, default=0.15, show_default=True, help="Share for choosing epoch and threshold."
+    ),
+    click.option("--calibrate", type=SHARE, default=0.1, show_default=True, help="Share for calibration."),
+    click.option(
+        "--seed", type=click.IntRange(0), default=2020, show_default=True, help="Seed of the random draw."
+    ),
+    click.option(
+        "--block",
+        type=click.IntRange(1),
+        default=10,
+        show_default=True,
+        help="Slices with neighbouring numbers to keep together if there is no id.",
+    ),
+    click.option("--keep", is_flag=True, help="Keep the splits that the manifest already has."),
+    click.option(
+        "--no-pixels",
+        is_flag=True,
+        help="Do not look for duplicates: faster, and reads no files.",
+    ),
 )
 @labels_options
 def split(
     data: Path,
     out: Path,
-    by: str,
-    test: float,
-    tune: float,
-    calibrate: float,
-    seed: int,
-    block: int,
-    keep: bool,
-    no_pixels: bool,
+    division: Division,
     positive: tuple[str, ...],
     negative: tuple[str, ...],
 ) -> None:
@@ -126,15 +162,16 @@ def split(
     DICOM files bring their own. Rows without an id stay with neighbouring numbers and with look-alikes.
     NEW.csv.lock.json locks the test split: it records every measurement on it.
     """
-    if test + tune + calibrate >= 1:
+    if division.test + division.tune + division.calibrate >= 1:
         raise click.UsageError("--test, --tune and --calibrate must leave something to train on")
     with plain_errors(), needs_extra("audit"):
         from covidct.apps.cli.commands.split import run_split
         from covidct.data.manifest import DataPlan
 
-        plan = DataPlan(positive=positive, negative=negative, block=block, seed=seed)
-        shares = {"test": test, "tune": tune, "calibrate": calibrate}
-        click.echo(run_split(data, out, plan, by=by, shares=shares, keep=keep, alike=not no_pixels))
+        plan = DataPlan(positive=positive, negative=negative, block=division.block, seed=division.seed)
+        shares = {"test": division.test, "tune": division.tune, "calibrate": division.calibrate}
+        alike = not division.no_pixels
+        click.echo(run_split(data, out, plan, by=division.by, shares=shares, keep=division.keep, alike=alike))
 
 
 @click.command()

@@ -19,59 +19,55 @@ from covidct.apps.cli.options import (
     SOURCES,
     WORKERS,
     data_option,
+    gather,
     needs_extra,
     plain_errors,
 )
+from covidct.apps.cli.train_options import RunOptions, TrialOptions
 from covidct.types import DISCLAIMER
 
 
 @click.command()
 @click.argument("recipe", type=FILE)
-@data_option("The slices.")
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    metavar="DIR",
-    help="Folder of the run. An interrupted run goes on.",
+@gather(
+    "asked",
+    RunOptions,
+    data_option("The slices."),
+    click.option(
+        "--out",
+        required=True,
+        type=FOLDER,
+        metavar="DIR",
+        help="Folder of the run. An interrupted run goes on.",
+    ),
+    PRETRAINED,
+    click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model."),
+    click.option("--notes", type=FILE, metavar="FILE", help="Markdown to add to the model card."),
+    WORKERS,
+    click.option(
+        "--find-rate",
+        is_flag=True,
+        help="Only search for the learning rate of each phase; writes DIR/rates*.png.",
+    ),
+    click.option(
+        "--gate-only",
+        is_flag=True,
+        help="Only train the lung finder and the gate; writes DIR/gate.safetensors.",
+    ),
+    click.option(
+        "--accept",
+        default="",
+        metavar="REASON",
+        help="Go on although the audit fails, for this reason, which goes into the model card.",
+    ),
+    click.option(
+        "--pool",
+        type=FOLDER,
+        metavar="DIR",
+        help="A benchmark of RECIPE: calibrate on the sources left out there, in place of splits of its own.",
+    ),
 )
-@PRETRAINED
-@click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model.")
-@click.option("--notes", type=FILE, metavar="FILE", help="Markdown to add to the model card.")
-@WORKERS
-@click.option(
-    "--find-rate",
-    is_flag=True,
-    help="Only search for the learning rate of each phase; writes DIR/rates*.png.",
-)
-@click.option(
-    "--gate-only", is_flag=True, help="Only train the lung finder and the gate; writes DIR/gate.safetensors."
-)
-@click.option(
-    "--accept",
-    default="",
-    metavar="REASON",
-    help="Go on although the audit fails, for this reason, which goes into the model card.",
-)
-@click.option(
-    "--pool",
-    type=FOLDER,
-    metavar="DIR",
-    help="A benchmark of RECIPE: calibrate on the sources left out there, in place of splits of its own.",
-)
-def train(
-    recipe: Path,
-    data: Path,
-    out: Path,
-    pretrained: Path | None,
-    number: str,
-    notes: Path | None,
-    workers: int,
-    find_rate: bool,
-    gate_only: bool,
-    accept: str,
-    pool: Path | None,
-) -> None:
+def train(recipe: Path, asked: RunOptions) -> None:
     """Train a model from a RECIPE; writes DIR/bundle.
 
     The data are audited first (DIR/audit.html). If the audit fails, nothing is trained without --accept.
@@ -85,20 +81,20 @@ def train(
         plan = read_recipe(recipe)
         job = Job(
             recipe=plan,
-            manifest=read_data(data, plan.data),
-            out=out,
-            version=number,
-            pretrained=load_pretrained(pretrained) if plan.pretrained else None,
-            notes=notes.read_text(encoding="utf-8") if notes else "",
-            workers=workers,
-            accept=accept.strip(),
-            pool=pool,
+            manifest=read_data(asked.data, plan.data),
+            out=asked.out,
+            version=asked.number,
+            pretrained=load_pretrained(asked.pretrained) if plan.pretrained else None,
+            notes=asked.notes.read_text(encoding="utf-8") if asked.notes else "",
+            workers=asked.workers,
+            accept=asked.accept.strip(),
+            pool=asked.pool,
         )
-        if find_rate:
+        if asked.find_rate:
             for line in search_rates(job):
                 click.echo(line)
             return
-        click.echo(train_gate(job) if gate_only else train(job))
+        click.echo(train_gate(job) if asked.gate_only else train(job))
         click.echo(DISCLAIMER, err=True)
 
 
@@ -110,53 +106,45 @@ def train(
     required=True,
     help="Protocol: train on all sources but one, test on that one.",
 )
-@data_option("The slices.", required=False)
-@PRETRAINED
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    metavar="DIR",
-    help="Folder for all results. An interrupted run goes on.",
+@gather(
+    "asked",
+    TrialOptions,
+    data_option("The slices.", required=False),
+    PRETRAINED,
+    click.option(
+        "--out",
+        required=True,
+        type=FOLDER,
+        metavar="DIR",
+        help="Folder for all results. An interrupted run goes on.",
+    ),
+    click.option(
+        "--left-out",
+        multiple=True,
+        metavar="SOURCE",
+        help="A source to leave out, or several joined by +; repeatable. Default: each with ten patients of "
+        "either label.",
+    ),
+    click.option(
+        "--seeds",
+        type=click.IntRange(1, 100),
+        default=3,
+        show_default=True,
+        help="Trainings per recipe, counting up from its own seed.",
+    ),
+    click.option(
+        "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
+    ),
+    WORKERS,
+    click.option(
+        "--accept",
+        default="",
+        metavar="REASON",
+        help="Go on although an audit fails, for this reason, which is recorded.",
+    ),
+    click.option("--table-only", is_flag=True, help="Train nothing; only print the table of what is in DIR."),
 )
-@click.option(
-    "--left-out",
-    multiple=True,
-    metavar="SOURCE",
-    help="A source to leave out, or several joined by +; repeatable. Default: each with ten patients of "
-    "either label.",
-)
-@click.option(
-    "--seeds",
-    type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    help="Trainings per recipe, counting up from its own seed.",
-)
-@click.option(
-    "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
-)
-@WORKERS
-@click.option(
-    "--accept",
-    default="",
-    metavar="REASON",
-    help="Go on although an audit fails, for this reason, which is recorded.",
-)
-@click.option("--table-only", is_flag=True, help="Train nothing; only print the table of what is in DIR.")
-def benchmark(
-    recipes: tuple[Path, ...],
-    leave_one_source_out: bool,
-    data: Path | None,
-    pretrained: Path | None,
-    out: Path,
-    left_out: tuple[str, ...],
-    seeds: int,
-    finder: Path | None,
-    workers: int,
-    accept: str,
-    table_only: bool,
-) -> None:
+def benchmark(recipes: tuple[Path, ...], leave_one_source_out: bool, asked: TrialOptions) -> None:
     """Train RECIPEs without one source each, and test on that source.
 
     For every source left out, recipe and seed: weights, epoch, threshold and temperature come from the other
@@ -164,24 +152,14 @@ def benchmark(
     shortcut floor of the source stands beside the table. DIR gets benchmark.json, .md and .png, and a folder
     per training. Finished trainings are not repeated.
     """
-    if not table_only and data is None:
+    if not asked.table_only and asked.data is None:
         raise click.UsageError("--data is needed to train; or add --table-only")
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.benchmark import run_trials, write_standings
 
-        if data is not None and not table_only:
-            run_trials(
-                recipes,
-                data,
-                out,
-                left_out=left_out,
-                seeds=seeds,
-                pretrained=pretrained,
-                finder=finder,
-                workers=workers,
-                accept=accept.strip(),
-            )
-        click.echo(write_standings(out))
+        if asked.data is not None and not asked.table_only:
+            run_trials(recipes, asked.data, asked)
+        click.echo(write_standings(asked.out))
         click.echo(DISCLAIMER, err=True)
 
 

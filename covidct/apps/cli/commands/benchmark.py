@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from covidct.apps.cli.train_options import TrialOptions
 from covidct.data.folders import read_data
 from covidct.data.recipe import read_recipe
 from covidct.errors import RecipeError
@@ -21,18 +22,7 @@ from covidct.training.pretrained import load_pretrained
 from covidct.training.trial import Setting
 
 
-def run_trials(
-    recipes: Sequence[Path],
-    data: Path,
-    out: Path,
-    *,
-    left_out: Sequence[str],
-    seeds: int,
-    pretrained: Path | None,
-    finder: Path | None,
-    workers: int,
-    accept: str,
-) -> None:
+def run_trials(recipes: Sequence[Path], data: Path, asked: TrialOptions) -> None:
     """Run what has not been run yet; progress on stderr. Raises as `run_benchmark`."""
     plans = tuple(read_recipe(path) for path in recipes)
     if not plans:
@@ -40,14 +30,15 @@ def run_trials(
     manifest = read_data(data, plans[0].data)
     setting = Setting(
         manifest=manifest,
-        out=out,
-        pretrained=load_pretrained(pretrained) if any(plan.pretrained for plan in plans) else None,
-        workers=workers,
-        accept=accept,
+        out=asked.out,
+        pretrained=load_pretrained(asked.pretrained) if any(plan.pretrained for plan in plans) else None,
+        workers=asked.workers,
+        accept=asked.accept.strip(),
     )
-    chosen = tuple(dict.fromkeys(left_out)) or choose_left_out(manifest, plans)
+    chosen = tuple(dict.fromkeys(asked.left_out)) or choose_left_out(manifest, plans)
     run_benchmark(
-        Benchmark(plans, chosen, setting, seeds=seeds, finder=finder), lambda line: click.echo(line, err=True)
+        Benchmark(plans, chosen, setting, seeds=asked.seeds, finder=asked.finder),
+        lambda line: click.echo(line, err=True),
     )
 
 
