@@ -36,7 +36,7 @@ GATE = "gate.safetensors"
 BATCH, EPOCHS, RATE, DECAY, SMOOTHING = 256, 16, 2e-3, 0.05, 0.03
 REFUSED = 0.005  # of the slices with lung in view, at most
 STRICTEST = 0.0  # log-odds: what is more likely a chest than not is never refused
-LEAST_LUNG = 0.015  # share of the picture; a slice through an apex or base has less
+MIN_LUNG = 0.015  # share of the picture; a slice through an apex or base has less
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def choose_limits(logits: NDArray[np.float32], lungs: NDArray[np.float32]) -> Ga
     odds = np.sort([to_odds(row) for row in logits[lungs >= IN_VIEW]])
     # The next lower float keeps the slice itself in.
     let_in = np.nextafter(odds[int(REFUSED * odds.size)], -np.inf) if odds.size else STRICTEST
-    return GateLimits(CLASSES, min(STRICTEST, float(let_in)), LEAST_LUNG)
+    return GateLimits(CLASSES, min(STRICTEST, float(let_in)), MIN_LUNG)
 
 
 def save_gate(gate: GateHead, path: Path) -> None:

@@ -35,7 +35,7 @@ VARIABLES = {INK: "--chart-ink", GREY: "--chart-grey", PALE: "--chart-pale"}
 WIDTH, SIDE, LEFT, TOP, ROW = 320, 266, 48, 8, 18
 BAR_HEAD, BAR_ROW, BAR = 24, 37, 11
 LETTERS, SMALL = 11.5, 10
-MOST_BARS = 20
+MAX_BARS = 20
 NAME, BAR_NAME = 45, 32
 
 
@@ -88,9 +88,9 @@ def _to_rows(bars: Bars) -> list[tuple[str, int, int]]:
     rows = [
         (name, int(covid), int(other)) for name, (covid, other) in zip(bars.names, bars.counts, strict=True)
     ]
-    if len(rows) <= MOST_BARS:
+    if len(rows) <= MAX_BARS:
         return rows
-    shown, rest = rows[: MOST_BARS - 1], rows[MOST_BARS - 1 :]
+    shown, rest = rows[: MAX_BARS - 1], rows[MAX_BARS - 1 :]
     return [*shown, (f"{len(rest)} more", sum(row[1] for row in rest), sum(row[2] for row in rest))]
 
 

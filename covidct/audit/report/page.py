@@ -26,8 +26,8 @@ from covidct.types import DISCLAIMER, Pixels
 THUMBNAIL = 160
 QUALITY = 90
 # The page is for looking at; the JSON document has all.
-MOST_FILES, MOST_ROWS, MOST_PAIRS = 200, 200, 12
-MOST_PRINTED, MOST_OPEN = 20, 3
+MAX_FILES, MAX_ROWS, MAX_PAIRS = 200, 200, 12
+MAX_PRINTED, MAX_OPEN = 20, 3
 NAME, CELL, SHORT = 160, 120, 60
 _NUMBER = re.compile(r"[\d\s.,:%()+−–-]*")
 
@@ -38,7 +38,7 @@ def to_page(audit: Audit, *, read_picture: Callable[[str], Pixels]) -> str:
     `read_picture` gives the grey levels (H, W) uint8 for a path of the audit's pairs; where it raises a
     CovidctError, OSError or ValueError (as `open` does for some names), a note stands in for the picture.
     """
-    shown = (pair for check in audit.checks for pair in check.pairs[:MOST_PAIRS])
+    shown = (pair for check in audit.checks for pair in check.pairs[:MAX_PAIRS])
     paths = dict.fromkeys(path for pair in shown for path in (pair.first, pair.second))
     return (
         _environment()
@@ -52,11 +52,11 @@ def to_page(audit: Audit, *, read_picture: Callable[[str], Pixels]) -> str:
             version=__version__,
             disclaimer=DISCLAIMER,
             most={
-                "files": MOST_FILES,
-                "rows": MOST_ROWS,
-                "pairs": MOST_PAIRS,
-                "printed": MOST_PRINTED,
-                "open": MOST_OPEN,
+                "files": MAX_FILES,
+                "rows": MAX_ROWS,
+                "pairs": MAX_PAIRS,
+                "printed": MAX_PRINTED,
+                "open": MAX_OPEN,
             },
         )
     )

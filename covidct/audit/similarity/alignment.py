@@ -30,7 +30,7 @@ OVERLAP = 1500
 LARGEST_CHANGE = 1.6
 FINE, COARSE = 0.7, 2.0
 # Variances in square pixels: of an interpolated pixel, of interpolation alone; as good as none.
-PIXEL, INTERPOLATED, LEAST_BLUR = 0.25, 0.1, 0.01
+PIXEL, INTERPOLATED, MIN_BLUR = 0.25, 0.1, 0.01
 # Contrast is evened out over this many pixels, down to so many grey levels.
 EVEN, FLAT = 4.0, 4.0
 # Arrows and letters drawn into a copy cover less than this share.
@@ -93,7 +93,7 @@ def _ellipse() -> Mask:
 def _soften(fixed: Pixels, matrix: Matrix) -> Detail:
     """Blur as much as the other was blurred, when a pixel was enlarged by the map and interpolated."""
     enlarged = 1 / abs(float(np.linalg.det(matrix[:, :2])))
-    return _blur(fixed.astype(np.float32), math.sqrt(max(PIXEL * (enlarged - 1) + INTERPOLATED, LEAST_BLUR)))
+    return _blur(fixed.astype(np.float32), math.sqrt(max(PIXEL * (enlarged - 1) + INTERPOLATED, MIN_BLUR)))
 
 
 def _detail(grey: Detail) -> Detail:

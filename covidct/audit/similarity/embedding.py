@@ -33,7 +33,7 @@ CROP, PLACES = 0.8, tuple(float(shift) for shift in np.linspace(-0.1, 0.1, 9))
 # In grey levels: what is flatter than this is noise, and must not be blown up to a picture.
 FLATNESS = 1.0
 # Directions in which slices hardly differ tell nothing; of chest CT, the first 48 have 0.1 to 8.
-LEAST_VARIANCE = 0.05
+MIN_VARIANCE = 0.05
 # A coordinate that all slices share: without it, slices that differ in noise alone would seem unrelated.
 SHARED = 1.0
 
@@ -114,6 +114,6 @@ def fit_projection(thumbnails: Sequence[Pixels]) -> Projection:
     step = -(-len(thumbnails) // FITTED)
     descriptors = np.stack([describe(thumbnail) for thumbnail in thumbnails[::step]])
     pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(descriptors.astype(np.float64))
-    scale = np.sqrt(np.maximum(pca.explained_variance_, LEAST_VARIANCE))
+    scale = np.sqrt(np.maximum(pca.explained_variance_, MIN_VARIANCE))
     axes = (pca.components_ / scale[:, None]).T
     return Projection(pca.mean_.astype(np.float32), axes.astype(np.float32), SHARED)

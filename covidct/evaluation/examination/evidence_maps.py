@@ -33,7 +33,7 @@ POINTING_TARGET, INSIDE_TARGET = 0.80, 0.90
 # What is shuffled, from the evidence backwards: shares of the layers.
 DEPTHS = {"last layer": 1e-9, "second half": 0.5, "all layers": 1.0}
 DRAWS = 5  # disorders, over which the figures are means
-LEAST_CELLS = 5  # of lung: fewer have no order worth comparing
+MIN_CELLS = 5  # of lung: fewer have no order worth comparing
 POINTINGS = ("hit", "near", "iou", "auc")
 GUESSES = ("hit", "near", "depth_hit", "depth_near", "iou")
 NO_PLACE = "not applicable: a map of one cell knows no place"
@@ -137,7 +137,7 @@ def correlate(before: Evidence, after: Evidence, box: Box, subject: Subject) -> 
     counts = np.bincount(cells[cells >= 0], minlength=before.size)
     lung = np.bincount(cells[(cells >= 0) & subject.lungs], minlength=before.size) > counts / 2
     pair = before.ravel()[lung], after.ravel()[lung]
-    if lung.sum() < LEAST_CELLS or any(np.ptp(values) == 0 for values in pair):
+    if lung.sum() < MIN_CELLS or any(np.ptp(values) == 0 for values in pair):
         return None
     return float(spearmanr(*pair).statistic)
 

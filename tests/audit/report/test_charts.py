@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from covidct.audit.report.charts import COVID, MOST_BARS, OTHER, draw_bars, draw_curves
+from covidct.audit.report.charts import COVID, MAX_BARS, OTHER, draw_bars, draw_curves
 from covidct.audit.verdict import Bars, Curve
 from exhibits import NASTY, make_curve
 
@@ -119,14 +119,14 @@ def test_bars_lie_below_each_other() -> None:
 
 def test_very_many_bars_end_in_one_for_the_rest() -> None:
     shown = texts(draw_bars(bars_of(50)))
-    assert sum(text.startswith("source-") for text in shown) == MOST_BARS - 1
-    rest = sum(range(MOST_BARS - 1, 50))
-    assert f"{50 - MOST_BARS + 1} more" in shown
+    assert sum(text.startswith("source-") for text in shown) == MAX_BARS - 1
+    rest = sum(range(MAX_BARS - 1, 50))
+    assert f"{50 - MAX_BARS + 1} more" in shown
     assert f"{rest:,} / {2 * rest:,}" in shown
 
 
 def test_just_enough_bars_are_all_drawn() -> None:
-    assert not [text for text in texts(draw_bars(bars_of(MOST_BARS))) if "more" in text]
+    assert not [text for text in texts(draw_bars(bars_of(MAX_BARS))) if "more" in text]
 
 
 def test_nothing_to_draw() -> None:
