@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from covidct.audit.probes.appearance import View
+from covidct.audit.probes.appearance import Appearance
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Figure, Finding, Level, advise
 from covidct.stats.estimate import exact_interval
@@ -54,7 +54,7 @@ def check_modality(samples: Sequence[Sample]) -> Check:
     )
 
 
-def suspect(view: View) -> str:
+def suspect(view: Appearance) -> str:
     """Why a slice looks like no axial chest CT in a lung window; "" where it does not."""
     if view.colour > COLOUR:
         return "colour photograph or drawing"

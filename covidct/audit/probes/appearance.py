@@ -20,7 +20,7 @@ DARK = 0.75
 
 
 @dataclass(frozen=True)
-class View:
+class Appearance:
     """What a slice looks like; shares are in [0, 1].
 
     `colour` is the share of pixels that are not grey, `contrast` how far two grey levels explain the
@@ -37,10 +37,10 @@ class View:
     height: float
 
 
-def measure_view(lungs: Lungs, shape: tuple[int, int], *, colour: float) -> View:
+def measure_view(lungs: Lungs, shape: tuple[int, int], *, colour: float) -> Appearance:
     """Measure the signs; `shape` is the slice's own (H, W)."""
     inside = np.logical_or.reduce((np.zeros_like(lungs.body), *lungs.regions))
-    return View(
+    return Appearance(
         colour=colour,
         contrast=lungs.contrast,
         sharpness=_sharpness(lungs, inside if inside.any() else lungs.surround),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidct.audit.lungs import SIDE, Lungs, Mask, find_lungs, shrink
-from covidct.audit.probes.appearance import View, measure_view
+from covidct.audit.probes.appearance import Appearance, measure_view
 from covidct.audit.probes.marks import measure_marks
 from covidct.types import Pixels
 
@@ -34,7 +34,7 @@ class Features:
     """`vectors`: probe name -> (k,) float32, the same k for every slice; `view` the signs of its modality."""
 
     vectors: Mapping[str, Vector] = field(compare=False, repr=False)
-    view: View
+    view: Appearance
 
 
 def measure_features(pixels: Pixels, *, colour: float) -> Features:

@@ -24,7 +24,7 @@ BLANK = 128  # the grey of what nothing may be read from
 TISSUE = 192  # where a slice shows none
 
 
-class View(StrEnum):
+class Masking(StrEnum):
     """What is left of a slice."""
 
     WHOLE = "as it is"
@@ -40,7 +40,7 @@ class Viewed:
     source: str
     patient: str
     label: int
-    logits: Mapping[View, float]
+    logits: Mapping[Masking, float]
     outlined: str
 
 
@@ -69,7 +69,7 @@ def view_subject(session: Session, subject: Subject, inside: Bools, *, outlined:
     return Viewed(subject.source, subject.patient, subject.label, logits, outlined)
 
 
-def to_views(pixels: Pixels, inside: Bools) -> dict[View, Pixels]:
+def to_views(pixels: Pixels, inside: Bools) -> dict[Masking, Pixels]:
     """The views of a slice (H, W) uint8 with lungs `inside` (H, W).
 
     Lungs, or all but the lungs, are filled with the slice's own soft tissue; all but the outermost four
@@ -79,10 +79,10 @@ def to_views(pixels: Pixels, inside: Bools) -> dict[View, Pixels]:
     framed = pixels.copy()
     framed[BORDER:-BORDER, BORDER:-BORDER] = BLANK
     return {
-        View.WHOLE: pixels,
-        View.NO_LUNGS: np.where(inside, tissue, pixels),
-        View.BORDER: framed,
-        View.LUNGS: np.where(inside, pixels, tissue),
+        Masking.WHOLE: pixels,
+        Masking.NO_LUNGS: np.where(inside, tissue, pixels),
+        Masking.BORDER: framed,
+        Masking.LUNGS: np.where(inside, pixels, tissue),
     }
 
 
@@ -109,7 +109,7 @@ def _measure(source: str, viewed: Sequence[Viewed]) -> Blackout:
     labels, groups = [one.label for one in viewed], [one.patient for one in viewed]
     outlined = [one.outlined for one in viewed]
     aucs = {}
-    for view in View:
+    for view in Masking:
         aucs[str(view)] = estimate_auc(labels, [one.logits[view] for one in viewed], groups)
     return Blackout(
         source=source,

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from covidct.evaluation.examination.blackout import Blackout, View, both_classes
+from covidct.evaluation.examination.blackout import Blackout, Masking, both_classes
 from covidct.evaluation.examination.examples import Exhibit
 from covidct.evaluation.examination.stability import ALL, FLIP_TARGET, MEDIAN_TARGET, Stability, shortened
 from covidct.evaluation.plot_style import (
@@ -33,7 +33,7 @@ from covidct.types import Estimate
 
 CYAN = "#00E5FF"  # lesions: seen on grey, dark red and yellow
 TILE = 1.75  # inches
-VIEWS = {View.WHOLE: INK, View.LUNGS: BLUE, View.NO_LUNGS: VERMILION, View.BORDER: ORANGE}
+VIEWS = {Masking.WHOLE: INK, Masking.LUNGS: BLUE, Masking.NO_LUNGS: VERMILION, Masking.BORDER: ORANGE}
 
 
 def plot_evidence(exhibits: Sequence[Exhibit], path: Path) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from covidct.errors import ManifestError
-from covidct.evaluation.examination.blackout import Blackout, View, both_classes
+from covidct.evaluation.examination.blackout import Blackout, Masking, both_classes
 from covidct.evaluation.examination.evidence_maps import INSIDE_TARGET, POINTING_TARGET, Explanation
 from covidct.evaluation.examination.examples import Exhibit
 from covidct.evaluation.examination.pointing import LEVEL, TOLERANCE
@@ -172,7 +172,7 @@ def _at_most(name: str, found: Estimate, target: float) -> Target:
 
 def _blackout(one: Blackout) -> Target:
     """Chance is reached where it lies in the interval, or where there is none, within 0.1."""
-    found = one.aucs[View.NO_LUNGS]
+    found = one.aucs[Masking.NO_LUNGS]
     reached = None
     if found.value is not None:
         low, high = found.low, found.high

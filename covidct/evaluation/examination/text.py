@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from covidct.evaluation.examination.blackout import Blackout, View, both_classes
+from covidct.evaluation.examination.blackout import Blackout, Masking, both_classes
 from covidct.evaluation.examination.evidence_maps import Explanation
 from covidct.evaluation.examination.record import Examination, Target, to_targets
 from covidct.evaluation.examination.stability import ALL, Stability, shortened
@@ -89,8 +89,8 @@ def _shuffled(one: Explanation) -> list[Sequence[str]]:
 
 
 def _blacked(blackouts: Sequence[Blackout]) -> list[Sequence[str]]:
-    rows = [(_size(one), *(_text(one.aucs[view]) for view in View)) for one in blackouts]
-    return [("COVID-19 of slices", *(str(view) for view in View)), *rows]
+    rows = [(_size(one), *(_text(one.aucs[view]) for view in Masking)) for one in blackouts]
+    return [("COVID-19 of slices", *(str(view) for view in Masking)), *rows]
 
 
 def _size(one: Blackout) -> str:

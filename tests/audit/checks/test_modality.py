@@ -11,7 +11,7 @@ import pytest
 
 from audits import make_sample, texts
 from covidct.audit.checks.modality import check_modality, suspect
-from covidct.audit.probes.appearance import View
+from covidct.audit.probes.appearance import Appearance
 from covidct.audit.probes.features import measure_features
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Level
@@ -19,10 +19,10 @@ from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.types import Pixels
 
-CHEST = View(colour=0.0, contrast=0.93, sharpness=0.33, lung_share=0.35, dark_share=0.4, height=0.75)
+CHEST = Appearance(colour=0.0, contrast=0.93, sharpness=0.33, lung_share=0.35, dark_share=0.4, height=0.75)
 
 
-def view(pixels: Pixels, colour: float = 0.0) -> View:
+def view(pixels: Pixels, colour: float = 0.0) -> Appearance:
     return measure_features(pixels, colour=colour).view
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from covidct.audit.lungs import find_lungs
-from covidct.audit.probes.appearance import View, measure_view
+from covidct.audit.probes.appearance import Appearance, measure_view
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.types import Pixels
 
 
-def view(pixels: Pixels, *, colour: float = 0.0) -> View:
+def view(pixels: Pixels, *, colour: float = 0.0) -> Appearance:
     height, width = pixels.shape
     return measure_view(find_lungs(pixels), (height, width), colour=colour)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from covidct.evaluation.examination.blackout import (
-    View,
+    Masking,
     both_classes,
     to_blackouts,
     to_tissue,
@@ -24,12 +24,12 @@ LUNGS = SUBJECT.lungs
 
 def test_views_keep_what_they_say() -> None:
     views = to_views(SUBJECT.pixels, LUNGS)
-    assert (views[View.WHOLE] == SUBJECT.pixels).all()
-    assert len(np.unique(views[View.NO_LUNGS][LUNGS])) == 1
-    assert (views[View.NO_LUNGS][~LUNGS] == SUBJECT.pixels[~LUNGS]).all()
-    assert (views[View.LUNGS][LUNGS] == SUBJECT.pixels[LUNGS]).all()
-    assert len(np.unique(views[View.LUNGS][~LUNGS])) == 1
-    border = views[View.BORDER]
+    assert (views[Masking.WHOLE] == SUBJECT.pixels).all()
+    assert len(np.unique(views[Masking.NO_LUNGS][LUNGS])) == 1
+    assert (views[Masking.NO_LUNGS][~LUNGS] == SUBJECT.pixels[~LUNGS]).all()
+    assert (views[Masking.LUNGS][LUNGS] == SUBJECT.pixels[LUNGS]).all()
+    assert len(np.unique(views[Masking.LUNGS][~LUNGS])) == 1
+    border = views[Masking.BORDER]
     assert (border[4:-4, 4:-4] == 128).all()
     assert (border[:4] == SUBJECT.pixels[:4]).all()
 
@@ -69,22 +69,22 @@ def blackout_of(session: Told, *, marked: bool = False) -> dict[str, float]:
 
 def test_a_session_that_reads_lungs_falls_to_chance() -> None:
     aucs = blackout_of(Told(sees_lungs))
-    assert aucs[View.WHOLE] > 0.7
-    assert aucs[View.LUNGS] > 0.7
-    assert aucs[View.NO_LUNGS] == pytest.approx(0.5, abs=0.15)
-    assert aucs[View.BORDER] == pytest.approx(0.5, abs=0.15)
+    assert aucs[Masking.WHOLE] > 0.7
+    assert aucs[Masking.LUNGS] > 0.7
+    assert aucs[Masking.NO_LUNGS] == pytest.approx(0.5, abs=0.15)
+    assert aucs[Masking.BORDER] == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_session_that_reads_a_mark_does_not() -> None:
     aucs = blackout_of(Told(sees_corner), marked=True)
-    assert aucs[View.NO_LUNGS] == aucs[View.BORDER] == aucs[View.WHOLE] == 1
-    assert aucs[View.LUNGS] < 0.8
+    assert aucs[Masking.NO_LUNGS] == aucs[Masking.BORDER] == aucs[Masking.WHOLE] == 1
+    assert aucs[Masking.LUNGS] < 0.8
 
 
 def test_one_class_has_no_auc() -> None:
     viewed = [view_subject(Told(sees_corner), make_subject(), LUNGS, outlined="mask")]
     (found,) = to_blackouts(viewed)
-    assert found.aucs[View.WHOLE].value is None
+    assert found.aucs[Masking.WHOLE].value is None
     assert both_classes([found]) == []
 
 
@@ -100,4 +100,4 @@ def test_huge_logits_keep_their_order() -> None:
         session = Told(lambda _, label=label: np.full((2, 2), 500.0 + label, np.float32))  # type: ignore[misc]
         viewed.append(view_subject(session, subject, LUNGS, outlined="mask"))
     (found,) = to_blackouts(viewed)
-    assert found.aucs[View.WHOLE].value == 1
+    assert found.aucs[Masking.WHOLE].value == 1

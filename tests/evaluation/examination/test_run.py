@@ -14,7 +14,7 @@ from bundles import CONFIG_TABLE, write_tiny_bundle
 from covidct.apps.cli.main import main
 from covidct.data.manifest import DataPlan, Row, write_manifest
 from covidct.evaluation.examination import pictures as sheets
-from covidct.evaluation.examination.blackout import View
+from covidct.evaluation.examination.blackout import Masking
 from covidct.evaluation.examination.card_text import to_markdown
 from covidct.evaluation.examination.evidence_maps import NO_PLACE
 from covidct.evaluation.examination.record import (
@@ -127,7 +127,7 @@ def test_files_and_nothing_else(examination: Examination, tmp_path: Path) -> Non
     assert found == json.loads(json.dumps(to_json(examination)))
     assert found["schema"] == 1
     assert read_examination(tmp_path / "deep" / "out" / "examination.json") == examination
-    assert set(found["blackouts"][0]["aucs"]) == set(View)
+    assert set(found["blackouts"][0]["aucs"]) == set(Masking)
     assert found["stabilities"][0]["holds"] in (True, False)
 
 

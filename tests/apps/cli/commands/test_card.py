@@ -16,7 +16,7 @@ from covidct.apps.cli.main import main
 from covidct.apps.web.model_facts import to_facts
 from covidct.apps.web.openapi.schemas import to_schemas
 from covidct.errors import BundleError, ManifestError
-from covidct.evaluation.examination.blackout import Blackout, View
+from covidct.evaluation.examination.blackout import Blackout, Masking
 from covidct.evaluation.examination.evidence_maps import Explanation
 from covidct.evaluation.examination.record import Examination, Protocol
 from covidct.evaluation.examination.record import to_json as examination_json
@@ -42,7 +42,7 @@ EXAMINATION = Examination(
         ),
     ),
     blackouts=(
-        Blackout("covid-ct", 118, 60, 56, {"graph": 118}, {View.NO_LUNGS: Estimate(0.52, 0.4, 0.6, 118)}),
+        Blackout("covid-ct", 118, 60, 56, {"graph": 118}, {Masking.NO_LUNGS: Estimate(0.52, 0.4, 0.6, 118)}),
     ),
     stabilities=(
         Stability(
