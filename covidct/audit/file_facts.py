@@ -16,6 +16,7 @@ from PIL import Image
 from pydicom import dcmread
 
 from covidct.data.manifest import Row
+from covidct.images.damage import read_or_none
 from covidct.images.head import PICTURES, sniff
 
 # PS3.6 keywords that tell hospitals, scanners and protocols apart.
@@ -97,10 +98,7 @@ def parse_facts(data: bytes, path: Path) -> Facts:
 
 
 def _exif(image: Image.Image) -> Mapping[int, object]:
-    try:
-        return image.getexif()
-    except Exception:  # broad: Pillow raises nearly anything for broken EXIF, which says nothing here
-        return {}
+    return read_or_none(image.getexif) or {}  # broken EXIF says nothing
 
 
 def _colour_share(image: Image.Image) -> float:

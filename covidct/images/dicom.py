@@ -29,7 +29,7 @@ from pydicom.pixels import get_decoder  # type: ignore[attr-defined]  # (documen
 
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.images.codestream import parse_frame
-from covidct.images.damage import damage_is_an_error
+from covidct.images.damage import damage_as, damage_is_an_error
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import KEYWORDS, Header, parse_header, sop_class
 from covidct.images.files import read_bytes
@@ -119,11 +119,9 @@ def _parse(data: bytes, name: str) -> Dataset:
     refusal = ReadError(
         f"{name}: not DICOM (no DICM at byte 128, no SOPClassUID); give a DICOM file or a PNG"
     )
-    try:
+    with damage_as(lambda _: refusal):
         dataset = dcmread(BytesIO(data), specific_tags=list(KEYWORDS), force=True)
         makes_sense = sop_class(dataset).is_valid
-    except Exception as error:  # broad: see damage_is_an_error
-        raise refusal from error
     if not makes_sense:
         raise refusal
     return dataset
@@ -169,10 +167,8 @@ def _decode(dataset: Dataset, header: Header, syntax: uid.UID, name: str) -> Wor
         # Padding may lie outside of BitsStored, so it is looked for before the unused bits go.
         "correct_unused_bits": False,
     }
-    try:
+    with damage_as(lambda _: _undecodable(syntax, name)):
         words, _ = get_decoder(_decoded_as(syntax)).as_array(data, raw=True, index=0, **options)
-    except Exception as error:  # broad: see damage_is_an_error
-        raise _undecodable(syntax, name) from error
     return np.asarray(words)
 
 
@@ -192,10 +188,8 @@ def _check_codestream(data: bytes, header: Header, syntax: uid.UID, name: str) -
     """Raise where a codestream is not what the dataset declares, which the decoder may not survive."""
     if syntax == uid.RLELossless:  # pydicom's own decoder, which checks for itself
         return
-    try:
+    with damage_as(lambda _: _undecodable(syntax, name)):
         frame = parse_frame(get_frame(data, 0, number_of_frames=1))
-    except Exception as error:  # broad: see damage_is_an_error
-        raise _undecodable(syntax, name) from error
     if frame is None or not 2 <= frame.precision <= header.bits_allocated:
         raise _undecodable(syntax, name)
     if (frame.rows, frame.columns, frame.components) != (header.rows, header.columns, 1):

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from covidct.errors import ReadError
+from covidct.images.damage import read_or_none
 
 _BINARY = frozenset(("US", "SS", "US or SS", "UL", "SL", "FL", "FD"))
 _PADDING = "\0 \t\r\n"
@@ -73,10 +74,7 @@ def _stored(dataset: Dataset, keyword: str) -> Any:
         return value
     if (element.VR or dictionary_VR(keyword)) not in _BINARY:
         return value
-    try:
-        return dataset[keyword].value
-    except Exception:  # broad: pydicom throws nearly anything at a number of another length
-        return None
+    return read_or_none(lambda: dataset[keyword].value)  # pydicom fails at numbers of another length
 
 
 def _decode(value: bytes, dataset: Dataset) -> str:

@@ -28,6 +28,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from covidct.errors import ReadError, UnsupportedImage
+from covidct.images.damage import damage_as, read_or_none
 from covidct.images.head import PICTURES, Form, sniff
 from covidct.images.limits import check_pixels
 from covidct.types import Pixels
@@ -70,22 +71,16 @@ def parse_raster(data: bytes, *, name: str) -> Pixels:
 
 @contextmanager
 def _damage_is_an_error(name: str, kind: str) -> Iterator[None]:
-    """Turn whatever Pillow throws at damaged bytes into ReadError.
-
-    Broad on purpose: its plugins raise OSError, SyntaxError, ValueError, struct.error, zlib.error,
-    EOFError and more, and a warning is an exception where warnings are errors.
-    """
-    try:
-        yield
-    except ReadError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UnsupportedImage(f"{name}: far too many pixels; give the slice at its own size") from error
-    except Exception as error:
-        raise ReadError(
-            f"{name}: a {kind} that is damaged or cut off ({str(error) or type(error).__name__}); "
-            "copy it again, or export it again"
-        ) from error
+    """Turn whatever Pillow's plugins throw at damaged bytes into ReadError."""
+    advice = "copy it again, or export it again"
+    with damage_as(
+        lambda cause: ReadError(f"{name}: a {kind} that is damaged or cut off ({cause}); {advice}")
+    ):
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            message = f"{name}: far too many pixels; give the slice at its own size"
+            raise UnsupportedImage(message) from error
 
 
 def _open(data: bytes, kind: Form, name: str) -> ImageFile:
@@ -141,12 +136,9 @@ def _tiff_tag(image: ImageFile, tag: int) -> object:
 
 
 def _set_upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:
-        # Broad: see _damage_is_an_error. Broken EXIF says nothing of the orientation; the pixels are fine.
-        return image
-    turn = _UPRIGHT.get(orientation)
+    # Broken EXIF says nothing of the orientation; the pixels are fine.
+    orientation = read_or_none(lambda: int(image.getexif().get(ExifTags.Base.Orientation, 1)))
+    turn = _UPRIGHT.get(orientation or 1)
     return image if turn is None else image.transpose(turn)
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
+from covidct.images.damage import damage_as, read_or_none
 from covidct.images.files import is_clutter, is_wanted, natural_key
 from covidct.images.gunzip import gunzip
 from covidct.images.head import ARCHIVES, HEAD, Form, Head, look_at
@@ -64,13 +65,11 @@ class EntryBlob:
             raise ReadError(
                 f"{self.name}: encrypted; unpack the archive with its password, and give the folder"
             )
-        try:
+        with damage_as(
+            lambda cause: ReadError(f"{self.name}: damaged in the archive ({cause}); make the archive again")
+        ):
             # `read` stops at the size that the entry declares, whatever the data would become.
             return self.archive.read(self.entry)
-        except Exception as error:  # broad: zlib.error, lzma.LZMAError ...: each compression has its own
-            raise ReadError(
-                f"{self.name}: damaged in the archive ({error}); make the archive again"
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -178,13 +177,14 @@ def _sort(files: Iterable[tuple[str, EntryBlob | TarBlob]]) -> Unpacked:
 
 def _peek(blob: EntryBlob | TarBlob) -> Head | None:
     """How an entry begins; None for what cannot be looked into, which is read, and says why."""
-    try:
-        if isinstance(blob, TarBlob):
-            return look_at(blob.read_start(HEAD))
-        with blob.archive.open(blob.entry) as stream:
-            return look_at(stream.read(HEAD))
-    except Exception:  # broad: see EntryBlob.read
-        return None
+    return read_or_none(lambda: look_at(_read_start(blob)))
+
+
+def _read_start(blob: EntryBlob | TarBlob) -> bytes:
+    if isinstance(blob, TarBlob):
+        return blob.read_start(HEAD)
+    with blob.archive.open(blob.entry) as stream:
+        return stream.read(HEAD)
 
 
 def _name_nested(blob: Blob, head: Head) -> tuple[Blob, Head]:

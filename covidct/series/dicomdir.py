@@ -12,6 +12,7 @@ import PIL.Image  # noqa: F401
 from pydicom import dcmread
 
 from covidct.errors import ReadError
+from covidct.images.damage import damage_as
 from covidct.images.files import has_known_ending, read_bytes
 
 SOP_CLASS = "1.2.840.10008.1.3.10"
@@ -24,10 +25,8 @@ def read_dicomdir(path: Path, *, name: str) -> tuple[tuple[Path, str], ...]:
     or points out of its own folder.
     """
     data = read_bytes(path, name=name)
-    try:
+    with damage_as(lambda cause: ReadError(f"{name}: damaged DICOMDIR ({cause}); give the folder it is in")):
         records = _list(data)
-    except Exception as error:  # broad: pydicom throws nearly anything at damaged bytes
-        raise ReadError(f"{name}: damaged DICOMDIR ({error}); give the folder it is in") from error
     if not records:
         raise ReadError(f"{name}: a DICOMDIR that lists no images; give the folder it is in")
     top = Path(name).parent

@@ -24,6 +24,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
+from covidct.images.damage import damage_as
 from covidct.images.gunzip import gunzip
 from covidct.images.head import look_at
 from covidct.images.hounsfield import AIR_HU, PLAUSIBLE_AIR_HU
@@ -108,7 +109,8 @@ def _unzip(blob: Blob) -> bytes:
 
 
 def _parse(data: bytes, name: str) -> Volume:
-    try:
+    unread = "damaged, cut off, or no NIfTI volume in one file"
+    with damage_as(lambda cause: ReadError(f"{name}: {unread} ({cause}); convert it again")):
         kind = Nifti2Image if data[4:8] == b"n+2\0" else Nifti1Image
         image: Any = kind.from_bytes(data)
         _check_length(image, len(data), name)
@@ -116,12 +118,6 @@ def _parse(data: bytes, name: str) -> Volume:
         scale = float(image.dataobj.slope), float(image.dataobj.inter)
         zooms = np.linalg.norm(affine[:3, :3], axis=0)
         axes = io_orientation(affine)  # type: ignore[no-untyped-call]
-    except ReadError:
-        raise
-    except Exception as error:  # broad: nibabel throws many kinds at damaged bytes
-        raise ReadError(
-            f"{name}: damaged, cut off, or no NIfTI volume in one file ({error}); convert it again"
-        ) from error
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim != 3 or values.dtype.kind not in "iuf" or 0 in values.shape:

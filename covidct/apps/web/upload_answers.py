@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
+from covidct.images.damage import read_or_none
 from covidct.images.head import Form, sniff
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.inference.classifier import Classifier
@@ -93,8 +94,10 @@ def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:
 def _unpacked(file: MemoryBlob) -> int:
     if sniff(file.data) is not Form.ZIP:
         return len(file.data)
-    try:
-        with zipfile.ZipFile(file.open()) as archive:
-            return sum(entry.file_size for entry in archive.infolist())
-    except Exception:  # broad: damage surfaces as nearly any exception; reading the archive says which
-        return len(file.data)
+    unpacked = read_or_none(lambda: _sum_entries(file))  # where damaged, reading the archive says so
+    return len(file.data) if unpacked is None else unpacked
+
+
+def _sum_entries(file: MemoryBlob) -> int:
+    with zipfile.ZipFile(file.open()) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
