@@ -1,12 +1,14 @@
 """The network of two questions: whether there is an opacity, and whether it is typical of COVID-19.
 
 The first travels between hospitals: drawn lesions and lungs known to be clear teach it, cell by cell and
-slice by slice. The second is answered from what lies in the opacities, and only counts where there are some:
-the probability of COVID-19 is that of an opacity times that of its being typical. So what shows nothing
-teaches the second question nothing, and a label that holds for the patient alone can be doubted there.
+slice by slice. The second is answered from what lies in the opacities. Labels teach both together (`join`):
+COVID-19 is an opacity that is typical. So what shows nothing teaches the second question nothing, and a
+label that holds for the patient alone can be doubted there. In the answer their log odds add up, and the
+second counts as far as an opacity is seen (`combine`): a lung full of opacities is not held down by doubt
+about their kind, and lungs that show none are told apart by nothing else.
 
 Two parts, so that a training can look at what the first sees once and go over the second many times: `lower`
-finds and crops the lungs and runs the backbone's first blocks, which nothing teaches; `judge` does the rest.
+finds and crops the lungs and runs the backbone's first blocks, which nothing teaches; `weigh` does the rest.
 """
 
 from __future__ import annotations
@@ -23,9 +25,7 @@ from covidct.training.networks.mobilenet import FEATURES
 
 STILL = 7  # blocks of the backbone, down to cells of 8 pixels, that stay as pretrained
 CELL = 16  # pixels
-# What the second answer counts in that of both. In training it counts in full; most of what it then says of
-# slices with few opacities does not travel (docs/research/experiments.md).
-SHARE = 0.4
+SHARP = 4.0  # how fast the second answer comes to count once there is an opacity
 AIR = 0.02  # what a cell of lung counts for the second question beside its opacity
 
 
@@ -46,8 +46,7 @@ class Lower(NamedTuple):
 class Opinion(NamedTuple):
     """What the network thinks of N slices; all but the maps (N,).
 
-    `opacity` and `typical` are logits of the two answers, `logit` that of both being yes, where the second
-    counts in part; `extent` the share
+    `opacity` and `typical` are logits of the two answers, `logit` what they come to; `extent` the share
     of the lungs that is opaque. `evidence` (N, H, W) is of opacity; `cells` (N, h, w), the logit of each cell
     to be opaque, and `lungs` (N, h, w) in [0, 1], what it counts.
     """
@@ -64,7 +63,7 @@ class Opinion(NamedTuple):
 class OpacityNet(LungNet):
     """`forward` gives `logit`, `map`, `box`, then `opacity`, `typical`, `extent`; with a gate `gate`, `lung`.
 
-    `map.mean((1, 2)) + bias == opacity`, and `logit == join(opacity, SHARE * typical)`.
+    `map.mean((1, 2)) + bias == opacity`, and `logit == combine(opacity, typical)`.
     """
 
     def __init__(self, size: int, *, dropout: float = 0.2, masked: bool = True):
@@ -110,7 +109,7 @@ class OpacityNet(LungNet):
         opaque = torch.sigmoid(cells) * lungs
         extent = opaque.sum((1, 2, 3)) / lungs.sum((1, 2, 3)).clamp_min(1)
         typical = self.compare(top, opaque, lungs)
-        logit = join(opacity, SHARE * typical)
+        logit = combine(opacity, typical)
         return Opinion(logit, opacity, typical, extent, evidence, cells.squeeze(1), lungs.squeeze(1))
 
     def compare(self, top: Tensor, opaque: Tensor, lungs: Tensor) -> Tensor:
@@ -120,6 +119,11 @@ class OpacityNet(LungNet):
         said = self.typical(top).float()
         mean: Tensor = (counts * said).sum((1, 2, 3)) / counts.sum((1, 2, 3)).clamp_min(1e-4)
         return mean
+
+
+def combine(opacity: Tensor, typical: Tensor) -> Tensor:
+    """The answer's logit from the logits of both, (N,): the second counts as far as an opacity is seen."""
+    return opacity + torch.sigmoid(SHARP * opacity) * typical
 
 
 def join(opacity: Tensor, typical: Tensor) -> Tensor:

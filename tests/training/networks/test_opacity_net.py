@@ -9,7 +9,7 @@ from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.training.networks.gate_head import GateHead
 from covidct.training.networks.lung_crop import LungCrop
-from covidct.training.networks.opacity_net import SHARE, Lower, OpacityNet, join
+from covidct.training.networks.opacity_net import Lower, OpacityNet, combine, join
 from makers import phantom_hu
 
 SLICES = torch.from_numpy(
@@ -35,7 +35,7 @@ def test_the_outputs_by_name() -> None:
     assert given["map"].shape == (3, 16, 16)
     assert given["box"].shape == (3, 4)
     torch.testing.assert_close(given["map"].mean((1, 2)) + network.bias, given["opacity"])
-    torch.testing.assert_close(given["logit"], join(given["opacity"], SHARE * given["typical"]))
+    torch.testing.assert_close(given["logit"], combine(given["opacity"], given["typical"]))
     assert ((given["extent"] >= 0) & (given["extent"] <= 1)).all()
     assert (given["map"] >= 0).all()
 
@@ -53,6 +53,13 @@ def test_both_answers_must_be_yes() -> None:
     both = torch.sigmoid(opacity) * torch.sigmoid(typical)
     torch.testing.assert_close(torch.sigmoid(join(opacity, typical)), both)
     assert torch.isfinite(join(torch.tensor(-200.0), torch.tensor(-200.0)))
+
+
+def test_how_typical_it_is_counts_as_far_as_an_opacity_is_seen() -> None:
+    kinds = torch.tensor([-2.0, 2.0])
+    clear, full = combine(torch.full((2,), -3.0), kinds), combine(torch.full((2,), 9.0), kinds)
+    torch.testing.assert_close(clear, torch.full((2,), -3.0), atol=1e-4, rtol=0)
+    torch.testing.assert_close(full, 9.0 + kinds)
 
 
 def test_nothing_is_said_of_a_slice_without_lungs() -> None:
