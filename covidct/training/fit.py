@@ -145,9 +145,11 @@ def build_run(
 def run_phases(run: Run, fitting: Fitting) -> None:
     """Go through the phases, from wherever a checkpoint left off."""
     recipe = fitting.recipe
-    loader = build_loader(run.network, fitting.train, recipe, workers=fitting.workers)
     saved = resume_run(run, recipe, fitting.out)
     progress = run.progress
+    if is_done(progress, recipe):
+        return
+    loader = build_loader(run.network, fitting.train, recipe, workers=fitting.workers)
     while progress.phase < len(recipe.phases):
         phase = recipe.phases[progress.phase]
         optimiser, schedule = build_optimiser(
@@ -163,6 +165,12 @@ def run_phases(run: Run, fitting: Fitting) -> None:
             record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
             keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=fitting.out)
         progress.phase, progress.done = progress.phase + 1, 0
+
+
+def is_done(progress: Progress, recipe: Recipe) -> bool:
+    """Whether nothing is left to train: views are costly, and none are drawn for that."""
+    is_last = progress.phase == len(recipe.phases) - 1
+    return is_last and (progress.done >= recipe.phases[-1].epochs or progress.is_stale(recipe.patience))
 
 
 def run_epoch(

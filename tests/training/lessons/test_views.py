@@ -11,12 +11,13 @@ from covidct.data.recipe import Phase
 from covidct.data.split import assign_splits
 from covidct.data.teaching import Teaching
 from covidct.inference.classifier import Classifier
-from covidct.training.fit import read_split
+from covidct.training.fit import fit, read_split
 from covidct.training.fit_lung_finder import load_finder
 from covidct.training.lessons.loader import KeptViews, build_loader
 from covidct.training.lessons.views import Facts, Views, draw_lessons, find_facts
 from covidct.training.networks.build import build_network
 from covidct.training.networks.lung_net import LungNet
+from covidct.training.networks.opacity_net import OpacityNet
 from covidct.training.run import Job, train
 from covidct.training.slices import Slices
 from training import NOTHING, tiny_recipe, write_lungs
@@ -70,6 +71,14 @@ def test_from_manifest_to_bundle(bundle: Path, slices: Slices) -> None:
     assert prediction is not None
     assert prediction.evidence is not None
     assert prediction.evidence.shape == (16, 16)
+
+
+def test_a_finished_run_draws_no_views(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("covidct.training.fit.build_loader", lambda *_, **__: pytest.fail("drawn again"))
+    manifest = read_manifest(bundle.parent.parent / "image" / "manifest.csv")
+    rows = assign_splits(manifest.rows, RECIPE.data)
+    network = fit(RECIPE, rows, out=bundle.parent, pretrained=None)
+    assert isinstance(network, OpacityNet)
 
 
 def test_views_that_show_lungs_are_kept(kept: KeptViews) -> None:
