@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 # Tests run side by side: more threads in each than its share of the cores, and torch waits for itself.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """A test of `--debug` must not leave its level to others."""
+    logger = logging.getLogger("covidct")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

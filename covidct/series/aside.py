@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from covidct.images.dicom_header import CT_CLASSES
 from covidct.images.image_type import find_derived, find_localiser
 from covidct.series.geometry import are_parallel, find_normal, find_position, is_axial
 from covidct.series.values import Described
@@ -33,6 +32,9 @@ class Aside:
 
 def set_aside(instances: Sequence[Described]) -> tuple[list[Described], list[Aside]]:
     """Part instances into slices and what is none of them; all are slices where none would be left."""
+    # Here, not above: who reads pictures shall not pay for importing pydicom.
+    from covidct.images.dicom_header import CT_CLASSES
+
     kept, asides = list(instances), list[Aside]()
     tests: tuple[tuple[str, Callable[[list[Described]], list[Described]]], ...] = (
         ("Modality", _of(lambda item: item.acquisition.modality in ("CT", None))),

@@ -15,6 +15,7 @@ from covidct.errors import ReportError, SegmentationError
 from covidct.inference.classifier import Classifier
 from covidct.results.dicom.files import to_object_files
 from covidct.results.formats import name_model
+from covidct.series.grouping import APART
 from covidct.series.study import read_study
 from covidct.series.values import Acquisition, RefusedSeries, Series, SeriesAnswer, Study
 from covidct.types import Reason, Result
@@ -58,9 +59,11 @@ def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer
             series = Series("", lone.path, Acquisition(), (lone,))
             message = f"{lone.path}: a series of one slice; a report is made of three at least"
             study = Study(refused=(RefusedSeries(series, Reason.TOO_FEW_SLICES, message),))
-    if len(study.series) + len(study.refused) != 1:
+    if len(study.series) + len(study.refused) != 1 or any(APART in series.notes for series in study.series):
+        # A slice of another patient under this UID must not vanish without a word.
         raise ReportError(
-            f"{len(paths)} files: they hold no series, or several; nothing can be reported of them"
+            f"{len(paths)} files: they hold no series, several, or slices of another patient; "
+            "nothing can be reported of them"
         )
     found = classifier.predict_study(replace(study, loose=()))
     return next(answer.series for answer in found if answer.series is not None)

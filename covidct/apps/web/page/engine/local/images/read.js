@@ -15,7 +15,7 @@ const STRANGERS = [
   ["nifti", [0x1f, 0x8b]],
   ["nifti", [0x5c, 0x01, 0x00, 0x00]],
   ["text", [0x3c]],
-  ["pointer", Array.from("version https://git-lfs", (letter) => letter.charCodeAt())],
+  ["pointer", Array.from("version https:" + "//git-lfs", (letter) => letter.charCodeAt())],
 ];
 
 /**
