@@ -12,9 +12,8 @@ from typing import BinaryIO
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
+from covidct.images.head import GZIP
 from covidct.images.limits import MAX_BYTES
-
-_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def gunzip(data: bytes, *, name: str, limit: int = MAX_BYTES) -> bytes:
     """
     parts: list[bytes] = []
     left = limit + 1
-    while data.startswith(_MAGIC) and left > 0:
+    while data.startswith(GZIP) and left > 0:
         inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
         try:
             parts.append(inflater.decompress(data, left))

@@ -44,6 +44,7 @@ DICOM = frozenset((Form.DICOM, Form.BARE_DICOM))
 VOLUMES = frozenset((Form.NIFTI, Form.METAIMAGE, Form.NRRD, Form.NUMPY))
 ARCHIVES = frozenset((Form.ZIP, Form.TAR))
 
+GZIP = b"\x1f\x8b"
 # Where the magic lies, the magic, and what it says; the first that fits counts.
 _MAGICS: tuple[tuple[int, bytes, Form], ...] = (
     (128, b"DICM", Form.DICOM),
@@ -61,7 +62,7 @@ _MAGICS: tuple[tuple[int, bytes, Form], ...] = (
     (0, b"\x93NUMPY", Form.NUMPY),
     *((0, magic, Form.ZIP) for magic in (b"PK\x03\x04", b"PK\x05\x06")),
     (257, b"ustar", Form.TAR),
-    (0, b"\x1f\x8b", Form.GZIP),
+    (0, GZIP, Form.GZIP),
     (4, b"ftyp", Form.HEIC),
     (0, b"%PDF", Form.PDF),
     (0, b"version https://git-lfs", Form.POINTER),

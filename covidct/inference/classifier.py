@@ -46,6 +46,7 @@ from covidct.types import (
 )
 
 BATCH = 32
+SIDE = 64  # of the slice that shows nothing
 
 
 class Classifier:
@@ -295,9 +296,6 @@ def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:
     if name not in points:
         raise BundleError(f"{bundle.path}: has no operating point {name!r}; it has {', '.join(points)}")
     return points[name]
-
-
-SIDE = 64
 
 
 def find_min_probability(config: Config, session: Session) -> float | None:

@@ -10,13 +10,14 @@ Knows files of a benchmark and logits. Knows nothing of training.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from covidct.data.manifest import Manifest
+from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Recipe
 from covidct.data.teaching import find_values
 from covidct.errors import ManifestError
@@ -62,7 +63,8 @@ def read_pool(folder: Path, recipe: Recipe, manifest: Manifest) -> Slices:
         raise ManifestError(
             f"{folder}: {strange[0]} was left out of another manifest; run the benchmark again"
         )
-    parts = [_read(kept, recipe, manifest) for kept in trials]
+    rows = {manifest.name(row): row for row in manifest.rows}
+    parts = [_read(kept, recipe, rows) for kept in trials]
     pool = Slices(
         np.concatenate([part.logits for part in parts]) if parts else np.zeros(0),
         np.concatenate([part.labels for part in parts]) if parts else np.zeros(0, np.int64),
@@ -116,9 +118,8 @@ def to_pool_weights(pool: Slices) -> Floats:
     return weights
 
 
-def _read(kept: Kept, recipe: Recipe, manifest: Manifest) -> Slices:
+def _read(kept: Kept, recipe: Recipe, rows: Mapping[str, Row]) -> Slices:
     """A trial's external slices, without those that show no lungs: they get no answer."""
-    rows = {manifest.name(row): row for row in manifest.rows}
     external = kept.external
     doubt = find_values([rows[path] for path in external.paths], recipe.teaching.doubt)
     known = (external.labels == 0) | (doubt < DOUBTED)
