@@ -36,7 +36,7 @@ def test_files_of_no_series_or_of_several_have_no_report(tmp_path: Path, classif
     ]
     (tmp_path / "text.dcm").write_text("none")
     for paths in (several, [tmp_path / "text.dcm"], []):
-        with pytest.raises(ReportError, match=f"{len(paths)} files: they hold no series, or several"):
+        with pytest.raises(ReportError, match=f"{len(paths)} files: they hold no series, several"):
             predict_files(paths, classifier)
 
 
