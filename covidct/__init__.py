@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from covidct.errors import BundleError, CovidctError, ReadError
     from covidct.inference.classifier import Classifier
     from covidct.series.study import read_study
-    from covidct.series.values import Series, SeriesAnswer
+    from covidct.series.types import Series, SeriesAnswer
     from covidct.types import Decision, OperatingPoint, Reason, Result, Slice, Source, Status
 
 __all__ = [
@@ -57,7 +57,7 @@ def __getattr__(name: str) -> Any:
         case "read_study":
             module = "series.study"
         case "Series" | "SeriesAnswer":
-            module = "series.values"
+            module = "series.types"
         case _ if name.endswith("Error"):
             module = "errors"
         case _:

@@ -76,7 +76,7 @@ EXTRAS = {
 }
 TESTS = Path(__file__).parent
 SUPPORT = TESTS / "support"
-MOST_FILES, MOST_ENTRIES, MOST_PARAMETERS = 20, 13, 8
+MAX_FILES, MAX_ENTRIES, MAX_PARAMETERS = 20, 13, 8
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -187,10 +187,10 @@ def uses(found: set[str], module: str) -> bool:
 
 def test_folders_stay_small() -> None:
     silent = {"__init__.py", "__pycache__", "py.typed"}
-    assert sum(path.name not in silent for path in PACKAGE.iterdir()) <= MOST_ENTRIES
+    assert sum(path.name not in silent for path in PACKAGE.iterdir()) <= MAX_ENTRIES
     for folder in {PACKAGE, *(path.parent for path in PACKAGE.rglob("*") if path.suffix in (".py", ".js"))}:
         if folder.name != "vendored":
-            assert sum(path.is_file() for path in folder.iterdir()) <= MOST_FILES, folder
+            assert sum(path.is_file() for path in folder.iterdir()) <= MAX_FILES, folder
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -210,7 +210,7 @@ def test_functions_take_few_parameters(name: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
             named = [one.arg for one in every if one.arg not in ("self", "cls")]
-            assert len(named) <= MOST_PARAMETERS, f"line {node.lineno}: gather what belongs together"
+            assert len(named) <= MAX_PARAMETERS, f"line {node.lineno}: gather what belongs together"
 
 
 @pytest.mark.parametrize("name", MODULES)

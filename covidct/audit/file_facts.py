@@ -16,8 +16,8 @@ from PIL import Image
 from pydicom import dcmread
 
 from covidct.data.manifest import Row
-from covidct.images.damage import read_or_none
-from covidct.images.head import PICTURES, sniff
+from covidct.images.file_type import PICTURES, sniff
+from covidct.images.library_errors import read_or_none
 
 # PS3.6 keywords that tell hospitals, scanners and protocols apart.
 TAGS = (

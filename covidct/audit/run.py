@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from covidct.audit.checks.claims import check_claims
 from covidct.audit.checks.duplicates import check_duplicates
 from covidct.audit.checks.labels import check_labels
 from covidct.audit.checks.metadata import check_metadata
 from covidct.audit.checks.modality import check_modality
+from covidct.audit.checks.sample_size import check_sample_size
 from covidct.audit.checks.shortcuts import check_shortcuts
 from covidct.audit.checks.sources import check_sources
 from covidct.audit.checks.splits import check_partition
@@ -17,7 +17,7 @@ from covidct.audit.verdict import Audit, Check
 from covidct.data.manifest import DataPlan, Manifest
 from covidct.types import Estimate
 
-CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
+CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "sample-size")
 # These two look at pairs of slices.
 ALIKE = {"labels", "duplicates"}
 
@@ -46,7 +46,7 @@ def audit(
         "shortcuts": lambda: check_shortcuts(data.samples, data.groups, model_auc=model),
         "sources": lambda: check_sources(data),
         "modality": lambda: check_modality(data.samples),
-        "claims": lambda: check_claims(data),
+        "sample-size": lambda: check_sample_size(data),
     }
     return Audit(
         subject=f"{manifest.path}{_to_filter(plan)}",

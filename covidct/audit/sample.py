@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import click
 
 from covidct.audit.file_facts import Facts, identify, parse_facts
-from covidct.audit.lungs import shrink
+from covidct.audit.lung_segmentation import shrink
 from covidct.audit.probes.features import Features, measure_features
 from covidct.data.manifest import Row
 from covidct.errors import ReadError

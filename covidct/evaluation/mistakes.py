@@ -28,7 +28,7 @@ from covidct.types import WHOLE, Box, Decision, Evidence, Pixels
 MOST = 25
 ACROSS = 5
 # A probability of the truth below this counts as this: no answer has a loss without end.
-LEAST = 1e-7
+MIN_GIVEN = 1e-7
 # In points, 72 an inch. A cell holds two tiles side by side, the slice and its evidence, and a caption.
 TILE, GAP, CAPTION = 112, 2, 41
 CELL = 2 * TILE + GAP
@@ -145,7 +145,7 @@ def measure_width(text: Text) -> float:
 def _to_mistake(row: Scored, threshold: float) -> Mistake:
     given = row.probability if row.label else 1 - row.probability
     wrong = (row.probability >= threshold) != bool(row.label)
-    return Mistake(row, math.log(1 / max(given, LEAST)), wrong)
+    return Mistake(row, math.log(1 / max(given, MIN_GIVEN)), wrong)
 
 
 def _draw_head(paper: Axes, mistakes: Sequence[Mistake], *, width: float, n: int, threshold: float) -> None:

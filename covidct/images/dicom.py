@@ -29,7 +29,6 @@ from pydicom.pixels import get_decoder  # type: ignore[attr-defined]  # (documen
 
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.images.codestream import parse_frame
-from covidct.images.damage import damage_as, damage_is_an_error
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import KEYWORDS, Header, parse_header, sop_class
 from covidct.images.files import read_bytes
@@ -42,6 +41,7 @@ from covidct.images.hounsfield import (
     mark_padding,
     to_display,
 )
+from covidct.images.library_errors import damage_as, damage_is_an_error
 from covidct.images.plausibility import find_implausible
 from covidct.types import Pixels, Slice, Source
 

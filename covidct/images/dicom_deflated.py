@@ -10,7 +10,7 @@ import struct
 import zlib
 
 from covidct.errors import ReadError, UnsupportedDicom
-from covidct.images.head import Form, sniff
+from covidct.images.file_type import FileType, sniff
 from covidct.images.limits import MAX_BYTES
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -40,6 +40,6 @@ def inflate(data: bytes, *, name: str, limit: int = MAX_BYTES) -> bytes:
 
 def _end_of_meta(data: bytes) -> int | None:
     """Where the file meta ends; None where it does not say (PS3.10 7.1)."""
-    if sniff(data) is not Form.DICOM or data[132:140] != _GROUP_LENGTH or len(data) < 144:
+    if sniff(data) is not FileType.DICOM or data[132:140] != _GROUP_LENGTH or len(data) < 144:
         return None
     return 144 + int(struct.unpack_from("<I", data, 140)[0])

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from covidct.errors import ReadError
-from covidct.images.damage import read_or_none
+from covidct.images.library_errors import read_or_none
 
 _BINARY = frozenset(("US", "SS", "US or SS", "UL", "SL", "FL", "FD"))
 _PADDING = "\0 \t\r\n"

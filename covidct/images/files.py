@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidct.errors import ReadError
-from covidct.images.head import ARCHIVES, DICOM, HEAD, VOLUMES, Form, Head, look_at
+from covidct.images.file_type import ARCHIVES, DICOM, HEAD, VOLUMES, FileType, Head, sniff_head
 from covidct.images.limits import check_bytes
 
 ENDINGS = frozenset(
@@ -57,7 +57,7 @@ def find_slices(path: Path) -> Found:
     paths: list[Path] = []
     skipped: list[Path] = []
     for entry, is_file in walk(path):
-        wanted = is_file and (has_known_ending(entry.name) or sniff_file(entry).form in DICOM)
+        wanted = is_file and (has_known_ending(entry.name) or sniff_file(entry).type in DICOM)
         (paths if wanted else skipped).append(entry)
     return Found(tuple(paths), tuple(skipped))
 
@@ -71,9 +71,9 @@ def is_wanted(name: str, head: Head) -> bool:
     """Whether what lies in a folder or an archive may hold slices, by its name and how it begins."""
     if has_known_ending(name) or name.lower().endswith(VOLUME_ENDINGS):
         return True
-    if head.form is Form.ZIP:  # documents of offices are archives, too
+    if head.type is FileType.ZIP:  # documents of offices are archives, too
         return name.lower().endswith(".zip")
-    return head.form in DICOM | ARCHIVES | VOLUMES - {Form.NUMPY}
+    return head.type in DICOM | ARCHIVES | VOLUMES - {FileType.NUMPY}
 
 
 def has_known_ending(name: str) -> bool:
@@ -192,6 +192,6 @@ def sniff_file(file: Path) -> Head:
     """What a regular file is; unknown where it cannot be read."""
     try:
         with file.open("rb") as stream:
-            return look_at(stream.read(HEAD))
+            return sniff_head(stream.read(HEAD))
     except OSError:
-        return Head(Form.UNKNOWN)
+        return Head(FileType.UNKNOWN)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
-from covidct.images.head import GZIP
+from covidct.images.file_type import GZIP
 from covidct.images.limits import MAX_BYTES
 
 

@@ -19,7 +19,7 @@ ABSURD_HU, ABSURD_SHARE = 32768, 0.001
 DENSE_HU, AIR_HU, BELOW_AIR_HU = 700, -300, -1200
 TISSUE_HU = (-200, 300)
 # Shares of the pixels: dense in no slice of a body; dense where there is no air; below air.
-DENSE, DENSE_WITHOUT_AIR, LEAST_AIR, BELOW_AIR, LEAST_TISSUE = 0.4, 0.1, 0.001, 0.05, 0.05
+DENSE, DENSE_WITHOUT_AIR, MIN_AIR, BELOW_AIR, MIN_TISSUE = 0.4, 0.1, 0.001, 0.05, 0.05
 
 
 def find_implausible(hu: NDArray[Any]) -> str | None:
@@ -32,11 +32,11 @@ def find_implausible(hu: NDArray[Any]) -> str | None:
         return "tens of thousands, as where signed values are taken for unsigned ones"
     if dense > DENSE:
         return f"{100 * dense:.0f} % of the pixels denser than bone marrow"
-    if dense > DENSE_WITHOUT_AIR and (values < AIR_HU).mean() < LEAST_AIR:
+    if dense > DENSE_WITHOUT_AIR and (values < AIR_HU).mean() < MIN_AIR:
         return "no air, and tissue near 1000 in place of 0"
     if (values[values > values.min()] < BELOW_AIR_HU).sum() > BELOW_AIR * values.size:
         known = values[values >= BELOW_AIR_HU]
         low, high = TISSUE_HU
-        if ((known > low) & (known < high)).sum() < LEAST_TISSUE * known.size:
+        if ((known > low) & (known < high)).sum() < MIN_TISSUE * known.size:
             return "air near -2000 in place of -1000"
     return None

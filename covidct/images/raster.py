@@ -28,8 +28,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from covidct.errors import ReadError, UnsupportedImage
-from covidct.images.damage import damage_as, read_or_none
-from covidct.images.head import PICTURES, Form, sniff
+from covidct.images.file_type import PICTURES, FileType, sniff
+from covidct.images.library_errors import damage_as, read_or_none
 from covidct.images.limits import check_pixels
 from covidct.types import Pixels
 
@@ -83,18 +83,18 @@ def _damage_is_an_error(name: str, kind: str) -> Iterator[None]:
             raise UnsupportedImage(message) from error
 
 
-def _open(data: bytes, kind: Form, name: str) -> ImageFile:
+def _open(data: bytes, kind: FileType, name: str) -> ImageFile:
     """Parse the header, and check the size."""
-    if kind is Form.GIF:
+    if kind is FileType.GIF:
         check_pixels(*_gif_size(data), name=name)
     # JpegImageFile reads the first picture of an MPO (phones), which is the photo itself.
-    plugins: dict[Form, Callable[[BytesIO], ImageFile]] = {
-        Form.PNG: PngImageFile,
-        Form.JPEG: JpegImageFile,
-        Form.BMP: BmpImageFile,
-        Form.TIFF: TiffImageFile,
-        Form.WEBP: WebPImageFile,
-        Form.GIF: GifImageFile,
+    plugins: dict[FileType, Callable[[BytesIO], ImageFile]] = {
+        FileType.PNG: PngImageFile,
+        FileType.JPEG: JpegImageFile,
+        FileType.BMP: BmpImageFile,
+        FileType.TIFF: TiffImageFile,
+        FileType.WEBP: WebPImageFile,
+        FileType.GIF: GifImageFile,
     }
     image = plugins[kind](BytesIO(data))
     check_pixels(image.height, image.width, name=name)

@@ -15,27 +15,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from covidct.errors import ReadError
+from covidct.images.file_type import DICOM, PICTURES, FileType, Head, sniff_head
 from covidct.images.files import read_bytes
 from covidct.images.gunzip import gunzip
-from covidct.images.head import DICOM, PICTURES, Form, Head, look_at
 from covidct.images.hounsfield import PLAUSIBLE_AIR_HU, has_air, to_display
 from covidct.images.limits import check_bytes, check_pixels
 from covidct.images.raster import parse_raster
 from covidct.types import Pixels, Slice, Source
 
 # What people give instead of a slice, and what to do then.
-_STRANGERS: Mapping[Form, str] = {
-    Form.PDF: "a PDF; export the slice in it as PNG",
-    Form.ZIP: "a ZIP archive; unpack it",
-    Form.TAR: "a tar archive; unpack it",
-    Form.GZIP: "gzip; unpack it",
-    Form.NIFTI: "a NIfTI volume; read it as a series (read_study), or export single slices",
-    Form.METAIMAGE: "a MetaImage volume; convert it to NIfTI (.nii.gz) or DICOM",
-    Form.NRRD: "an NRRD volume; convert it to NIfTI (.nii.gz) or DICOM",
-    Form.NUMPY: "a NumPy array; hand it over in Python (Classifier.predict), or export the slice as PNG",
-    Form.TEXT: "text (HTML, SVG or XML); export the slice as PNG",
-    Form.HEIC: "a HEIC or AVIF picture, or a video; export the slice as PNG or JPEG",
-    Form.POINTER: "a Git LFS pointer, not the file itself; run `git lfs pull`, and read it again",
+_STRANGERS: Mapping[FileType, str] = {
+    FileType.PDF: "a PDF; export the slice in it as PNG",
+    FileType.ZIP: "a ZIP archive; unpack it",
+    FileType.TAR: "a tar archive; unpack it",
+    FileType.GZIP: "gzip; unpack it",
+    FileType.NIFTI: "a NIfTI volume; read it as a series (read_study), or export single slices",
+    FileType.METAIMAGE: "a MetaImage volume; convert it to NIfTI (.nii.gz) or DICOM",
+    FileType.NRRD: "an NRRD volume; convert it to NIfTI (.nii.gz) or DICOM",
+    FileType.NUMPY: "a NumPy array; hand it over in Python (Classifier.predict), or export the slice as PNG",
+    FileType.TEXT: "text (HTML, SVG or XML); export the slice as PNG",
+    FileType.HEIC: "a HEIC or AVIF picture, or a video; export the slice as PNG or JPEG",
+    FileType.POINTER: "a Git LFS pointer, not the file itself; run `git lfs pull`, and read it again",
 }
 
 
@@ -63,7 +63,7 @@ def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64] | None:
     Raises ReadError for DICOM that cannot be read.
     """
     check_bytes(len(data), name=name)
-    if look_at(data).form not in DICOM:
+    if sniff_head(data).type not in DICOM:
         return None
     data, _ = _unpack(data, name)
     # Here, not above: see _parse_dicom.
@@ -92,18 +92,18 @@ def _parse_dicom(data: bytes, name: str) -> Slice:
     return parse_dicom_bytes(data, name=name)
 
 
-def _unpack(data: bytes, name: str) -> tuple[bytes, Form]:
+def _unpack(data: bytes, name: str) -> tuple[bytes, FileType]:
     """The bytes, out of gzip if they lie in it, and what they are: DICOM or a picture. Raises ReadError."""
     check_bytes(len(data), name=name)
-    head = look_at(data)
-    if head.form not in DICOM | PICTURES:
+    head = sniff_head(data)
+    if head.type not in DICOM | PICTURES:
         raise ReadError(f"{name}: {_describe(head)}")
-    return (gunzip(data, name=name) if head.is_packed else data), head.form
+    return (gunzip(data, name=name) if head.is_packed else data), head.type
 
 
 def _describe(head: Head) -> str:
     unknown = "neither DICOM nor a PNG, JPEG, BMP, TIFF, WEBP or GIF; export the slice as DICOM or PNG"
-    what = _STRANGERS.get(head.form, unknown)
+    what = _STRANGERS.get(head.type, unknown)
     return f"gzip-compressed, and in it: {what}" if head.is_packed else what
 
 

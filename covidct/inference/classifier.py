@@ -31,7 +31,7 @@ from covidct.inference.slice_result import to_answered_result, to_refused_result
 from covidct.inference.study_answers import StudyAnswer
 from covidct.series.selection import find_next
 from covidct.series.slices import SliceInput, name_given, read_given
-from covidct.series.values import Instance, Series, SeriesAnswer, Study
+from covidct.series.types import Instance, Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
     GateResult,

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from covidct.inference.decision import to_prediction
-from covidct.series.values import RefusedSeries, Series, SeriesAnswer, name_series
+from covidct.series.types import RefusedSeries, Series, SeriesAnswer, name_series
 from covidct.types import (
     Decision,
     ModelUsed,

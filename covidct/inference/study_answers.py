@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from covidct.series.values import Instance, SeriesAnswer, Study
+from covidct.series.types import Instance, SeriesAnswer, Study
 from covidct.types import Result
 
 

@@ -19,7 +19,7 @@ from covidct.images.orientation import turn
 from covidct.inference.overlay import to_overlay
 from covidct.results.series_curve import to_positions
 from covidct.series.slices import read_instance
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import Decision
 
 OVERVIEW = 21

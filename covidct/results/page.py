@@ -18,10 +18,10 @@ from covidct.inference.series_result import MEASURED, rank_of
 from covidct.results.formats import name_model
 from covidct.results.montage import Shown
 from covidct.results.series_curve import draw_curve
-from covidct.series.values import Acquisition, SeriesAnswer
+from covidct.series.types import Acquisition, SeriesAnswer
 from covidct.types import DISCLAIMER, Decision
 
-MOST_NOTES = 3
+MAX_NOTES = 3
 LONGEST = 90  # letters of a value: enough for a UID
 _MEANS = {
     Decision.POSITIVE: "Opacities as in COVID-19 pneumonia in at least a tenth of the slices with lung.",
@@ -69,8 +69,8 @@ def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
         "rank": rank_of(summary.answered if summary else 0),
         "means": _MEANS[result.decision] if result.decision else f"Refused: {refusal}.",
         "word": result.decision.value if result.decision else result.status.value,
-        "notes": notes[:MOST_NOTES],
-        "more_notes": max(0, len(notes) - MOST_NOTES),
+        "notes": notes[:MAX_NOTES],
+        "more_notes": max(0, len(notes) - MAX_NOTES),
         "curve": Markup(draw_curve(answer)),  # made in code, its words escaped
         "telling": sheet.telling,
         "overview": sheet.overview,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER, Result
 
 

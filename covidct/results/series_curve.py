@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import Decision, OperatingPoint, Result
 
 WIDTH, HEIGHT = 720, 190

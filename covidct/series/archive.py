@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
-from covidct.images.damage import damage_as, read_or_none
+from covidct.images.file_type import ARCHIVES, HEAD, FileType, Head, sniff_head
 from covidct.images.files import is_clutter, is_wanted, natural_key
 from covidct.images.gunzip import gunzip
-from covidct.images.head import ARCHIVES, HEAD, Form, Head, look_at
+from covidct.images.library_errors import damage_as, read_or_none
 from covidct.images.limits import check_bytes
 
 MAX_ENTRIES = 50_000
@@ -111,11 +111,11 @@ def open_archive(blob: Blob, head: Head | None = None) -> Unpacked:
     when it is read.
     """
     try:
-        head = head or look_at(blob.read())
-        files = _list_tar(blob, head) if head.form is Form.TAR else _list_zip(blob)
+        head = head or sniff_head(blob.read())
+        files = _list_tar(blob, head) if head.type is FileType.TAR else _list_zip(blob)
         _check_bounds(blob.name, files)
     except ReadError as error:
-        return Unpacked(((FailedBlob(blob.name, str(error)), Head(Form.UNKNOWN)),))
+        return Unpacked(((FailedBlob(blob.name, str(error)), Head(FileType.UNKNOWN)),))
     return _sort(files)
 
 
@@ -169,7 +169,7 @@ def _sort(files: Iterable[tuple[str, EntryBlob | TarBlob]]) -> Unpacked:
         head = _peek(blob)
         is_passed_over = any(is_clutter(part) for part in _parts(path))
         if not is_passed_over and (head is None or is_wanted(path, head)):
-            wanted.append(_name_nested(blob, head or Head(Form.UNKNOWN)))
+            wanted.append(_name_nested(blob, head or Head(FileType.UNKNOWN)))
         else:
             skipped.append(blob.name)
     return Unpacked(tuple(wanted), tuple(skipped))
@@ -177,7 +177,7 @@ def _sort(files: Iterable[tuple[str, EntryBlob | TarBlob]]) -> Unpacked:
 
 def _peek(blob: EntryBlob | TarBlob) -> Head | None:
     """How an entry begins; None for what cannot be looked into, which is read, and says why."""
-    return read_or_none(lambda: look_at(_read_start(blob)))
+    return read_or_none(lambda: sniff_head(_read_start(blob)))
 
 
 def _read_start(blob: EntryBlob | TarBlob) -> bytes:
@@ -189,9 +189,9 @@ def _read_start(blob: EntryBlob | TarBlob) -> bytes:
 
 def _name_nested(blob: Blob, head: Head) -> tuple[Blob, Head]:
     """An entry as it is, but for an archive within the archive, which is not opened."""
-    if head.form not in ARCHIVES:
+    if head.type not in ARCHIVES:
         return blob, head
-    what = f"{blob.name}: a {head.form} archive in an archive; unpack the outer one, and give the folder"
+    what = f"{blob.name}: a {head.type} archive in an archive; unpack the outer one, and give the folder"
     return FailedBlob(blob.name, what), head
 
 

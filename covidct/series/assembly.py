@@ -10,15 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from covidct.series.aside import (
-    LEAST,
-    LOCALISER,
-    Aside,
-    is_localiser,
-    is_same_size,
-    name_derived,
-    set_aside,
-)
 from covidct.series.geometry import (
     SAME_MM,
     are_parallel,
@@ -29,8 +20,17 @@ from covidct.series.geometry import (
     is_axial,
     name_plane,
 )
+from covidct.series.non_slices import (
+    LOCALISER,
+    MIN_SLICES,
+    NonSlices,
+    is_localiser,
+    is_same_size,
+    name_derived,
+    set_aside,
+)
 from covidct.series.passes import Pass, choose_pass
-from covidct.series.values import Described, Instance, RefusedSeries, Series, name_series
+from covidct.series.types import Described, Instance, RefusedSeries, Series, name_series
 from covidct.types import Note, Reason
 
 _RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
@@ -115,9 +115,11 @@ def _check_kind(slices: Sequence[Described]) -> None:
         raise _Refusal(Reason.LOCALISER, "a localiser, no axial slices; give the series it was made for")
     if what := next(filter(None, map(name_derived, slices)), None):
         raise _Refusal(Reason.DERIVED, f"a projection or rendering ({what}); give the slices themselves")
-    if len(slices) < LEAST:
+    if len(slices) < MIN_SLICES:
         what = f"{len(slices)} slice{'' if len(slices) == 1 else 's'}"
-        raise _Refusal(Reason.TOO_FEW_SLICES, f"{what}, and {LEAST} make a series; give the whole series")
+        raise _Refusal(
+            Reason.TOO_FEW_SLICES, f"{what}, and {MIN_SLICES} make a series; give the whole series"
+        )
 
 
 def _choose_pass(slices: Sequence[Described]) -> Pass:
@@ -142,7 +144,7 @@ def _stack(chosen: Pass) -> tuple[list[Instance], list[Described]]:
             displaced.append(item)
         else:
             stack.append(replace(item.instance, position_mm=position, turn=turn))
-    if len(stack) < LEAST:
+    if len(stack) < MIN_SLICES:
         raise _Refusal(Reason.MIXED_GEOMETRY, "slices that lie in the same place; give a series of one scan")
     return stack, displaced
 
@@ -205,12 +207,12 @@ def _tell(value: object) -> str:
     return "\N{EN DASH}" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _note_aside(aside: Aside) -> Note:
-    if aside.what == LOCALISER:
-        return _count(aside.items, "localisers", "is a localiser", "are localisers")[0]
-    one, many = (f"{words} of the stack ({aside.what})" for words in ("is no slice", "are no slices"))
-    (note,) = _count(aside.items, "aside", one, many)
-    return replace(note, values={**note.values, "what": aside.what})
+def _note_aside(found: NonSlices) -> Note:
+    if found.what == LOCALISER:
+        return _count(found.items, "localisers", "is a localiser", "are localisers")[0]
+    one, many = (f"{words} of the stack ({found.what})" for words in ("is no slice", "are no slices"))
+    (note,) = _count(found.items, "aside", one, many)
+    return replace(note, values={**note.values, "what": found.what})
 
 
 def _note_pass(chosen: Pass) -> list[Note]:

@@ -12,8 +12,8 @@ import PIL.Image  # noqa: F401
 from pydicom import dcmread
 
 from covidct.errors import ReadError
-from covidct.images.damage import damage_as
 from covidct.images.files import has_known_ending, read_bytes
+from covidct.images.library_errors import damage_as
 
 SOP_CLASS = "1.2.840.10008.1.3.10"
 

@@ -18,7 +18,7 @@ from pydicom.encaps import encapsulate, get_frame
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
-from covidct.images.damage import damage_is_an_error
+from covidct.images.library_errors import damage_is_an_error
 
 
 def _same(*keywords: str) -> dict[str, str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from covidct.series.aside import LEAST
 from covidct.series.geometry import SAME_MM, find_normal, find_position, is_axial
-from covidct.series.values import Described
+from covidct.series.non_slices import MIN_SLICES
+from covidct.series.types import Described
 from covidct.types import Note
 
 WIDEST_MM = 20.0  # between neighbours of a scan whose only bond is its patient
@@ -124,7 +124,7 @@ def _by_scan(items: Iterable[Described]) -> list[list[Described]]:
 def _is_scan(members: Sequence[Described]) -> bool:
     """Whether slices with headers alike are of one scan: by study, frame of reference or even spacing."""
     normal = find_normal(members[0].orientation)
-    if len(members) < LEAST or normal is None or not is_axial(normal):
+    if len(members) < MIN_SLICES or normal is None or not is_axial(normal):
         return False
     places = sorted(find_position(item.position, normal) for item in members)
     steps = [after - before for before, after in pairwise(places)]

@@ -14,16 +14,16 @@ from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 
 from covidct.images.blob import Blob, MemoryBlob
-from covidct.images.damage import damage_is_an_error
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import HEADER_KEYWORDS, sop_class
 from covidct.images.elements import exact_numbers, numbers, text, texts
-from covidct.images.head import HEAD, Form, sniff
+from covidct.images.file_type import HEAD, FileType, sniff
+from covidct.images.library_errors import damage_is_an_error
 from covidct.images.orientation import find_turn
 from covidct.series.archive import EntryBlob
 from covidct.series.enhanced import FrameBlob, is_enhanced, to_frames
 from covidct.series.passes import MARKS
-from covidct.series.values import Acquisition, Described, Instance
+from covidct.series.types import Acquisition, Described, Instance
 
 # What a slice is read by, and what is told of its series.
 _KEYWORDS = (
@@ -81,7 +81,7 @@ def _inflated(blob: Blob) -> Blob:
 
 def _read_head(blob: Blob) -> Dataset:
     with blob.open() as stream:
-        force = sniff(stream.read(HEAD)) is not Form.DICOM
+        force = sniff(stream.read(HEAD)) is not FileType.DICOM
         stream.seek(0)
         dataset = dcmread(stream, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=force)
     if force and not sop_class(dataset).is_valid:

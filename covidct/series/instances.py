@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob
+from covidct.images.file_type import DICOM, FileType
 from covidct.images.gunzip import GzipBlob
-from covidct.images.head import DICOM, Form
 from covidct.series.sources import Candidate, peek
-from covidct.series.values import Described, Instance
+from covidct.series.types import Described, Instance
 
 _NEEDS_NIBABEL = "in the clone of covidct run: pip install '.[nifti]'"
 
@@ -18,14 +18,14 @@ _NEEDS_NIBABEL = "in the clone of covidct run: pip install '.[nifti]'"
 def look_into(candidate: Candidate) -> list[Described]:
     """The instances in a blob; one without any description for what is neither DICOM nor a volume."""
     head = candidate.head or peek(candidate.blob)
-    blob: Blob = GzipBlob(candidate.blob) if head.is_packed and head.form in DICOM else candidate.blob
+    blob: Blob = GzipBlob(candidate.blob) if head.is_packed and head.type in DICOM else candidate.blob
     try:
         # Here, not above: who reads pictures shall not pay for importing pydicom or nibabel.
-        if head.form in DICOM:
+        if head.type in DICOM:
             from covidct.series.headers import describe
 
             return describe(blob, given=candidate.given)
-        if head.form is Form.NIFTI:
+        if head.type is FileType.NIFTI:
             from covidct.series.nifti import describe_volume
 
             return describe_volume(blob, given=candidate.given)

@@ -24,12 +24,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
-from covidct.images.damage import damage_as
+from covidct.images.file_type import sniff_head
 from covidct.images.gunzip import gunzip
-from covidct.images.head import look_at
 from covidct.images.hounsfield import AIR_HU, PLAUSIBLE_AIR_HU
+from covidct.images.library_errors import damage_as
 from covidct.series.geometry import OBLIQUE
-from covidct.series.values import Acquisition, Described, Instance
+from covidct.series.types import Acquisition, Described, Instance
 
 MAX_VOLUME = 1024**3  # bytes, unpacked
 DENSEST_HU = 40_000  # metal in an extended scale
@@ -101,7 +101,7 @@ def _unzip(blob: Blob) -> bytes:
     """The volume, unpacked within bounds."""
     with blob.open() as stream:
         data = stream.read(MAX_VOLUME + 1)
-    if look_at(data).is_packed:
+    if sniff_head(data).is_packed:
         data = gunzip(data, name=blob.name, limit=MAX_VOLUME)
     if len(data) > MAX_VOLUME:
         raise ReadError(f"{blob.name}: a volume of more than {MAX_VOLUME:,} bytes; cut it to the chest")

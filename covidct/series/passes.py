@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from covidct.series.aside import LEAST
 from covidct.series.geometry import SAME_MM
 from covidct.series.kernels import is_for_bones, is_for_lungs
-from covidct.series.values import Described
+from covidct.series.non_slices import MIN_SLICES
+from covidct.series.types import Described
 
 # What tells passes apart, first to last (PS3.3 C.7.4.1, C.7.6.1, C.7.6.18, C.8.2.1).
 INTERLEAVED = (
@@ -69,7 +69,7 @@ def choose_pass(placed: Sequence[Placed]) -> Pass | None:
         found = ", ".join(sorted(value or "\N{EN DASH}" for value in groups if value != best)[:3])
         chosen = Pass(groups[best], (*chosen.rest, *rest), chosen.keyword or keyword, chosen.found or found)
     repeated = _count_repeats(chosen.slices)
-    return None if repeated >= LEAST and repeated > FEW * len(chosen.slices) else chosen
+    return None if repeated >= MIN_SLICES and repeated > FEW * len(chosen.slices) else chosen
 
 
 def _divide(placed: list[Placed]) -> tuple[str, dict[str, list[Placed]]] | None:
@@ -93,7 +93,7 @@ def _group(placed: Sequence[Placed], values: Sequence[str]) -> dict[str, list[Pl
 def _are_passes(keyword: str, groups: dict[str, list[Placed]], *, repeats: int) -> bool:
     """Whether the parts of a series are passes of it, and not stretches of one."""
     largest = max(map(len, groups.values()))
-    if len(groups) < 2 or largest < LEAST:
+    if len(groups) < 2 or largest < MIN_SLICES:
         return False
     if repeats:
         return sum(map(_count_repeats, groups.values())) < repeats
@@ -117,7 +117,7 @@ def _by_number(placed: list[Placed]) -> dict[str, list[Placed]] | None:
     numbers = [item.order for _, item in placed]
     places = _number_places(placed)
     counts = Counter(places)
-    if len(set(numbers)) < len(numbers) or len(set(counts.values())) > 1 or len(counts) < LEAST:
+    if len(set(numbers)) < len(numbers) or len(set(counts.values())) > 1 or len(counts) < MIN_SLICES:
         return None
     met: Counter[int] = Counter()
     ranks: dict[int, int] = {}

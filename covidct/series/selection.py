@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from covidct.series.kernels import is_for_bones, is_for_lungs
-from covidct.series.values import RefusedSeries, Series, name_series
+from covidct.series.types import RefusedSeries, Series, name_series
 from covidct.types import Reason
 
 FINEST_MM, COARSEST_MM = 1.0, 5.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from covidct.errors import ReadError
 from covidct.images.read import parse_hounsfield, parse_slice, read_array, read_slice
-from covidct.series.values import Instance
+from covidct.series.types import Instance
 from covidct.types import Slice
 
 SliceInput = str | Path | NDArray[np.generic] | Instance | Slice

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
+from covidct.images.file_type import ARCHIVES, HEAD, FileType, Head, sniff_head
 from covidct.images.files import is_contents, is_folder, is_wanted, walk
-from covidct.images.head import ARCHIVES, HEAD, Form, Head, look_at
 from covidct.series.archive import open_archive
 
 
@@ -57,18 +57,18 @@ def peek(blob: Blob) -> Head:
     """What a blob is; unknown for what cannot be read, or would wait for ever."""
     try:
         if isinstance(blob, FileBlob) and not blob.path.is_file():
-            return Head(Form.UNKNOWN)
+            return Head(FileType.UNKNOWN)
         with blob.open() as stream:
-            return look_at(stream.read(HEAD))
+            return sniff_head(stream.read(HEAD))
     except (ReadError, OSError, ValueError):  # ValueError: a NUL in the path
-        return Head(Form.UNKNOWN)
+        return Head(FileType.UNKNOWN)
 
 
 def _search(folder: Path, skipped: list[str]) -> Iterator[Candidate]:
     """The files of a folder and its subfolders that may hold slices, archives opened."""
     for entry, is_file in walk(folder):
         blob = FileBlob(entry, str(entry))
-        head = peek(blob) if is_file else Head(Form.UNKNOWN)
+        head = peek(blob) if is_file else Head(FileType.UNKNOWN)
         if is_file and is_wanted(entry.name, head):
             yield from _unpack(blob, head, skipped, given=str(folder))
         else:
@@ -89,7 +89,7 @@ def _list_medium(path: Path) -> Iterator[Candidate]:
 
 
 def _unpack(blob: Blob, head: Head, skipped: list[str], *, given: str) -> Iterator[Candidate]:
-    if head.form not in ARCHIVES:
+    if head.type not in ARCHIVES:
         yield Candidate(blob, given, head)
         return
     unpacked = open_archive(blob, head)

@@ -12,7 +12,7 @@ from covidct.series.grouping import Group, group
 from covidct.series.instances import look_into
 from covidct.series.selection import choose
 from covidct.series.sources import StudyInput, find_blobs
-from covidct.series.values import Instance, RefusedSeries, Series, Study
+from covidct.series.types import Instance, RefusedSeries, Series, Study
 
 
 def read_study(given: Iterable[StudyInput], *, all_series: bool = False) -> Study:

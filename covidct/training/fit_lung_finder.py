@@ -68,7 +68,7 @@ class Drawn:
         return len(self.pixels)
 
 
-class Views(Dataset[tuple[Tensor, Tensor]]):
+class MaskedViews(Dataset[tuple[Tensor, Tensor]]):
     """Random views of slices with their masks: under one seed, view `n` is always the same."""
 
     def __init__(self, drawn: Drawn, *, count: int, seed: int):
@@ -133,7 +133,7 @@ def _fit_mask(
     decoder = [*finder.rises.parameters(), *finder.mask.parameters()]
     optimiser = AdamW([{"params": encoder, "lr": rates[0]}, {"params": decoder, "lr": rates[1]}])
     schedule = OneCycleLR(optimiser, max_lr=rates, total_steps=steps + 1)
-    views = Views(drawn, count=steps * BATCH, seed=seed)
+    views = MaskedViews(drawn, count=steps * BATCH, seed=seed)
     loader = DataLoader(views, BATCH, num_workers=workers)
     losses: list[float] = []
 

@@ -26,7 +26,7 @@ from covidct.types import Pixels
 
 BATCH = 32
 SHAM = 0.4  # share of pastes that bring healthy lung
-LEAST = 0.005  # of the slice: what covers less of it is no lesion worth a label
+MIN_SHARE = 0.005  # of the slice: what covers less of it is no lesion worth a label
 TURN, SCALE, SHIFT = 25.0, (0.7, 1.4), 0.15  # degrees; of the size; of the lungs' box
 STRENGTH = (0.6, 1.0)  # how much of the lesion shows: down to faint ground glass
 SEAM = 0.006  # of the side: deviation of the blur of a lesion's edge
@@ -97,7 +97,7 @@ class Pastes:
         shown = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(SEAM * side))
         lungs = _enlarge(self.anatomy.lungs[index], side)
         cover = np.asarray(shown, np.float32) / 255 * lungs
-        if cover.mean() < LEAST:
+        if cover.mean() < MIN_SHARE:
             return None
         brought = _carry(
             self.pixels[donor], _place(self.anatomy.boxes[donor], self.anatomy.boxes[index], move, side)
@@ -117,9 +117,9 @@ def find_pastes(
     None where no lesion was drawn.
     """
     anatomy = find_anatomy(finder, pixels)
-    donors = {index: mask for index, mask in lesions.items() if mask.mean() >= 255 * LEAST}
+    donors = {index: mask for index, mask in lesions.items() if mask.mean() >= 255 * MIN_SHARE}
     # Slices without lung have no healthy lung to give.
-    has_lung = anatomy.lungs.mean((1, 2)) > 10 * LEAST
+    has_lung = anatomy.lungs.mean((1, 2)) > 10 * MIN_SHARE
     healthy = tuple(np.flatnonzero(clear & has_lung).tolist())
     targets = frozenset(np.flatnonzero(clear).tolist())
     return Pastes(pixels, anatomy, donors, healthy, targets) if donors and healthy else None

@@ -22,7 +22,7 @@ import covidct
 from covidct.audit.report.write import write_reports
 from covidct.audit.run import audit
 from covidct.audit.verdict import Audit, Level
-from covidct.data.claim import check_claim, digest_data, write_claim
+from covidct.data.digest import check_digest, digest_data, write_digest
 from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label, write_manifest
 from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Recipe
@@ -94,7 +94,7 @@ def train(job: Job) -> Path:
     data = check_data(job, rows)
     write_manifest(rows, job.out / "manifest.csv")
     audited = audit_rows(job, rows)
-    write_claim(job.out, data)
+    write_digest(job.out, data)
     make_finder(job, rows)
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
@@ -106,7 +106,7 @@ def check_data(job: Job, rows: Sequence[Row]) -> dict[str, str]:
     """Digests of a job's data. Raises ManifestError where `out` holds a run on others."""
     digest = job.pretrained.digest if job.pretrained else ""
     data = digest_data(rows, job.recipe.data, pretrained=digest)
-    check_claim(job.out, data, begun=(job.out / CHECKPOINT).is_file())
+    check_digest(job.out, data, begun=(job.out / CHECKPOINT).is_file())
     return data
 
 
@@ -153,7 +153,7 @@ def train_gate(job: Job) -> Path:
     rows = split_rows(job)
     job.out.mkdir(parents=True, exist_ok=True)
     data = check_data(job, rows)
-    write_claim(job.out, data)
+    write_digest(job.out, data)
     finder = make_finder(job, rows)
     if finder is None or find_gate(job, rows, finder) is None:
         raise RecipeError(

@@ -103,7 +103,7 @@ def test_a_clean_set_has_no_failure_and_at_most_one_warning(clean: Planted) -> N
     levels = {check.name: check.level for check in found.checks}
     bad = {name: level for name, level in levels.items() if level is not Level.PASS}
     assert set(bad.values()) <= {Level.WARN}, bad
-    assert set(bad) <= {"claims"}, bad  # two dozen patients are few, however clean
+    assert set(bad) <= {"sample-size"}, bad  # two dozen patients are few, however clean
     assert (found.slices, found.positives) == (4 * PATIENTS, 2 * PATIENTS)
 
 
@@ -268,7 +268,7 @@ FAULTS: list[tuple[str, Callable[[Planted], None], Level, str]] = [
     ("sources", one_source_a_class, Level.FAIL, "Cramér"),
     ("sources", older_with_covid, Level.FAIL, "Age alone"),
     ("modality", photographs, Level.WARN, ""),
-    ("claims", few_patients, Level.FAIL, "measure nothing"),
+    ("sample-size", few_patients, Level.FAIL, "measure nothing"),
 ]
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.errors import ReadError
+from covidct.images.file_type import FileType, Head
 from covidct.images.files import (
     OVERLAY_ENDING,
     find_slices,
@@ -18,7 +19,6 @@ from covidct.images.files import (
     parse_list,
     read_bytes,
 )
-from covidct.images.head import Form, Head
 from covidct.images.limits import MAX_BYTES
 
 
@@ -122,14 +122,14 @@ def test_an_unreadable_folder_is_left_to_reading(tmp_path: Path, monkeypatch: py
 
 
 def test_what_may_hold_slices_by_name_or_by_its_first_bytes() -> None:
-    unknown = Head(Form.UNKNOWN)
+    unknown = Head(FileType.UNKNOWN)
     for name in ("a.nii", "b.NII.GZ", "c.png", "d.mha"):
         assert is_wanted(name, unknown)
-    for form in (Form.DICOM, Form.BARE_DICOM, Form.TAR, Form.NIFTI):
+    for form in (FileType.DICOM, FileType.BARE_DICOM, FileType.TAR, FileType.NIFTI):
         assert is_wanted("IM0001", Head(form))
         assert is_wanted("IM0001.gz", Head(form, is_packed=True))
-    assert is_wanted("CD.ZIP", Head(Form.ZIP))
-    for name, head in (("letter.docx", Head(Form.ZIP)), ("e.gz", unknown), ("x", Head(Form.PDF))):
+    assert is_wanted("CD.ZIP", Head(FileType.ZIP))
+    for name, head in (("letter.docx", Head(FileType.ZIP)), ("e.gz", unknown), ("x", Head(FileType.PDF))):
         assert not is_wanted(name, head)
 
 

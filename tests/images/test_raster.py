@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from covidct.errors import ReadError, UnsupportedImage
-from covidct.images.head import Form, sniff
+from covidct.images.file_type import FileType, sniff
 from covidct.images.limits import MAX_PIXELS
 from covidct.images.phantoms.landscape import draw_picture
 from covidct.images.raster import parse_raster
@@ -320,8 +320,8 @@ def test_reads_in_threads() -> None:
 
 def test_the_ending_says_nothing(tmp_path: Path) -> None:
     assert sniff(encode(IMAGE, "JPEG")) == "JPEG"
-    assert sniff(b"RIFF0000WAVE") is Form.UNKNOWN
-    assert sniff(b"") is Form.UNKNOWN
+    assert sniff(b"RIFF0000WAVE") is FileType.UNKNOWN
+    assert sniff(b"") is FileType.UNKNOWN
     assert Image.open(BytesIO(encode(IMAGE, "BMP"))).format == sniff(encode(IMAGE, "BMP"))
 
 

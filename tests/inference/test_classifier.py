@@ -26,7 +26,7 @@ from covidct.inference.reference import SIZE
 from covidct.inference.session import Outputs
 from covidct.series.slices import SliceInput
 from covidct.series.study import read_study
-from covidct.series.values import Series, SeriesAnswer
+from covidct.series.types import Series, SeriesAnswer
 from covidct.types import (
     Decision,
     GateLimits,

@@ -17,7 +17,7 @@ from covidct.inference.series_result import (
     to_refused_answer,
     to_series_probability,
 )
-from covidct.series.values import Acquisition, Instance, RefusedSeries, Series, SeriesAnswer
+from covidct.series.types import Acquisition, Instance, RefusedSeries, Series, SeriesAnswer
 from covidct.types import (
     Decision,
     Kind,

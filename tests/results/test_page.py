@@ -21,7 +21,7 @@ from covidct.inference.classifier import Classifier
 from covidct.results.montage import OVERVIEW, show_overview, show_telling, spread
 from covidct.results.series_curve import draw_curve, to_positions
 from covidct.series.study import read_study
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER
 from predictions import predicted, with_prediction
 from stacks import save, stack, volume

@@ -11,7 +11,7 @@ import pytest
 
 from covidct.errors import ReadError
 from covidct.images.blob import FileBlob, MemoryBlob
-from covidct.images.head import look_at
+from covidct.images.file_type import sniff_head
 from covidct.series import archive
 from covidct.series.archive import open_archive
 
@@ -107,7 +107,7 @@ def test_tar_is_listed_as_zip_is(tmp_path: Path, is_packed: bool) -> None:
     data = gzip.compress(tar(FILES)) if is_packed else tar(FILES)
     (tmp_path / "x.tar").write_bytes(data)
     for blob in (MemoryBlob("x.tar", data), FileBlob(tmp_path / "x.tar", "x.tar")):
-        unpacked = open_archive(blob, look_at(data))
+        unpacked = open_archive(blob, sniff_head(data))
         assert [one.name for one in unpacked.blobs] == ["x.tar/a/IM1", "x.tar/b/s2.dcm", "x.tar/b/s10.dcm"]
         assert [one.read() for one in unpacked.blobs] == [DICOM, b"2", b"10"]
         with unpacked.blobs[0].open() as stream:

@@ -14,7 +14,7 @@ from covidct.images.hounsfield import to_display
 from covidct.series.headers import describe
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
-from covidct.series.values import Series
+from covidct.series.types import Series
 from covidct.types import Reason
 from makers import dicom_bytes, transcode
 from stacks import enhanced, volume

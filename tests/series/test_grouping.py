@@ -8,7 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from covidct.series.study import read_study
-from covidct.series.values import Study
+from covidct.series.types import Study
 from makers import dicom_bytes
 from stacks import SERIES, save, stack, volume
 

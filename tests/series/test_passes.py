@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from covidct.series.study import read_study
-from covidct.series.values import Series, Study
+from covidct.series.types import Series, Study
 from covidct.types import Reason
 from makers import dicom_bytes
 from stacks import enhanced, stack, volume

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from covidct.series.selection import choose, find_next, fold
-from covidct.series.values import Acquisition, Instance, Series
+from covidct.series.types import Acquisition, Instance, Series
 from covidct.types import Reason
 
 SLICE = Instance("a", None, None, 0.0)

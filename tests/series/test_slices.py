@@ -9,7 +9,7 @@ from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
 from covidct.images.hounsfield import to_display
 from covidct.series.slices import name_given, read_given, read_hounsfield
-from covidct.series.values import Instance
+from covidct.series.types import Instance
 from covidct.types import Slice, Turn
 from makers import ct_dataset, dicom_bytes, phantom_hu, png_bytes, write_png
 

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from covidct.images.blob import FileBlob
-from covidct.images.head import Form, Head
+from covidct.images.file_type import FileType, Head
 from covidct.series.slices import read_instance
 from covidct.series.sources import StudyInput, find_blobs, peek
 from covidct.series.study import read_study
@@ -39,7 +39,7 @@ def test_where_things_lie(tmp_path: Path) -> None:
 def test_looking_into_a_pipe_does_not_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "none", tmp_path / "a\0b"):
-        assert peek(FileBlob(path, "x")) == Head(Form.UNKNOWN)
+        assert peek(FileBlob(path, "x")) == Head(FileType.UNKNOWN)
 
 
 def test_what_lies_in_a_folder_is_found_by_how_it_begins(tmp_path: Path) -> None:

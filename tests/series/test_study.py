@@ -14,7 +14,7 @@ from covidct.images.hounsfield import to_display
 from covidct.images.orientation import turn
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
-from covidct.series.values import RefusedSeries, Series, Study
+from covidct.series.types import RefusedSeries, Series, Study
 from covidct.types import Reason
 from makers import dicom_bytes, write_dicom, write_png
 from stacks import SERIES, STUDY, save, stack

@@ -20,7 +20,7 @@ from pydicom.encaps import encapsulate
 from covidct.images.phantoms.slice import Phantom
 from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import Decision, Kind, Status
 from makers import phantom_hu, transcode
 from stacks import save, stack

@@ -161,7 +161,7 @@ def test_5_forty_of_forty_is_told_as_what_it_is(folder: Path) -> None:
     assert exact_interval(40, 40)[0] == pytest.approx(0.912, abs=0.001)
     manifest = read_folder(folder, PLAN)
     rows = [replace(row, split="test", patient_id=row.path.name + row.label) for row in manifest.rows]
-    found = check(with_splits(manifest, rows), "claims")
+    found = check(with_splits(manifest, rows), "sample-size")
     assert found.level is Level.WARN
     assert f"{PAIRS} of {PAIRS} patients found would mean a sensitivity of at least 74%" in found.headline
 

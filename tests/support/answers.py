@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from covidct.images.blob import MemoryBlob
 from covidct.inference.overlay import FULL
-from covidct.series.values import Acquisition, Instance, Series, SeriesAnswer
+from covidct.series.types import Acquisition, Instance, Series, SeriesAnswer
 from covidct.types import (
     Decision,
     ModelUsed,

@@ -90,7 +90,7 @@ def test_nothing_is_trained_where_the_audit_fails_and_nobody_says_why(manifest: 
 def test_the_card_tells_what_the_audit_found_and_why_it_was_accepted(out: Path) -> None:
     bundle = load_bundle(out / "bundle")
     assert "## Audit of the data: warn" in bundle.card
-    assert "- Claims: **warn**. On tune, " in bundle.card
+    assert "- Sample size: **warn**. On tune, " in bundle.card
     assert "Trained on all the same" not in bundle.card
     config = json.loads((out / "bundle" / "config.json").read_text())
     config["training"]["audit"] |= {"level": "fail", "accepted": "a teaching example"}

@@ -22,7 +22,7 @@ from covidct.apps.cli.options import (
     plain_errors,
 )
 
-CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "claims")
+CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "sample-size")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from covidct.types import DISCLAIMER
 
 
 @click.command()
-@click.argument("recipe", type=FILE)
+@click.argument("path", type=FILE, metavar="RECIPE")
 @gather(
     "asked",
     RunOptions,
@@ -67,7 +67,7 @@ from covidct.types import DISCLAIMER
         help="A benchmark of RECIPE: calibrate on the sources left out there, in place of splits of its own.",
     ),
 )
-def train(recipe: Path, asked: RunOptions) -> None:
+def train(path: Path, asked: RunOptions) -> None:
     """Train a model from a RECIPE; writes DIR/bundle.
 
     The data are audited first (DIR/audit.html). If the audit fails, nothing is trained without --accept.
@@ -78,13 +78,13 @@ def train(recipe: Path, asked: RunOptions) -> None:
         from covidct.training.pretrained import load_pretrained
         from covidct.training.run import Job, search_rates, train, train_gate
 
-        plan = read_recipe(recipe)
+        recipe = read_recipe(path)
         job = Job(
-            recipe=plan,
-            manifest=read_data(asked.data, plan.data),
+            recipe=recipe,
+            manifest=read_data(asked.data, recipe.data),
             out=asked.out,
             version=asked.number,
-            pretrained=load_pretrained(asked.pretrained) if plan.pretrained else None,
+            pretrained=load_pretrained(asked.pretrained) if recipe.pretrained else None,
             notes=asked.notes.read_text(encoding="utf-8") if asked.notes else "",
             workers=asked.workers,
             accept=asked.accept.strip(),

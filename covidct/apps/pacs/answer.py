@@ -17,7 +17,7 @@ from covidct.results.dicom.files import to_object_files
 from covidct.results.formats import name_model
 from covidct.series.grouping import APART
 from covidct.series.study import read_study
-from covidct.series.values import Acquisition, RefusedSeries, Series, SeriesAnswer, Study
+from covidct.series.types import Acquisition, RefusedSeries, Series, SeriesAnswer, Study
 from covidct.types import Reason, Result
 
 LOG = logging.getLogger("covidct.node")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from covidct.inference.study_answers import StudyAnswer
-from covidct.series.values import Series
+from covidct.series.types import Series
 
 
 def to_about(answer: StudyAnswer) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from covidct.apps.web.access import Access, answer_failure
+from covidct.apps.web.access_log import AccessLog, answer_failure
 from covidct.apps.web.api import Api
 from covidct.apps.web.guard import Guard
 from covidct.apps.web.openapi.document import to_document
@@ -41,7 +41,7 @@ class Server:
         self.api = Api(classifier, self.settings)
         points = [point.name for point in classifier.bundle.config.operating_points]
         self.document = to_document(self.settings, points)
-        self.app: ASGIApp = Access(Guard(self._to_router(page), self.settings), self.api.counters)
+        self.app: ASGIApp = AccessLog(Guard(self._to_router(page), self.settings), self.api.counters)
 
     def _to_router(self, page: Path) -> Starlette:
         routes = [*_to_routes(self.api), *self._to_documents(), _to_front(page)]

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
-from covidct.images.damage import read_or_none
-from covidct.images.head import Form, sniff
+from covidct.images.file_type import FileType, sniff
 from covidct.images.hounsfield import WINDOWS, to_display
+from covidct.images.library_errors import read_or_none
 from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import StudyAnswer, count_answers
 from covidct.series.slices import read_hounsfield, read_instance
 from covidct.series.study import read_study
-from covidct.series.values import Instance, Study
+from covidct.series.types import Instance, Study
 from covidct.types import Pixels
 
 
@@ -92,7 +92,7 @@ def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:
 
 
 def _unpacked(file: MemoryBlob) -> int:
-    if sniff(file.data) is not Form.ZIP:
+    if sniff(file.data) is not FileType.ZIP:
         return len(file.data)
     unpacked = read_or_none(lambda: _sum_entries(file))  # where damaged, reading the archive says so
     return len(file.data) if unpacked is None else unpacked

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from covidct.audit.lungs import Lungs, Mask
+from covidct.audit.lung_segmentation import Lungs, Mask
 from covidct.types import Pixels
 
 # Pixels of the (128, 128) copy: skin and chest wall.

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from covidct.audit.lungs import SIDE, Lungs, Mask, find_lungs, shrink
+from covidct.audit.lung_segmentation import SIDE, Lungs, Mask, find_lungs, shrink
 from covidct.audit.probes.appearance import Appearance, measure_view
 from covidct.audit.probes.marks import measure_marks
 from covidct.types import Pixels

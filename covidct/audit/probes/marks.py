@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from covidct.audit.lungs import Lungs, Mask
+from covidct.audit.lung_segmentation import Lungs, Mask
 from covidct.types import Pixels
 
 LONGEST = 256

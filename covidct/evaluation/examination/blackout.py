@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from covidct.audit.lungs import find_lungs
+from covidct.audit.lung_segmentation import find_lungs
 from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
 from covidct.stats.metrics import estimate_auc

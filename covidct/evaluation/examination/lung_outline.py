@@ -12,14 +12,14 @@ from enum import StrEnum
 import numpy as np
 from scipy import ndimage
 
-from covidct.audit.lungs import find_lungs, hull
+from covidct.audit.lung_segmentation import find_lungs, hull
 from covidct.evaluation.examination.subjects import Subject, stretch
 from covidct.inference.session import Session
 from covidct.stats.resampling import Bools
 
 SIDE = 128  # of the copy that is drawn on
 REACH = 3  # pixels of the copy by which the outline is widened
-LEAST = 0.02  # of the slice: less is no lung
+MIN_SHARE = 0.02  # of the slice: less is no lung
 SPECK = 0.004  # of the slice: a smaller piece is no part of it
 
 
@@ -60,7 +60,7 @@ def outline_lungs(subject: Subject, finder: Session | None) -> Outline | None:
 
 def _to_outline(inside: Bools, shape: Sequence[int], origin: Origin) -> Outline | None:
     """Convex hulls of the pieces, widened, so that solid lesions under the pleura are covered."""
-    if inside.mean() < LEAST:
+    if inside.mean() < MIN_SHARE:
         return None
     pieces, count = ndimage.label(inside)
     large = (pieces == number for number in range(1, count + 1))

@@ -147,25 +147,25 @@ def to_targets(examination: Examination) -> tuple[Target, ...]:
         if one.source != PHANTOM:
             name, figures = one.source, one.figures
             found += [
-                _at_least(f"{name}: pointing, within 3 %", figures["near"], POINTING_TARGET),
-                _at_least(f"{name}: evidence in the lungs", figures["inside"], INSIDE_TARGET),
+                _min_target(f"{name}: pointing, within 3 %", figures["near"], POINTING_TARGET),
+                _min_target(f"{name}: evidence in the lungs", figures["inside"], INSIDE_TARGET),
             ]
     found += [_blackout(one) for one in both_classes(examination.blackouts) if one.source != PHANTOM]
     for whole in examination.stabilities:
         if (whole.source, whole.kind) == (REAL, ALL):
             found += [
-                _at_most("median change of probability", whole.change, MEDIAN_TARGET),
-                _at_most("decisions flipped", whole.flips, FLIP_TARGET),
+                _max_target("median change of probability", whole.change, MEDIAN_TARGET),
+                _max_target("decisions flipped", whole.flips, FLIP_TARGET),
             ]
     return tuple(found)
 
 
-def _at_least(name: str, found: Estimate, target: float) -> Target:
+def _min_target(name: str, found: Estimate, target: float) -> Target:
     reached = None if found.value is None else found.value >= target
     return Target(name, found.value, f"at least {target:.2f}", reached)
 
 
-def _at_most(name: str, found: Estimate, target: float) -> Target:
+def _max_target(name: str, found: Estimate, target: float) -> Target:
     reached = None if found.value is None else found.value <= target
     return Target(name, found.value, f"at most {target:.2f}", reached)
 

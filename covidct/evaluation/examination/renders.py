@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from covidct.audit.lungs import find_lungs
+from covidct.audit.lung_segmentation import find_lungs
 from covidct.evaluation.examination.subjects import Subject, stretch
 from covidct.images.hounsfield import to_display
 from covidct.images.read import parse_slice

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from covidct.errors import ReportError
 from covidct.images.files import write_beside
+from covidct.results.dicom.patient_study import read_patient_study
 from covidct.results.dicom.sc import to_sc
 from covidct.results.dicom.seg import to_seg
 from covidct.results.dicom.sr import to_bytes, to_references, to_sr
-from covidct.results.dicom.subject import read_subject
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 
 SR, SC, SEG = "sr.dcm", "sc.dcm", "seg.dcm"
 KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
@@ -46,14 +46,14 @@ def to_object_files(
 
     Raises ReportError; SegmentationError where only the segmentation cannot be made.
     """
-    subject = read_subject(answer.series)
-    report = to_sr(answer, subject, previous=previous)
+    patient_study = read_patient_study(answer.series)
+    report = to_sr(answer, patient_study, previous=previous)
     files = {SR: to_bytes(report)}
-    if picture and (capture := to_sc(answer, subject)) is not None:
+    if picture and (capture := to_sc(answer, patient_study)) is not None:
         files[SC] = to_bytes(capture)
-    if segmentation and (evidence := to_seg(answer, subject)) is not None:
+    if segmentation and (evidence := to_seg(answer, patient_study)) is not None:
         files[SEG] = to_bytes(evidence)
-    return ObjectFiles(files, to_references(report), subject.series_uid)
+    return ObjectFiles(files, to_references(report), patient_study.series_uid)
 
 
 def choose_reported(answers: Sequence[SeriesAnswer]) -> list[SeriesAnswer]:

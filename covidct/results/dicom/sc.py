@@ -12,18 +12,18 @@ from pydicom.dataset import Dataset
 
 from covidct.inference.series_result import MEASURED
 from covidct.results.contact_sheet import Tile, draw_contact_sheet
+from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
 from covidct.results.dicom.sr import SERIES_NUMBER, to_equipment
-from covidct.results.dicom.subject import Subject, put_subject
 from covidct.results.formats import name_model
 from covidct.results.sentences import to_conclusion, without_paths
 from covidct.series.slices import read_given
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER, WHOLE, Result
 
 SHOWN = 6
 
 
-def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
+def to_sc(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
     """Make the picture, in a series of its own in the same study; None where no slice was answered.
 
     Raises ReadError where a slice that was answered can no longer be read.
@@ -34,7 +34,7 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     notes = [note.text for note in answer.result.series.notes] if answer.result.series else []
     title = (
         to_conclusion(answer.result),
-        f"{name_model(answer.result.model)}, series {subject.series_number}; {MEASURED}",
+        f"{name_model(answer.result.model)}, series {patient_study.series_number}; {MEASURED}",
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(
@@ -43,19 +43,19 @@ def to_sc(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "P"),  # slices are shown as usual, see `orientation`
-        study_instance_uid=subject.study_uid,
+        study_instance_uid=patient_study.study_uid,
         series_instance_uid=UID(),
-        series_number=SERIES_NUMBER + 1000 + subject.series_number,
+        series_number=SERIES_NUMBER + 1000 + patient_study.series_number,
         sop_instance_uid=UID(),
         instance_number=1,
-        **to_equipment(subject),
+        **to_equipment(patient_study),
     )
-    if not subject.is_oriented:
+    if not patient_study.is_oriented:
         picture.PatientOrientation = []
     picture.Laterality = ""  # lungs are a pair, and both are shown
     picture.BurnedInAnnotation = "NO"
     picture.ImageComments = DISCLAIMER
-    put_subject(picture, subject)
+    put_patient_study(picture, patient_study)
     return picture
 
 

@@ -25,10 +25,10 @@ import covidct
 from covidct.errors import SegmentationError
 from covidct.images.blob import Blob
 from covidct.inference.overlay import FULL, lay_strength
+from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
 from covidct.results.dicom.sr import SCHEME, SERIES_NUMBER, to_equipment, to_evidence
-from covidct.results.dicom.subject import Subject, put_subject
 from covidct.series.enhanced import FrameBlob, to_frames
-from covidct.series.values import Instance, SeriesAnswer
+from covidct.series.types import Instance, SeriesAnswer
 from covidct.types import DISCLAIMER, Box, Evidence
 
 LEVEL = FULL / 2  # evidence (logit per cell) from which a pixel belongs to the segment
@@ -56,7 +56,7 @@ class _Plane:
     mask: NDArray[np.bool_]
 
 
-def to_seg(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
+def to_seg(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
     """Make the segmentation, in a series of its own in the same study; None where no slice was answered.
 
     It has a frame for each slice with such evidence. Where there is none, it has one, of the most telling
@@ -67,22 +67,22 @@ def to_seg(answer: SeriesAnswer, subject: Subject) -> Dataset | None:
     frames = _read_frames(answer.series.instances)
     planes = _to_planes(answer, frames)
     segmentation = Segmentation(
-        source_images=_to_sources(planes, frames, subject),
+        source_images=_to_sources(planes, frames, patient_study),
         pixel_array=np.stack([plane.mask for plane in planes]),
         plane_positions=[_to_position(plane) for plane in planes] if frames else None,
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_describe(answer)],
         series_instance_uid=UID(),
-        series_number=SERIES_NUMBER + 2000 + subject.series_number,
+        series_number=SERIES_NUMBER + 2000 + patient_study.series_number,
         sop_instance_uid=UID(),
         instance_number=1,
         device_serial_number="0",
         content_label="EVIDENCE",
         content_description="Where evidence for COVID-19 lies, research use only",
         omit_empty_frames=False,
-        **to_equipment(subject),
+        **to_equipment(patient_study),
     )
-    put_subject(segmentation, subject)
+    put_patient_study(segmentation, patient_study)
     return segmentation
 
 
@@ -150,9 +150,11 @@ def _read_header(instance: Instance) -> Dataset:
     return header
 
 
-def _to_sources(planes: list[_Plane], frames: Sequence[Dataset], subject: Subject) -> list[Dataset]:
+def _to_sources(
+    planes: list[_Plane], frames: Sequence[Dataset], patient_study: PatientStudy
+) -> list[Dataset]:
     """What highdicom must know of the images: one for each plane, or the enhanced object of all of them."""
-    sources = [_to_source(plane, planes[0], subject) for plane in (planes[:1] if frames else planes)]
+    sources = [_to_source(plane, planes[0], patient_study) for plane in (planes[:1] if frames else planes)]
     if frames:
         sources[0].NumberOfFrames = len(frames)
         sources[0].SharedFunctionalGroupsSequence = [_to_shared(sources[0])]
@@ -160,9 +162,9 @@ def _to_sources(planes: list[_Plane], frames: Sequence[Dataset], subject: Subjec
     return sources
 
 
-def _to_source(plane: _Plane, first: _Plane, subject: Subject) -> Dataset:
+def _to_source(plane: _Plane, first: _Plane, patient_study: PatientStudy) -> Dataset:
     """Geometry is that of the first, for which the series was found even; places are each slice's own."""
-    source = to_evidence(plane.instance, subject)
+    source = to_evidence(plane.instance, patient_study)
     for keyword in _ASKED:
         if keyword in first.header:
             setattr(source, keyword, first.header[keyword].value)

@@ -35,10 +35,10 @@ from pydicom.sr.codedict import codes
 
 import covidct
 from covidct.errors import ReportError
-from covidct.results.dicom.subject import Subject, put_subject
+from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
 from covidct.results.formats import name_model
 from covidct.results.sentences import to_sentences
-from covidct.series.values import Instance, SeriesAnswer
+from covidct.series.types import Instance, SeriesAnswer
 from covidct.types import AtPrevalence, Decision, Result
 
 SCHEME = "99COVIDCT"
@@ -57,35 +57,37 @@ REASON = CodedConcept("reason", SCHEME, "Why not answered, or why undecided")
 SERIES_NUMBER = 99_000  # added to that of the series, so that reports come after the images
 
 
-def to_sr(answer: SeriesAnswer, subject: Subject, *, previous: Mapping[str, str] | None = None) -> Dataset:
+def to_sr(
+    answer: SeriesAnswer, patient_study: PatientStudy, *, previous: Mapping[str, str] | None = None
+) -> Dataset:
     """Make the report, complete and unverified, in a series of its own in the same study.
 
     A refused series gives a report too: that it was not answered, and why. `previous` are the four UIDs of
     the report that this one replaces, by keyword. Raises ReportError where an instance lacks its UIDs.
     """
     report = ComprehensiveSR(
-        evidence=[to_evidence(instance, subject) for instance in _distinct(answer)],
+        evidence=[to_evidence(instance, patient_study) for instance in _distinct(answer)],
         content=_to_content(answer),
         series_instance_uid=UID(),
-        series_number=SERIES_NUMBER + subject.series_number,
+        series_number=SERIES_NUMBER + patient_study.series_number,
         sop_instance_uid=UID(),
         instance_number=1,
         is_complete=True,
         previous_versions=[_to_dataset(previous)] if previous else None,
         coding_schemes=[CodingSchemeIdentificationItem(SCHEME, name="Concepts of covidct")],
-        **to_equipment(subject),
+        **to_equipment(patient_study),
     )
-    put_subject(report, subject)
+    put_patient_study(report, patient_study)
     return report
 
 
-def to_equipment(subject: Subject) -> dict[str, Any]:
+def to_equipment(patient_study: PatientStudy) -> dict[str, Any]:
     """What the SR and the picture say alike of their series and of what made them."""
     return {
         "manufacturer": "covidct",
         "manufacturer_model_name": "covidct",
         "software_versions": covidct.__version__,
-        "series_description": f"covidct of series {subject.series_number}, research use only",
+        "series_description": f"covidct of series {patient_study.series_number}, research use only",
     }
 
 
@@ -102,7 +104,7 @@ def to_references(dataset: Dataset) -> dict[str, str]:
     return {keyword: str(dataset[keyword].value) for keyword in keywords}
 
 
-def to_evidence(instance: Instance, subject: Subject) -> Dataset:
+def to_evidence(instance: Instance, patient_study: PatientStudy) -> Dataset:
     """What highdicom needs to refer to an object; without a patient, as it would log names it finds odd."""
     evidence = Dataset()
     for keyword in (
@@ -115,7 +117,7 @@ def to_evidence(instance: Instance, subject: Subject) -> Dataset:
     ):
         setattr(evidence, keyword, None)
     evidence.StudyDate = evidence.StudyTime = None
-    evidence.StudyInstanceUID, evidence.SeriesInstanceUID = subject.study_uid, subject.series_uid
+    evidence.StudyInstanceUID, evidence.SeriesInstanceUID = patient_study.study_uid, patient_study.series_uid
     evidence.SOPClassUID, evidence.SOPInstanceUID = _to_uids(instance)
     return evidence
 

@@ -16,7 +16,7 @@ from covidct.data.balance import to_weights
 from covidct.data.recipe import Recipe
 from covidct.data.teaching import find_values
 from covidct.training.lesion_paste import find_pastes
-from covidct.training.lessons.views import Lesson, Views, draw_lessons, keep_views
+from covidct.training.lessons.views import CachedViews, Lesson, cache_views, draw_lessons
 from covidct.training.networks.build import Network
 from covidct.training.networks.lung_crop import DETAIL
 from covidct.training.networks.lung_net import LungNet
@@ -44,7 +44,7 @@ class FreshViews:
 class KeptViews:
     """Views that were drawn once, in another order every `epoch`, in batches."""
 
-    views: Views
+    views: CachedViews
     count: int
     batch: int
     seed: int
@@ -66,7 +66,7 @@ def build_loader(network: Network, slices: Slices, recipe: Recipe, *, workers: i
     """What the epochs go through: fresh views, or kept ones for a network whose lower part stays."""
     draws, augmented = build_draws(recipe, slices), build_views(network, slices, recipe)
     if isinstance(network, OpacityNet):
-        kept = keep_views(network, augmented, draws, recipe, workers=workers)
+        kept = cache_views(network, augmented, draws, recipe, workers=workers)
         return KeptViews(kept, len(draws), recipe.batch, recipe.seed)
     loader = DataLoader(augmented, recipe.batch, sampler=draws, drop_last=True, num_workers=workers)
     return FreshViews(loader, draws)

@@ -58,7 +58,7 @@ class Lesson(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Views:
+class CachedViews:
     """Kept views: `features` (N, h, w, C); `shares` and `lesions` (N, H, W) uint8; the rest (N,).
 
     Features are bfloat16 where a recipe trains in it.
@@ -103,9 +103,9 @@ def find_facts(slices: Slices, recipe: Recipe) -> Facts:
 
 
 @torch.inference_mode()
-def keep_views(
+def cache_views(
     network: OpacityNet, augmented: AugmentedSlices, draws: Draws, recipe: Recipe, *, workers: int = 0
-) -> Views:
+) -> CachedViews:
     """Draw as many views as the recipe asks for, and keep those that show lungs."""
     facts = find_facts(augmented.slices, recipe)
     keys = _draw(draws, recipe.teaching.views)
@@ -118,10 +118,10 @@ def keep_views(
             parts.append(_keep(network, batch, Facts(*(part[of] for part in facts)), recipe))
     kept = [torch.cat(column) for column in zip(*parts, strict=True)]
     features, shares, lesions, labels, drawn, sources, *known = kept
-    return Views(features, shares, lesions, labels, drawn, sources, Facts(*known))
+    return CachedViews(features, shares, lesions, labels, drawn, sources, Facts(*known))
 
 
-def draw_lessons(views: Views, *, count: int, batch: int, seed: int) -> Iterator[Lesson]:
+def draw_lessons(views: CachedViews, *, count: int, batch: int, seed: int) -> Iterator[Lesson]:
     """Whole batches of `count` views in random order; each once before any comes twice."""
     generator = torch.Generator().manual_seed(seed)
     rounds = [torch.randperm(len(views), generator=generator) for _ in range(1 + count // len(views))]
@@ -140,7 +140,7 @@ def _draw(draws: Draws, count: int) -> list[tuple[int, int, int]]:
 
 
 def _keep(network: OpacityNet, batch: Batch, facts: Facts, recipe: Recipe) -> list[Tensor]:
-    """What is kept of a batch: the columns of `Views`, one by one."""
+    """What is kept of a batch: the columns of `CachedViews`, one by one."""
     device = next(network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         lower = network.lower(batch.slices.to(device))

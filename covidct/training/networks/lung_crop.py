@@ -17,7 +17,7 @@ from covidct.training.networks.mobilenet import GREY_MEAN, GREY_STD
 
 MARGIN = 0.07  # of the lungs' width and height, added on every side
 TAIL = 0.01  # share of the mask's mass that may lie beyond either side: specks do not move the box
-LEAST = 0.02  # share of the slice below which nothing counts as lung
+MIN_SHARE = 0.02  # share of the slice below which nothing counts as lung
 # Aerated lung: dark even where half of it is diseased. Soft tissue: what else the box holds.
 LUNG_SHARE, TISSUE_SHARE = 0.15, 0.60
 LUNG_GREY, TISSUE_GREY = 0.15, 0.75  # where they are put, of the whole scale
@@ -107,7 +107,7 @@ def to_box(lungs: Tensor) -> Tensor:
 
 def has_lungs(lungs: Tensor) -> Tensor:
     """(N, h, w) shares of lung -> (N,) bool: whether there is enough of them to speak of."""
-    return lungs.mean(dim=(1, 2)) >= LEAST
+    return lungs.mean(dim=(1, 2)) >= MIN_SHARE
 
 
 def to_levels(greys: Tensor, lungs: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from covidct.images.hounsfield import to_display
 from covidct.images.orientation import turn
 from covidct.inference.classifier import BATCH, Classifier
 from covidct.series.study import read_study
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import Kind
 from makers import write_dicom, write_png
 from places import ROOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from covidct.audit.lungs import find_lungs
+from covidct.audit.lung_segmentation import find_lungs
 from covidct.audit.probes.appearance import Appearance, measure_view
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from covidct.audit.lungs import find_lungs
+from covidct.audit.lung_segmentation import find_lungs
 from covidct.audit.probes.marks import measure_marks
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom

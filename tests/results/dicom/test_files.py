@@ -19,7 +19,7 @@ from covidct.results.dicom.files import (
     write_objects,
 )
 from covidct.series.study import read_study
-from covidct.series.values import RefusedSeries, SeriesAnswer
+from covidct.series.types import RefusedSeries, SeriesAnswer
 from covidct.types import Reason, Status
 from makers import dicom_bytes
 from patients import patient_dataset

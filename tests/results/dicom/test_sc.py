@@ -12,10 +12,10 @@ from pydicom import dcmread, uid
 from answers import MODEL_USED, make_answer, make_series, write_bytes
 from covidct.errors import ReadError
 from covidct.inference.series_result import to_refused_answer
+from covidct.results.dicom.patient_study import read_patient_study
 from covidct.results.dicom.sc import to_sc
 from covidct.results.dicom.sr import to_bytes
-from covidct.results.dicom.subject import read_subject
-from covidct.series.values import RefusedSeries
+from covidct.series.types import RefusedSeries
 from covidct.types import DISCLAIMER, Reason
 from pacs import needs
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
@@ -23,7 +23,7 @@ from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 
 def test_it_is_a_picture_of_the_same_patient_and_study() -> None:
     answer = make_answer()
-    made = to_sc(answer, read_subject(answer.series))
+    made = to_sc(answer, read_patient_study(answer.series))
     assert made is not None
     picture = dcmread(BytesIO(to_bytes(made)))
     assert picture.SOPClassUID == uid.SecondaryCaptureImageStorage
@@ -40,7 +40,7 @@ def test_it_is_a_picture_of_the_same_patient_and_study() -> None:
 
 def test_where_the_slices_lie_is_said_only_where_it_is_known() -> None:
     answer = make_answer(ImageOrientationPatient=None)
-    picture = to_sc(answer, read_subject(answer.series))
+    picture = to_sc(answer, read_patient_study(answer.series))
     assert picture is not None
     assert not picture.PatientOrientation
 
@@ -48,21 +48,21 @@ def test_where_the_slices_lie_is_said_only_where_it_is_known() -> None:
 def test_without_an_answer_there_is_no_picture() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
     answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), model=MODEL_USED)
-    assert to_sc(answer, read_subject(series)) is None
+    assert to_sc(answer, read_patient_study(series)) is None
 
 
 def test_a_slice_that_is_gone_is_told() -> None:
     answer = make_answer()
-    subject = read_subject(answer.series)
+    patient_study = read_patient_study(answer.series)
     gone = tuple(replace(instance, blob=None) for instance in answer.series.instances)
     with pytest.raises(ReadError, match="nothing to read pixels from"):
-        to_sc(replace(answer, series=replace(answer.series, instances=gone)), subject)
+        to_sc(replace(answer, series=replace(answer.series, instances=gone)), patient_study)
 
 
 def test_others_find_it_valid(tmp_path: Path) -> None:
     needs("dciodvfy")
     answer = make_answer()
-    picture = to_sc(answer, read_subject(answer.series))
+    picture = to_sc(answer, read_patient_study(answer.series))
     assert picture is not None
     path = write_bytes(tmp_path, "sc.dcm", to_bytes(picture))
     checked = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)

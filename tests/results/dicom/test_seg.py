@@ -20,11 +20,11 @@ from covidct.images.orientation import turn
 from covidct.inference.classifier import Classifier
 from covidct.inference.overlay import FULL, lay_strength
 from covidct.inference.series_result import to_refused_answer
+from covidct.results.dicom.patient_study import read_patient_study
 from covidct.results.dicom.seg import LEVEL, to_seg
 from covidct.results.dicom.sr import to_bytes
-from covidct.results.dicom.subject import read_subject
 from covidct.series.study import read_study
-from covidct.series.values import RefusedSeries, SeriesAnswer
+from covidct.series.types import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, Box, Evidence, Reason
 from makers import dicom_bytes
 from pacs import needs
@@ -38,7 +38,7 @@ SIDE = 64
 
 def make(answer: SeriesAnswer) -> Dataset:
     """The segmentation, written and read again."""
-    made = to_seg(answer, read_subject(answer.series))
+    made = to_seg(answer, read_patient_study(answer.series))
     assert made is not None
     return dcmread(BytesIO(to_bytes(made)))
 
@@ -148,7 +148,7 @@ def test_without_evidence_it_is_empty_on_the_most_telling_slice() -> None:
 def test_without_an_answer_there_is_none() -> None:
     series = make_series([patient_dataset(number) for number in (1, 2, 3)])
     answer = to_refused_answer(RefusedSeries(series, Reason.LOCALISER, "a localiser"), model=MODEL_USED)
-    assert to_seg(answer, read_subject(series)) is None
+    assert to_seg(answer, read_patient_study(series)) is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_images_that_do_not_say_where_they_lie(tags: dict[str, Any], message: st
     instances[2] = replace(instances[2], blob=third.blob)
     answer = replace(answer, series=replace(answer.series, instances=tuple(instances)))
     with pytest.raises(SegmentationError, match=message):
-        to_seg(answer, read_subject(answer.series))
+        to_seg(answer, read_patient_study(answer.series))
 
 
 @pytest.mark.parametrize("arrange", [rotated(20), *(stored_turned(at) for at in (1, 2, 3))])

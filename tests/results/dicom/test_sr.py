@@ -16,6 +16,7 @@ from pydicom.sr.codedict import codes
 from answers import FOLDER, MODEL, MODEL_USED, make_answer, make_series, write_bytes
 from covidct.errors import ReportError
 from covidct.inference.series_result import to_refused_answer
+from covidct.results.dicom.patient_study import read_patient_study
 from covidct.results.dicom.sr import (
     AT_PREVALENCE,
     COVID_19,
@@ -26,9 +27,8 @@ from covidct.results.dicom.sr import (
     to_references,
     to_sr,
 )
-from covidct.results.dicom.subject import read_subject
 from covidct.results.sentences import to_sentences
-from covidct.series.values import RefusedSeries, SeriesAnswer
+from covidct.series.types import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, AtPrevalence, Decision, Reason, Refusal, Status
 from pacs import needs
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
@@ -37,7 +37,7 @@ from predictions import with_prediction
 
 def report_of(answer: SeriesAnswer, **options: Any) -> Dataset:
     """The report as another program reads it."""
-    return dcmread(BytesIO(to_bytes(to_sr(answer, read_subject(answer.series), **options))))
+    return dcmread(BytesIO(to_bytes(to_sr(answer, read_patient_study(answer.series), **options))))
 
 
 def refusal() -> SeriesAnswer:
@@ -191,7 +191,7 @@ def test_no_path_gets_into_the_pacs() -> None:
     answer = replace(answer, result=with_prediction(answer.result, message=f"{FOLDER}: undecided"))
     assert not [sentence for sentence in to_sentences(answer) if "jane" in sentence]
     assert "Not read." in to_sentences(answer)
-    assert b"/home/" not in to_bytes(to_sr(answer, read_subject(answer.series)))
+    assert b"/home/" not in to_bytes(to_sr(answer, read_patient_study(answer.series)))
 
 
 def test_a_report_names_the_one_that_it_replaces() -> None:
@@ -207,7 +207,9 @@ def test_an_instance_without_its_uids_cannot_be_referred_to() -> None:
     answer = make_answer()
     bare = tuple(replace(instance, sop_instance_uid=None) for instance in answer.series.instances)
     with pytest.raises(ReportError, match="lacks SOPClassUID or SOPInstanceUID"):
-        to_sr(replace(answer, series=replace(answer.series, instances=bare)), read_subject(answer.series))
+        to_sr(
+            replace(answer, series=replace(answer.series, instances=bare)), read_patient_study(answer.series)
+        )
 
 
 def test_names_that_are_odd_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -222,7 +224,7 @@ def test_names_that_are_odd_are_not_logged(caplog: pytest.LogCaptureFixture) -> 
 def test_others_find_it_valid_and_can_read_it(tmp_path: Path, make: Any) -> None:
     needs("dciodvfy", "dsrdump")
     answer = make()
-    path = write_bytes(tmp_path, "sr.dcm", to_bytes(to_sr(answer, read_subject(answer.series))))
+    path = write_bytes(tmp_path, "sr.dcm", to_bytes(to_sr(answer, read_patient_study(answer.series))))
     checked = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
     assert "ComprehensiveSR" in checked.stderr
     assert not [line for line in checked.stderr.splitlines() if line.startswith("Error")]

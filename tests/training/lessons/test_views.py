@@ -14,7 +14,7 @@ from covidct.inference.classifier import Classifier
 from covidct.training.fit import fit, read_split
 from covidct.training.fit_lung_finder import load_finder
 from covidct.training.lessons.loader import KeptViews, build_loader
-from covidct.training.lessons.views import Facts, Views, draw_lessons, find_facts
+from covidct.training.lessons.views import CachedViews, Facts, draw_lessons, find_facts
 from covidct.training.networks.build import build_network
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
@@ -115,9 +115,9 @@ def test_facts(slices: Slices) -> None:
         assert facts.counts[at] == 1.0
 
 
-def make_views(count: int) -> Views:
+def make_views(count: int) -> CachedViews:
     numbers = torch.arange(float(count))
-    return Views(
+    return CachedViews(
         torch.zeros(count, 2, 2, 1, dtype=torch.bfloat16),
         torch.zeros(count, 4, 4, dtype=torch.uint8),
         torch.zeros(count, 4, 4, dtype=torch.uint8),

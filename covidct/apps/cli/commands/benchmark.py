@@ -22,22 +22,24 @@ from covidct.training.pretrained import load_pretrained
 from covidct.training.trial import Setting
 
 
-def run_trials(recipes: Sequence[Path], data: Path, asked: TrialOptions) -> None:
+def run_trials(paths: Sequence[Path], data: Path, asked: TrialOptions) -> None:
     """Run what has not been run yet; progress on stderr. Raises as `run_benchmark`."""
-    plans = tuple(read_recipe(path) for path in recipes)
-    if not plans:
+    recipes = tuple(read_recipe(path) for path in paths)
+    if not recipes:
         raise RecipeError("no recipe: name at least one, or only print the table with --table-only")
-    manifest = read_data(data, plans[0].data)
+    manifest = read_data(data, recipes[0].data)
     setting = Setting(
         manifest=manifest,
         out=asked.out,
-        pretrained=load_pretrained(asked.pretrained) if any(plan.pretrained for plan in plans) else None,
+        pretrained=load_pretrained(asked.pretrained)
+        if any(recipe.pretrained for recipe in recipes)
+        else None,
         workers=asked.workers,
         accept=asked.accept.strip(),
     )
-    chosen = tuple(dict.fromkeys(asked.left_out)) or choose_left_out(manifest, plans)
+    chosen = tuple(dict.fromkeys(asked.left_out)) or choose_left_out(manifest, recipes)
     run_benchmark(
-        Benchmark(plans, chosen, setting, seeds=asked.seeds, finder=asked.finder),
+        Benchmark(recipes, chosen, setting, seeds=asked.seeds, finder=asked.finder),
         lambda line: click.echo(line, err=True),
     )
 

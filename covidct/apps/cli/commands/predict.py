@@ -28,7 +28,7 @@ from covidct.results.formats import (
     to_worth_sentence,
 )
 from covidct.series.study import read_study
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER, Kind, ModelChoice, Result, Status
 
 LONG = 50  # slices from which a progress bar is worth its line

@@ -16,7 +16,7 @@ import click
 
 from covidct.apps.cli.predict_options import Objects
 from covidct.series.sources import Candidate
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 
 
 @contextmanager

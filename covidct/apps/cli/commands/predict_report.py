@@ -9,7 +9,7 @@ from covidct.images.files import write_beside
 from covidct.inference.bundle import Bundle
 from covidct.results.montage import show_overview, show_telling
 from covidct.results.page import Sheet, to_page
-from covidct.series.values import SeriesAnswer
+from covidct.series.types import SeriesAnswer
 
 
 def write_report(path: Path, answers: Sequence[SeriesAnswer], bundle: Bundle, *, identify: bool) -> None:

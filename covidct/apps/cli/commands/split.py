@@ -21,8 +21,8 @@ from covidct.data.lock import LOCKED, make_lock, to_lock_path, write_lock
 from covidct.data.manifest import COLUMNS, SPLITS, DataPlan, Manifest, Row, read_manifest
 from covidct.data.split import divide_groups, join_groups, to_groups
 from covidct.errors import ManifestError
+from covidct.images.file_type import FileType
 from covidct.images.files import read_bytes, sniff_file, write_beside
-from covidct.images.head import Form
 
 
 def run_split(
@@ -97,7 +97,7 @@ def _read(
 
 def _identify(row: Row, name: str) -> Row:
     """The row with the ids of its file, if that is DICOM and there; others say nothing of whom they show."""
-    if sniff_file(row.path).form is not Form.DICOM:
+    if sniff_file(row.path).type is not FileType.DICOM:
         return row
     return identify(row, parse_facts(read_bytes(row.path, name=name), row.path))
 

@@ -196,4 +196,4 @@ def test_a_model_without_the_floor_is_wrong_usage(manifest: Path) -> None:
 
 
 def test_the_report_says_which_source_it_is_of(manifest: Path) -> None:
-    assert "manifest.csv (north): " in call(manifest, "--only", "claims", "--source", "north").stdout
+    assert "manifest.csv (north): " in call(manifest, "--only", "sample-size", "--source", "north").stdout

@@ -2,7 +2,7 @@
 // has it. An instance is an item with its `place` (see dicom_header.js) and `size` in bytes. Knows nothing of files
 // or pixels.
 
-import { LEAST, isMade, isSameSize, isScout, setAside } from "./aside.js";
+import { LEAST, isMade, isSameSize, isScout, setAside } from "./non_slices.js";
 import { SAME_MM, areParallel, findFaults, findNormal, findPosition, findSpacing, isAxial } from "./geometry.js";
 import { findTurn } from "./orientation.js";
 import { choosePass } from "./passes.js";

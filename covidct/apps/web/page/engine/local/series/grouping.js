@@ -1,7 +1,7 @@
 // Instances -> those of one series each, where SeriesInstanceUID says so and where it was broken, as
 // covidct/series/grouping.py has it: slices of two patients never make one series, lone slices of one scan do.
 
-import { LEAST } from "./aside.js";
+import { LEAST } from "./non_slices.js";
 import { SAME_MM, findNormal, findPosition, findSpacing, isAxial } from "./geometry.js";
 import { groupBy } from "../../../rules/groups.js";
 

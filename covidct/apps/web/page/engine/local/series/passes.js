@@ -1,7 +1,7 @@
 // The slices of a series that hold several reconstructions or passes -> one of them, whole, as covidct/series/passes.py
 // has it; never one slice of this and the next of that. Slices are { item, mm }, from feet to head.
 
-import { LEAST } from "./aside.js";
+import { LEAST } from "./non_slices.js";
 import { SAME_MM } from "./geometry.js";
 import { INTERLEAVED, MARKS } from "./marks.js";
 import { isForBones, isForLungs } from "./kernels.js";

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covidct.audit.lungs import SIDE, find_lungs, hull, shrink
+from covidct.audit.lung_segmentation import SIDE, find_lungs, hull, shrink
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_slice
 

@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from covidct.apps.web import access
-from covidct.apps.web.access import Access
+from covidct.apps.web import access_log
+from covidct.apps.web.access_log import AccessLog
 from covidct.apps.web.counters import Counters
 from covidct.apps.web.log import LOGGER
 from covidct.apps.web.upload_answers import Reading
@@ -72,15 +72,15 @@ def test_what_fails_outside_of_the_router_is_answered_too(caplog: pytest.LogCapt
         return {"type": "http.disconnect"}
 
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
-    asyncio.run(Access(broken, Counters(model=ModelUsed("m", "float"), gauges={}))(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(AccessLog(broken, Counters(model=ModelUsed("m", "float"), gauges={}))(scope, receive, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 500
     assert SECRET not in caplog.text
 
 
 def test_too_many_requests_at_once_are_told_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "REQUESTS", 0)
+    monkeypatch.setattr(access_log, "REQUESTS", 0)
     counters = Counters(model=ModelUsed("m", "float"), gauges={})
-    caller = TestClient(Access(PlainTextResponse("fine"), counters))
+    caller = TestClient(AccessLog(PlainTextResponse("fine"), counters))
     busy = caller.get("/api/model")
     assert (busy.status_code, busy.headers["content-type"]) == (503, "application/problem+json")
     assert int(busy.headers["retry-after"]) > 0

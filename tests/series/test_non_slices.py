@@ -7,7 +7,7 @@ import pytest
 from pydicom import uid
 
 from covidct.series.study import read_study
-from covidct.series.values import Study
+from covidct.series.types import Study
 from makers import ct_dataset, dicom_bytes
 from stacks import SERIES, STUDY, stack, volume
 

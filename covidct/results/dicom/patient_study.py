@@ -17,7 +17,7 @@ from pydicom.valuerep import PersonName
 
 from covidct.errors import ReportError
 from covidct.series.enhanced import FrameBlob
-from covidct.series.values import Instance, Series
+from covidct.series.types import Instance, Series
 
 # Type 2: there, if empty (PS3.5 7.4.3).
 EMPTY = (
@@ -50,7 +50,7 @@ _SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
 @dataclass(frozen=True)
-class Subject:
+class PatientStudy:
     """The modules of patient and study, their text decoded, and what of the series new objects ask for.
 
     `is_oriented` says whether its slices tell where the patient's left and right are.
@@ -63,7 +63,7 @@ class Subject:
     is_oriented: bool
 
 
-def read_subject(series: Series) -> Subject:
+def read_patient_study(series: Series) -> PatientStudy:
     """Read whose series it is, from the headers of all its instances.
 
     Raises ReportError where it is not of DICOM, a header cannot be read or lacks the UIDs, and where patient
@@ -82,16 +82,16 @@ def read_subject(series: Series) -> Subject:
                 f"{path}: has another {different[0]} than the rest of the series; no report is made of a "
                 "mixed series: sort it out, or export it again"
             )
-    return _to_subject(first, series.path)
+    return _to_patient_study(first, series.path)
 
 
-def put_subject(target: Dataset, subject: Subject) -> None:
+def put_patient_study(target: Dataset, patient_study: PatientStudy) -> None:
     """Give a new object the patient and study of the series, whatever it had in their place."""
     for keyword in SHARED:
         if keyword in target:
             delattr(target, keyword)
-        if keyword in subject.modules:
-            target[keyword] = copy.deepcopy(subject.modules[keyword])
+        if keyword in patient_study.modules:
+            target[keyword] = copy.deepcopy(patient_study.modules[keyword])
         elif keyword in EMPTY:
             setattr(target, keyword, None)
     target.SpecificCharacterSet = "ISO_IR 192"
@@ -119,7 +119,7 @@ def _read_header(instance: Instance) -> Dataset:
     return header
 
 
-def _to_subject(header: Dataset, path: str) -> Subject:
+def _to_patient_study(header: Dataset, path: str) -> PatientStudy:
     modules = Dataset()
     for keyword in SHARED:
         if keyword in header:
@@ -127,7 +127,7 @@ def _to_subject(header: Dataset, path: str) -> Subject:
             element.value = _to_text(element.value)
             modules[keyword] = element
     number = header.get("SeriesNumber")
-    return Subject(
+    return PatientStudy(
         modules=modules,
         study_uid=str(header.StudyInstanceUID),
         series_uid=str(header.SeriesInstanceUID),

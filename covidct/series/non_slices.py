@@ -13,9 +13,9 @@ from statistics import median
 
 from covidct.images.image_type import find_derived, find_localiser
 from covidct.series.geometry import are_parallel, find_normal, find_position, is_axial
-from covidct.series.values import Described
+from covidct.series.types import Described
 
-LEAST = 3  # slices that make a series
+MIN_SLICES = 3  # slices that make a series
 LOCALISER = "localiser"
 SAME_SPACING = 1e-3  # relative
 FAR = 10  # usual distances, and ...
@@ -23,19 +23,19 @@ FAR_MM = 50.0  # ... so many mm at least: what lies farther from the stack than 
 
 
 @dataclass(frozen=True)
-class Aside:
+class NonSlices:
     """Instances that are no slices of the stack; `what` is the keyword of the element that says so."""
 
     what: str
     items: tuple[Described, ...]
 
 
-def set_aside(instances: Sequence[Described]) -> tuple[list[Described], list[Aside]]:
+def set_aside(instances: Sequence[Described]) -> tuple[list[Described], list[NonSlices]]:
     """Part instances into slices and what is none of them; all are slices where none would be left."""
     # Here, not above: who reads pictures shall not pay for importing pydicom.
     from covidct.images.dicom_header import CT_CLASSES
 
-    kept, asides = list(instances), list[Aside]()
+    kept, asides = list(instances), list[NonSlices]()
     tests: tuple[tuple[str, Callable[[list[Described]], list[Described]]], ...] = (
         ("Modality", _of(lambda item: item.acquisition.modality in ("CT", None))),
         ("SOPClassUID", _of(lambda item: item.instance.sop_class_uid in (None, *CT_CLASSES))),
@@ -50,7 +50,7 @@ def set_aside(instances: Sequence[Described]) -> tuple[list[Described], list[Asi
         left = keep(kept)
         if left and len(left) < len(kept):
             stay = set(map(id, left))
-            asides.append(Aside(what, tuple(item for item in kept if id(item) not in stay)))
+            asides.append(NonSlices(what, tuple(item for item in kept if id(item) not in stay)))
             kept = left
     return kept, asides
 
@@ -89,7 +89,7 @@ def _alike_in_orientation(items: list[Described]) -> list[Described]:
     if len(normals) < len(items):
         return items
     axial = [item for item in items if is_axial(normals[id(item)])]
-    some = axial if len(axial) >= LEAST else items
+    some = axial if len(axial) >= MIN_SLICES else items
     return _most_alike(some, lambda one, other: are_parallel(normals[id(one)], normals[id(other)]))
 
 
@@ -113,7 +113,9 @@ def _near(items: list[Described]) -> list[Described]:
         groups[-1].append(at)
     largest = sorted(max(groups, key=lambda group: len(list(group))))
     few = len(items) - len(largest)
-    return [items[at] for at in largest] if few * 10 <= len(items) or few < LEAST <= len(largest) else items
+    return (
+        [items[at] for at in largest] if few * 10 <= len(items) or few < MIN_SLICES <= len(largest) else items
+    )
 
 
 def _most_alike(items: list[Described], are_alike: Callable[[Described, Described], bool]) -> list[Described]:
@@ -126,7 +128,7 @@ def _most_alike(items: list[Described], are_alike: Callable[[Described, Describe
 
 
 def _most(items: list[Described], some: list[Described]) -> list[Described]:
-    return some if len(some) >= LEAST and 2 * len(some) > len(items) else items
+    return some if len(some) >= MIN_SLICES and 2 * len(some) > len(items) else items
 
 
 def _normal(item: Described) -> tuple[float, float, float] | None:

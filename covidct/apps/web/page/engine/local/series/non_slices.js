@@ -1,5 +1,5 @@
 // The instances of a series -> those that may be slices of its stack, and those that plainly are none, as
-// covidct/series/aside.py has it. Knows headers. Knows nothing of order or of pixels.
+// covidct/series/non_slices.py has it. Knows headers. Knows nothing of order or of pixels.
 
 import { CT_CLASSES } from "../images/dicom_header.js";
 import { isDerived, isLocaliser } from "../images/image_type.js";

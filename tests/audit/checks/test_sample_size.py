@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audits import make_cohort, make_dataset, make_sample, texts
-from covidct.audit.checks.claims import check_claims, planned_auc
+from covidct.audit.checks.sample_size import check_sample_size, planned_auc
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Level
 
@@ -20,20 +20,20 @@ def in_split(patients: int, split: str, *, prefix: str = "") -> list[Sample]:
 
 
 def test_forty_of_forty_mean_at_least_91_percent() -> None:
-    check = check_claims(make_dataset(in_split(40, "test")))
+    check = check_sample_size(make_dataset(in_split(40, "test")))
     assert "40 of 40 patients found would mean a sensitivity of at least 91%" in check.headline
     assert check.level is Level.WARN
     assert "100" in texts(check, Level.WARN)
 
 
 def test_a_hundred_patients_of_each_class_are_enough() -> None:
-    check = check_claims(make_dataset(in_split(100, "external")))
+    check = check_sample_size(make_dataset(in_split(100, "external")))
     assert (check.level, check.advice) == (Level.PASS, "")
 
 
 @pytest.mark.parametrize(("split", "level"), [("test", Level.FAIL), ("", Level.FAIL), ("tune", Level.WARN)])
 def test_a_handful_of_patients_measure_nothing(split: str, level: Level) -> None:
-    check = check_claims(make_dataset(in_split(5, split)))
+    check = check_sample_size(make_dataset(in_split(5, split)))
     assert check.level is level
     assert check.advice
 
@@ -44,7 +44,7 @@ def test_slices_of_one_patient_are_one_piece_of_evidence() -> None:
         for label in (0, 1)
         for at in range(500)
     ]
-    check = check_claims(make_dataset(samples))
+    check = check_sample_size(make_dataset(samples))
     assert check.level is Level.FAIL
     assert ("test", "1000", "1", "1", "≥ 0.03", "≥ 0.03") in check.tables[0].rows
 
@@ -55,20 +55,20 @@ def test_claims_are_made_on_test_and_external_not_on_train() -> None:
         *in_split(100, "external", prefix="x"),
         *in_split(3, "train", prefix="y"),
     ]
-    check = check_claims(make_dataset(samples))
+    check = check_sample_size(make_dataset(samples))
     assert check.level is Level.PASS
     assert [row[0] for row in check.tables[0].rows] == ["train", "test", "external"]
     assert not any("train" in figure.name for figure in check.figures)
 
 
 def test_a_test_split_of_one_class_has_no_auc_to_plan() -> None:
-    check = check_claims(make_dataset([one for one in in_split(20, "test") if one.label]))
+    check = check_sample_size(make_dataset([one for one in in_split(20, "test") if one.label]))
     assert check.level is Level.FAIL
     assert [figure.estimate.value for figure in check.figures] == [0.9, None, None]
 
 
 def test_an_empty_set_claims_nothing() -> None:
-    check = check_claims(make_dataset([]))
+    check = check_sample_size(make_dataset([]))
     assert check.headline == "There is nothing to measure on."
 
 

@@ -15,7 +15,7 @@ from covidct.data.manifest import DataPlan, Row, to_label
 from covidct.errors import ManifestError
 from covidct.images.files import write_beside
 
-CLAIM = "data.json"
+DIGEST = "data.json"
 WORDS = {"rows": "slices, labels or splits", "files": "pictures", "pretrained": "pretrained weights"}
 
 
@@ -28,16 +28,16 @@ def digest_data(rows: Sequence[Row], plan: DataPlan, *, pretrained: str = "") ->
     }
 
 
-def check_claim(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
+def check_digest(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
     """Raise ManifestError where the folder `out` holds a run on other data, and say what differs.
 
     `begun` is whether it holds one at all.
     """
-    place = out / CLAIM
+    place = out / DIGEST
     if not place.is_file():
         if begun:
             raise ManifestError(
-                f"{out}: holds a run, but no {CLAIM} that says of what data; choose another --out"
+                f"{out}: holds a run, but no {DIGEST} that says of what data; choose another --out"
             )
         return
     known = json.loads(place.read_text(encoding="utf-8"))
@@ -47,10 +47,10 @@ def check_claim(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
         )
 
 
-def write_claim(out: Path, data: Mapping[str, str]) -> None:
+def write_digest(out: Path, data: Mapping[str, str]) -> None:
     """Bind the folder `out` to data."""
     text = json.dumps(data, indent=2) + "\n"
-    write_beside(out / CLAIM, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_beside(out / DIGEST, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ REQUESTS = 200  # at once; more are answered with 503, but for the health check
 LOST = 499  # the other side went before there was an answer; no status of HTTP's, but what proxies log
 
 
-class Access:
+class AccessLog:
     """Outermost: passes requests to `app`, logs and counts them, and answers where `app` fails."""
 
     def __init__(self, app: ASGIApp, counters: Counters):

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from answers import make_series
 from covidct.errors import ReportError
 from covidct.images.blob import MemoryBlob
-from covidct.results.dicom.subject import EMPTY, put_subject, read_subject
+from covidct.results.dicom.patient_study import EMPTY, put_patient_study, read_patient_study
 from covidct.series.enhanced import FrameBlob
 from makers import dicom_bytes
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
@@ -19,7 +19,9 @@ from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 def subject_of(**tags: Any) -> Dataset:
     """What a new object gets of a series with those values."""
     target = Dataset()
-    put_subject(target, read_subject(make_series([patient_dataset(1, **tags), patient_dataset(2, **tags)])))
+    put_patient_study(
+        target, read_patient_study(make_series([patient_dataset(1, **tags), patient_dataset(2, **tags)]))
+    )
     return target
 
 
@@ -65,34 +67,36 @@ def test_names_survive_the_change_of_character_set(charset: Any, name: str, tmp_
 def test_a_mixed_series_gets_no_report(keyword: str) -> None:
     series = make_series([patient_dataset(1), _changed(2, keyword, "1.2.3.4")])
     with pytest.raises(ReportError, match=f"another {keyword}") as caught:
-        read_subject(series)
+        read_patient_study(series)
     assert PATIENT_ID not in str(caught.value)
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
 def test_without_its_uids_there_is_no_study_to_report_to(keyword: str) -> None:
     with pytest.raises(ReportError, match="lacks StudyInstanceUID or SeriesInstanceUID"):
-        read_subject(make_series([_changed(1, keyword, None)]))
+        read_patient_study(make_series([_changed(1, keyword, None)]))
 
 
 def test_what_is_not_of_dicom_gets_no_report() -> None:
     series = make_series([patient_dataset(1)])
     bare = replace(series, instances=(replace(series.instances[0], blob=None),))
     with pytest.raises(ReportError, match="not read from DICOM"):
-        read_subject(bare)
+        read_patient_study(bare)
     with pytest.raises(ReportError, match="without instances"):
-        read_subject(replace(series, instances=()))
+        read_patient_study(replace(series, instances=()))
 
 
 @pytest.mark.parametrize("cosines", [[1, 0, 0, 0, 1, 0], None])
 def test_whether_left_and_right_are_known(cosines: list[float] | None) -> None:
     series = make_series([patient_dataset(1, ImageOrientationPatient=cosines)])
-    assert read_subject(series).is_oriented is (cosines is not None)
+    assert read_patient_study(series).is_oriented is (cosines is not None)
 
 
 @pytest.mark.parametrize("number", [None, 0, 7])
 def test_series_number(number: int | None) -> None:
-    assert read_subject(make_series([patient_dataset(1, SeriesNumber=number)])).series_number == (number or 0)
+    assert read_patient_study(make_series([patient_dataset(1, SeriesNumber=number)])).series_number == (
+        number or 0
+    )
 
 
 def test_frames_have_the_patient_of_their_object() -> None:
@@ -102,6 +106,8 @@ def test_frames_have_the_patient_of_their_object() -> None:
     head.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     series = make_series([patient_dataset(1)])
     blob = FrameBlob("volume.dcm", volume, head, 0, 1)
-    subject = read_subject(replace(series, instances=(replace(series.instances[0], frame=1, blob=blob),)))
-    assert (subject.modules.PatientName, subject.modules.PatientID) == (NAME, PATIENT_ID)
-    assert subject.is_oriented
+    patient_study = read_patient_study(
+        replace(series, instances=(replace(series.instances[0], frame=1, blob=blob),))
+    )
+    assert (patient_study.modules.PatientName, patient_study.modules.PatientID) == (NAME, PATIENT_ID)
+    assert patient_study.is_oriented

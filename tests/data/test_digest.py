@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from covidct.data.claim import check_claim, digest_data, write_claim
+from covidct.data.digest import check_digest, digest_data, write_digest
 from covidct.data.manifest import DataPlan, Row
 from covidct.errors import ManifestError
 
@@ -20,26 +20,26 @@ def rows(tmp_path: Path) -> list[Row]:
 
 def test_the_same_data_go_on(rows: list[Row], tmp_path: Path) -> None:
     data = digest_data(rows, DataPlan())
-    check_claim(tmp_path, data, begun=False)
-    write_claim(tmp_path, data)
-    check_claim(tmp_path, digest_data(rows, DataPlan()), begun=False)
+    check_digest(tmp_path, data, begun=False)
+    write_digest(tmp_path, data)
+    check_digest(tmp_path, digest_data(rows, DataPlan()), begun=False)
 
 
 @pytest.mark.parametrize("change", [{"label": "non-covid"}, {"split": "tune"}])
 def test_other_labels_or_splits_are_refused(rows: list[Row], tmp_path: Path, change: dict[str, str]) -> None:
-    write_claim(tmp_path, digest_data(rows, DataPlan()))
+    write_digest(tmp_path, digest_data(rows, DataPlan()))
     other = [replace(rows[0], **change), rows[1]]  # type: ignore[arg-type]
     with pytest.raises(ManifestError, match="holds a run on other slices, labels or splits; choose another"):
-        check_claim(tmp_path, digest_data(other, DataPlan()), begun=False)
+        check_digest(tmp_path, digest_data(other, DataPlan()), begun=False)
 
 
 def test_other_bytes_are_refused(rows: list[Row], tmp_path: Path) -> None:
-    write_claim(tmp_path, digest_data(rows, DataPlan()))
+    write_digest(tmp_path, digest_data(rows, DataPlan()))
     rows[0].path.write_text("c")
     with pytest.raises(ManifestError, match="holds a run on other pictures; choose"):
-        check_claim(tmp_path, digest_data(rows, DataPlan()), begun=False)
+        check_digest(tmp_path, digest_data(rows, DataPlan()), begun=False)
 
 
 def test_a_run_that_does_not_say_of_what_data_is_refused(rows: list[Row], tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"holds a run, but no data\.json"):
-        check_claim(tmp_path, digest_data(rows, DataPlan()), begun=True)
+        check_digest(tmp_path, digest_data(rows, DataPlan()), begun=True)

@@ -7,7 +7,7 @@ import pytest
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FileBlob, MemoryBlob
-from covidct.series.values import Instance
+from covidct.series.types import Instance
 
 
 @pytest.fixture

@@ -37,14 +37,14 @@ class _Part:
     others: int
 
 
-def check_claims(data: Dataset) -> Check:
+def check_sample_size(data: Dataset) -> Check:
     """Patients by class and split, and the intervals that figures measured there would have."""
     parts = _parts(data)
     tested = _tested(parts)
     findings = tuple(_judge(part, data.unit) for part in tested) or (Finding(Level.FAIL, NOTHING),)
     return Check(
-        name="claims",
-        title="Claims",
+        name="sample-size",
+        title="Sample size",
         headline=" ".join(_claim(part, data.unit) for part in tested) or NOTHING,
         advice=advise(findings, ADVICE),
         findings=findings,
