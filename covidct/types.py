@@ -46,6 +46,18 @@ class Decision(StrEnum):
     INDETERMINATE = "indeterminate"
 
 
+class Finding(StrEnum):
+    """What the lungs show: the four words of the RSNA consensus on COVID-19 (Simpson et al. 2020).
+
+    NEGATIVE: no opacity. The others, where there is one: how typical of COVID-19 it looks.
+    """
+
+    NEGATIVE = "negative"
+    ATYPICAL = "atypical"
+    INDETERMINATE = "indeterminate"
+    TYPICAL = "typical"
+
+
 class Reason(StrEnum):
     """Why a slice or a series is refused, or why an answer is indeterminate.
 
@@ -217,13 +229,32 @@ class AtPrevalence:
 
 
 @dataclass(frozen=True)
+class Opacity:
+    """What a graph of two questions says of one slice, or of a series by its slices.
+
+    `logit` and `typical` are the logits of the two answers: that there is an opacity, and that it is typical
+    of COVID-19. `extent` is the share of the lungs that is opaque, `lung` the share of the slice that is
+    lung, both in [0, 1]. `probability` is the calibrated one that there is an opacity, in [0, 1]; it and
+    `finding` are None where the bundle has no cut-offs.
+    """
+
+    logit: float
+    typical: float
+    extent: float
+    lung: float = 1.0
+    probability: float | None = None
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the model says of one slice, or of a series by its slices.
 
     `probability` is the calibrated one in [0, 1], `prediction_set` the labels that remain plausible at
     `operating_point`; `at_prevalence` is None where no prevalence was asked for, `message` where nothing
-    needs to be said. Of a slice alone: `logit`, the graph's output; `evidence`, the map (h, w) float32 whose
-    mean, with the bias, is the logit; `box`, the part of the slice that the map covers.
+    needs to be said, `opacity` where the graph asks one question alone. Of a slice alone: `logit`, the
+    graph's output; `evidence`, the map (h, w) float32 whose mean, with the bias, is the logit (of `opacity`,
+    where there are two questions); `box`, the part of the slice that the map covers.
     """
 
     decision: Decision
@@ -232,6 +263,7 @@ class Prediction:
     operating_point: OperatingPoint
     at_prevalence: AtPrevalence | None = None
     message: str | None = None
+    opacity: Opacity | None = None
     logit: float | None = None
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
     box: Box = WHOLE
@@ -321,6 +353,16 @@ class Result:
     def probability(self) -> float | None:
         """The calibrated probability of COVID-19 in [0, 1]; None without a prediction."""
         return self.prediction.probability if self.prediction else None
+
+    @property
+    def opacity(self) -> Opacity | None:
+        """What is said of opacities; None without a prediction, or where the model does not ask for them."""
+        return self.prediction.opacity if self.prediction else None
+
+    @property
+    def finding(self) -> Finding | None:
+        """What the lungs show; None where the model does not say."""
+        return self.opacity.finding if self.opacity else None
 
     @property
     def reason(self) -> Reason | None:

@@ -20,6 +20,7 @@ from covidct.images.orientation import turn
 from covidct.inference.bundle import Bundle, load_bundle
 from covidct.inference.config import Config
 from covidct.inference.decision import decide, to_probability
+from covidct.inference.finding import to_opacity
 from covidct.inference.gate import check_outputs, check_slice
 from covidct.inference.overlay import Overlays
 from covidct.inference.picture_window import check_window
@@ -204,12 +205,11 @@ class Classifier:
 
     def conclude(self, series: Series, slices: Iterable[Result]) -> SeriesAnswer:
         """What the results of `predict_slices` say together; see `series_result`."""
-        config = self.bundle.config
         return conclude(
             series,
             tuple(slices),
+            config=self.bundle.config,
             point=self.operating_point,
-            labels=(config.labels.positive, config.labels.negative),
             model=self.model,
         )
 
@@ -253,13 +253,15 @@ class Classifier:
         return check_window(item.pixels) if limits and verdict.accepted else verdict
 
     def _decide(self, outputs: Outputs, number: int) -> Prediction:
-        return decide(
+        config = self.bundle.config
+        made = decide(
             float(outputs.logit[number]),
             outputs.evidence[number],
-            self.bundle.config,
+            config,
             point=self.operating_point,
             box=tuple(outputs.box[number].tolist()),
         )
+        return replace(made, opacity=to_opacity(outputs, number, config.findings))
 
     def _to_result(
         self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,6 +23,11 @@ class Labels:
 
     positive: str
     negative: str
+
+    @property
+    def both(self) -> tuple[str, str]:
+        """Positive, negative."""
+        return self.positive, self.negative
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,42 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Cutoffs:
+    """When a finding is called (`finding.to_finding`).
+
+    The probability of an opacity is sigmoid((its logit - shift) / temperature); from `opacity` on, in [0, 1],
+    there is one. Below the first logit of `typical` it is atypical, from the second on typical.
+    """
+
+    temperature: float
+    shift: float
+    opacity: float
+    typical: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SeriesCalibration:
+    """What turns the slices of a series into its answer, as `Config` has it for a slice.
+
+    `operating_points` have the names of those for slices, in their order. `findings` is None where the bundle
+    has no cut-offs.
+    """
+
+    temperature: float
+    shift: float
+    operating_points: tuple[OperatingPoint, ...]
+    findings: Cutoffs | None
+
+
+@dataclass(frozen=True)
 class Config:
     """What turns a graph's outputs into answers.
 
     `window` is (centre, width) in HU of the grey levels that the graph expects. The probability is
     sigmoid((logit - shift) / temperature), and holds where a share `prevalence` of the slices shows
     COVID-19. `operating_points` come with the default first. `gate` is None for graphs without one, `site`
-    where the calibration is that of training.
+    where the calibration is that of training, `findings` where no cut-offs were measured, `series` where no
+    series were there to calibrate on: their figures are then those of slices.
     """
 
     name: str
@@ -97,6 +131,8 @@ class Config:
     training: Training
     gate: GateLimits | None = None
     site: Site | None = None
+    findings: Cutoffs | None = None
+    series: SeriesCalibration | None = None
 
     @property
     def model(self) -> str:
@@ -142,8 +178,10 @@ def _parse_config(table: Mapping[str, Any]) -> Config:
         prevalence=_take(table, "prevalence", float),
         operating_points=_take(table, "operating_points", lambda all_: tuple(map(parse_point, all_))),
         training=_take(table, "training", _parse_training),
-        gate=_take(table, "gate", _parse_gate) if table.get("gate") is not None else None,
-        site=_take(table, "site", _parse_site) if table.get("site") is not None else None,
+        gate=_take_optional(table, "gate", _parse_gate),
+        site=_take_optional(table, "site", _parse_site),
+        findings=_take_optional(table, "findings", _parse_cutoffs),
+        series=_take_optional(table, "series", _parse_series),
     )
 
 
@@ -155,6 +193,11 @@ def _take(table: Mapping[str, Any], key: str, parse: Callable[[Any], Value]) -> 
         return parse(table[key])
     except (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ValueError(f"{key}: {error}") from error
+
+
+def _take_optional(table: Mapping[str, Any], key: str, parse: Callable[[Any], Value]) -> Value | None:
+    """The value of a key that may be missing or null."""
+    return None if table.get(key) is None else _take(table, key, parse)
 
 
 def _text(value: Any) -> str:
@@ -219,6 +262,31 @@ def _parse_site(table: Mapping[str, Any]) -> Site:
     return Site(_take(table, "name", _text), _take(table, "day", _text))
 
 
+def _parse_cutoffs(table: Mapping[str, Any]) -> Cutoffs:
+    cutoffs = Cutoffs(
+        temperature=_take(table, "temperature", float),
+        shift=_take(table, "shift", float),
+        opacity=_take(table, "opacity", float),
+        typical=_take(table, "typical", _pair),
+    )
+    is_fine = 0 <= cutoffs.opacity <= 1 and cutoffs.typical[0] <= cutoffs.typical[1]
+    if not is_fine or not _is_scale(cutoffs.temperature, cutoffs.shift):
+        raise ValueError(
+            "needs a finite temperature above 0 and a finite shift, opacity in 0 to 1, and as typical two "
+            "numbers, the second no less than the first"
+        )
+    return cutoffs
+
+
+def _parse_series(table: Mapping[str, Any]) -> SeriesCalibration:
+    return SeriesCalibration(
+        temperature=_take(table, "temperature", float),
+        shift=_take(table, "shift", float),
+        operating_points=_take(table, "operating_points", lambda all_: tuple(map(parse_point, all_))),
+        findings=_take_optional(table, "findings", _parse_cutoffs),
+    )
+
+
 def parse_point(table: Mapping[str, Any]) -> OperatingPoint:
     """An operating point from JSON values. Raises KeyError, TypeError and ValueError for other ones."""
     numbers = {name: float(table[name]) for name in ("threshold", "sensitivity", "specificity")}
@@ -228,11 +296,21 @@ def parse_point(table: Mapping[str, Any]) -> OperatingPoint:
 
 def _find_fault(config: Config) -> str:
     """What keeps a configuration from deciding, or nothing."""
-    points = config.operating_points
-    if not 0 < config.temperature < math.inf or not math.isfinite(config.shift):
-        return "needs a finite temperature above 0 and a finite shift"
     if not 0 < config.prevalence < 1:
         return f"has a prevalence of {config.prevalence}, which must lie between 0 and 1"
+    fault = _find_point_fault(config, config.operating_points)
+    if fault or config.series is None:
+        return fault
+    names = [[point.name for point in one.operating_points] for one in (config, config.series)]
+    if names[0] != names[1]:
+        return "series need operating points of the same names as slices"
+    fault = _find_point_fault(config.series, config.series.operating_points)
+    return f"series: {fault}" if fault else ""
+
+
+def _find_point_fault(scale: Config | SeriesCalibration, points: Sequence[OperatingPoint]) -> str:
+    if not _is_scale(scale.temperature, scale.shift):
+        return "needs a finite temperature above 0 and a finite shift"
     if not points or len({point.name for point in points}) < len(points):
         return "needs operating points, each with a name of its own"
     for point in points:
@@ -243,3 +321,7 @@ def _find_fault(config: Config) -> str:
         if not 0 <= point.band[0] <= point.threshold <= point.band[1] <= 1:
             return f"operating point {point.name!r} needs its threshold within its band, both within 0 to 1"
     return ""
+
+
+def _is_scale(temperature: float, shift: float) -> bool:
+    return 0 < temperature < math.inf and math.isfinite(shift)

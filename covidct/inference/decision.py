@@ -49,8 +49,8 @@ def decide(
 ) -> Prediction:
     """All that follows from one slice's outputs under a bundle's configuration."""
     probability = to_probability(logit, temperature=config.temperature, shift=config.shift)
-    labels = (config.labels.positive, config.labels.negative)
-    return replace(to_prediction(probability, point, labels=labels), logit=logit, evidence=evidence, box=box)
+    made = to_prediction(probability, point, labels=config.labels.both)
+    return replace(made, logit=logit, evidence=evidence, box=box)
 
 
 def to_prediction(probability: float, point: OperatingPoint, *, labels: tuple[str, str]) -> Prediction:

@@ -1,15 +1,10 @@
 """The results of a series' slices -> one result for the series.
 
-The probability of a series is that of its k-th most probable slice, where k is a tenth of the slices
-answered for and at least three: the greatest probability that a tenth of the lung reaches. Its decision
-follows from that by the operating point, as a slice's does. So a series is positive where k of its
-slices are; a few false slices, however sure, change nothing; and neither the order of slices nor their
-number moves the answer, as they would in noisy-or, which takes neighbours for independent witnesses and is
-sure of any series that is long enough.
-
-A tenth, as prediction sets may miss the truth in a tenth of the slices of either class. **What was measured
-are slices.** No study of known diagnosis was there to fit or to measure this on: the figure is a slice's
-probability, and sensitivity and specificity are those of slices. Knows results. Knows nothing of pixels.
+What the slices come to (`series_evidence`) is the logit of the k-th highest slice, k a tenth of them. A
+bundle that was calibrated on series has a scale and operating points for that. In any other the probability
+and the operating point are a slice's: a series is positive where k of its slices are, and **what was measured
+are slices**. A noisy-or would take neighbours for independent witnesses, and be sure of any series that is
+long enough. Knows results. Knows nothing of pixels.
 """
 
 from __future__ import annotations
@@ -18,13 +13,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from covidct.inference.decision import to_prediction
+from covidct.inference.config import Config, Cutoffs
+from covidct.inference.decision import to_prediction, to_probability
+from covidct.inference.finding import name_finding
+from covidct.inference.series_evidence import MIN_ANSWERED, find_ranked, join_opacities, rank_of
+from covidct.inference.slice_result import say_undecided
 from covidct.series.types import RefusedSeries, Series, SeriesAnswer, name_series
 from covidct.types import (
     Decision,
     ModelUsed,
     Note,
+    Opacity,
     OperatingPoint,
+    Prediction,
     Reason,
     Refusal,
     Result,
@@ -33,50 +34,66 @@ from covidct.types import (
     Status,
 )
 
-SHARE = 10  # one slice in so many
-MIN_ANSWERED = 3
 TELLING = 5
 MEASURED = "measured on slices, not on studies"
-
-
-def rank_of(answered: int) -> int:
-    """Which of the answered slices, the most probable being 1, gives the probability of the series."""
-    return max(MIN_ANSWERED, -(-answered // SHARE))
-
-
-def to_series_probability(probabilities: Sequence[float]) -> float:
-    """The probability of a series, of those of its answered slices, in [0, 1]; at least MIN_ANSWERED of them.
-
-    Does not depend on their order, and does not fall when one of them rises.
-    """
-    if len(probabilities) < MIN_ANSWERED:
-        raise ValueError(f"{len(probabilities)} slices, and {MIN_ANSWERED} are needed")
-    return sorted(probabilities, reverse=True)[rank_of(len(probabilities)) - 1]
 
 
 def conclude(
     series: Series,
     slices: tuple[Result, ...],
     *,
+    config: Config,
     point: OperatingPoint,
-    labels: tuple[str, str],
     model: ModelUsed,
 ) -> SeriesAnswer:
-    """The answer for a series; `slices` are in the order of its instances, `labels` (positive, negative)."""
+    """The answer for a series; `slices` are in the order of its instances, `point` is that for slices."""
     answered = [item for item in slices if item.probability is not None]
     summary = _summarise(series, slices, answered)
     if len(answered) < MIN_ANSWERED:
         refusal = _refuse(series, slices, answered=len(answered))
         result = Result(_to_source(series), Status.REFUSED, refusal, model, series=summary)
         return SeriesAnswer(series, result, slices)
-    probability = to_series_probability([item.probability or 0.0 for item in answered])
+    made = [item.prediction for item in answered if item.prediction]
+    predict = _predict if config.series is None else _predict_calibrated
+    result = Result(
+        _to_source(series), Status.OK, predict(series, made, config, point), model, series=summary
+    )
+    return SeriesAnswer(series, result, slices)
+
+
+def _predict(series: Series, made: Sequence[Prediction], config: Config, point: OperatingPoint) -> Prediction:
+    """As a slice's: nothing was measured on series."""
+    probability = find_ranked([one.probability for one in made])
     message = (
-        f"{series.path}: {rank_of(len(answered))} of {len(answered)} slices with lung reach "
+        f"{series.path}: {rank_of(len(made))} of {len(made)} slices with lung reach "
         f"{probability:.2f} or more, so this is the probability of the series; {MEASURED}"
     )
-    prediction = replace(to_prediction(probability, point, labels=labels), message=message)
-    result = Result(_to_source(series), Status.OK, prediction, model, series=summary)
-    return SeriesAnswer(series, result, slices)
+    prediction = to_prediction(probability, point, labels=config.labels.both)
+    return replace(prediction, message=message, opacity=_join(made, None))
+
+
+def _predict_calibrated(
+    series: Series, made: Sequence[Prediction], config: Config, point: OperatingPoint
+) -> Prediction:
+    """By the calibration for series; its operating point is that of the same name."""
+    assert config.series is not None
+    own = config.series
+    logit = find_ranked([one.logit for one in made if one.logit is not None])
+    probability = to_probability(logit, temperature=own.temperature, shift=own.shift)
+    named = next(one for one in own.operating_points if one.name == point.name)
+    prediction = to_prediction(probability, named, labels=config.labels.both)
+    message = say_undecided(prediction)
+    return replace(
+        prediction,
+        message=message and f"{series.path}: {message}",
+        opacity=_join(made, own.findings),
+    )
+
+
+def _join(made: Sequence[Prediction], cutoffs: Cutoffs | None) -> Opacity | None:
+    """What the slices show together; None where a graph asks one question alone."""
+    seen = [one.opacity for one in made if one.opacity is not None]
+    return name_finding(join_opacities(seen), cutoffs) if len(seen) == len(made) else None
 
 
 def to_refused_answer(refused: RefusedSeries, *, model: ModelUsed) -> SeriesAnswer:

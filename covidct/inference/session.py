@@ -64,7 +64,7 @@ class Session:
     def run(self, slices: Pixels) -> Outputs:
         """Run (N, H, W) uint8 slices, N >= 1, display grey levels of the lung window, through the graph.
 
-        Raises ValueError for another shape or type, BundleError for a logit that is not finite, a gate's too.
+        Raises ValueError for another shape or type, BundleError for a number that is not finite.
         """
         if slices.ndim != 3 or slices.dtype != np.uint8 or not slices.size:
             raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
@@ -76,7 +76,8 @@ class Session:
         ]
         joined = (np.concatenate(part) for part in zip(*parts, strict=True))
         given = dict(zip(self._wanted, joined, strict=True))
-        if not all(np.isfinite(given[name]).all() for name in ("logit", "gate", "lung") if name in given):
+        numbers = (given[name] for name in given if name not in ("map", "box"))
+        if not all(np.isfinite(values).all() for values in numbers):
             raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")
         # A graph that does not crop has no box: its map covers the whole slice.
         whole = np.tile(np.array(WHOLE, np.float32), (count, 1))

@@ -60,16 +60,22 @@ def to_unread_result(path: str, error: Exception, model: ModelUsed) -> Result:
     return Result(Source(path), status, Refusal(reason, message), model)
 
 
+def say_undecided(prediction: Prediction) -> str | None:
+    """Why an answer is indeterminate; None where it is not."""
+    if prediction.decision is not Decision.INDETERMINATE:
+        return None
+    low, high = prediction.operating_point.band
+    return (
+        f"both {' and '.join(prediction.prediction_set)} remain plausible: from {low:.3f} to "
+        f"{high:.3f} no answer is reliable enough ({prediction.operating_point.name})"
+    )
+
+
 def _say(item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
     """Why a slice is indeterminate, and that it looks turned; any other answer needs no sentence."""
     parts = []
-    if prediction.decision is Decision.INDETERMINATE:
-        point = prediction.operating_point
-        low, high = point.band
-        parts.append(
-            f"both {' and '.join(prediction.prediction_set)} remain plausible: from {low:.3f} to "
-            f"{high:.3f} no answer is reliable enough ({point.name})"
-        )
+    if undecided := say_undecided(prediction):
+        parts.append(undecided)
     if turned:
         parts.append(TURNED)
     return f"{item.source.path}: {'; '.join(parts)}" if parts else None

@@ -18,6 +18,7 @@ from covidct.types import (
     Decision,
     Kind,
     ModelUsed,
+    Opacity,
     OperatingPoint,
     Prediction,
     Result,
@@ -26,7 +27,7 @@ from covidct.types import (
 )
 
 # Raised whenever a field or a word is added, taken away or means something else: the schema is closed.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DIGITS = 6
 COLUMNS = (
     "kind",
@@ -34,6 +35,9 @@ COLUMNS = (
     "status",
     "decision",
     "probability",
+    "finding",
+    "opacity_probability",
+    "extent",
     "prediction_set",
     "operating_point",
     "prevalence",
@@ -161,9 +165,21 @@ def _to_prediction(prediction: Prediction | None) -> dict[str, Any]:
     return {
         "decision": prediction.decision.value,
         "probability": round(prediction.probability, DIGITS),
+        **_to_opacity(prediction.opacity),
         "prediction_set": list(prediction.prediction_set),
         "operating_point": _to_point(prediction.operating_point),
         **_to_worth(prediction.at_prevalence),
+    }
+
+
+def _to_opacity(opacity: Opacity | None) -> dict[str, str | float | None]:
+    """The three fields of the question whether there is an opacity, None where it was not asked."""
+    if opacity is None:
+        return dict.fromkeys(("finding", "opacity_probability", "extent"))
+    return {
+        "finding": opacity.finding.value if opacity.finding else None,
+        "opacity_probability": _round(opacity.probability),
+        "extent": round(opacity.extent, DIGITS),
     }
 
 
@@ -186,21 +202,24 @@ def _to_worth(worth: AtPrevalence | None) -> dict[str, float | None]:
     return {
         "prevalence": worth.prevalence,
         "probability_at_prevalence": round(worth.probability, DIGITS),
-        "ppv": None if worth.ppv is None else round(worth.ppv, DIGITS),
-        "npv": None if worth.npv is None else round(worth.npv, DIGITS),
+        "ppv": _round(worth.ppv),
+        "npv": _round(worth.npv),
     }
 
 
 def _to_series(summary: SeriesSummary) -> dict[str, Any]:
-    share = summary.evidence_share
     return {
         "slices": summary.slices,
         "answered": summary.answered,
-        "evidence_share": None if share is None else round(share, DIGITS),
+        "evidence_share": _round(summary.evidence_share),
         "telling": list(summary.telling),
         "notes": [note.text for note in summary.notes],
         "note_codes": [{"code": note.code, "values": dict(note.values)} for note in summary.notes],
     }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
 
 
 def _to_cell(value: float | None) -> str:

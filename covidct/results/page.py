@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from covidct import __version__
-from covidct.inference.series_result import MEASURED, rank_of
+from covidct.inference.series_evidence import rank_of
+from covidct.inference.series_result import MEASURED
 from covidct.results.formats import name_model
 from covidct.results.montage import Shown
 from covidct.results.series_curve import draw_curve

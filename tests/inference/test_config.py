@@ -8,7 +8,8 @@ import pytest
 
 from bundles import CONFIG_TABLE
 from covidct.errors import BundleError
-from covidct.inference.config import External, parse_config
+from covidct.inference.bundle import load_bundle
+from covidct.inference.config import Cutoffs, External, SeriesCalibration, parse_config
 from covidct.types import Estimate, GateLimits
 
 POINT: dict[str, Any] = CONFIG_TABLE["operating_points"][0]
@@ -99,6 +100,53 @@ def test_the_limits_of_a_gate() -> None:
     ):
         with pytest.raises(BundleError, match="is no configuration"):
             parse_config(json.dumps(CONFIG_TABLE | {"gate": gate | wrong}).encode())
+
+
+CUTOFFS = {"temperature": 1.5, "shift": 0.25, "opacity": 0.4, "typical": [-0.5, 1.0]}
+SERIES = {"temperature": 2.0, "shift": 0.5, "operating_points": CONFIG_TABLE["operating_points"]}
+
+
+def test_findings_and_series_may_be_missing() -> None:
+    plain = parse_config(config())
+    assert (plain.findings, plain.series) == (None, None)
+    assert parse_config(config(findings=None, series=None)) == plain
+    shipped = load_bundle().config
+    assert (shipped.findings, shipped.series) == (None, None)
+
+
+def test_findings_and_series_are_kept_as_they_are() -> None:
+    found = parse_config(config(findings=CUTOFFS, series=SERIES | {"findings": CUTOFFS}))
+    assert found.findings == Cutoffs(1.5, 0.25, 0.4, (-0.5, 1.0))
+    assert found.series == SeriesCalibration(2.0, 0.5, found.operating_points, found.findings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"findings": CUTOFFS | {"temperature": 0}}, "findings: needs a finite temperature"),
+        ({"findings": CUTOFFS | {"opacity": 1.5}}, "findings: needs .* opacity in 0 to 1"),
+        ({"findings": CUTOFFS | {"typical": [1, 0]}}, "findings: needs .* typical"),
+        ({"findings": CUTOFFS | {"typical": 1}}, "findings: typical"),
+        ({"findings": {"opacity": 0.5}}, "findings: temperature is missing"),
+        ({"series": SERIES | {"findings": {}}}, "series: findings: temperature is missing"),
+        ({"series": SERIES | {"temperature": 0}}, "series: needs a finite temperature"),
+        ({"series": SERIES | {"operating_points": []}}, "series need operating points of the same names"),
+        (
+            {"series": SERIES | {"operating_points": [POINT]}},
+            "series need operating points of the same names",
+        ),
+        (
+            {
+                "series": SERIES
+                | {"operating_points": [POINT | {"band": [0.9, 1]}, POINT | {"name": "sensitive"}]}
+            },
+            "series: operating point 'balanced' needs its threshold within its band",
+        ),
+    ],
+)
+def test_findings_and_series_that_cannot_decide(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(BundleError, match=rf"^here: .*{fault}"):
+        parse_config(config(**changes), where="here")
 
 
 def external(recipe: str) -> dict[str, Any]:

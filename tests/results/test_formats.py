@@ -28,9 +28,11 @@ from covidct.results.formats import (
 from covidct.types import (
     AtPrevalence,
     Decision,
+    Finding,
     Kind,
     ModelUsed,
     Note,
+    Opacity,
     OperatingPoint,
     Prediction,
     Reason,
@@ -74,6 +76,11 @@ ERROR = replace(
     refused("f.png", Reason.UNREADABLE, "f.png: empty", status=Status.ERROR),
     model=ModelUsed("tiny-1.2.3", "int8"),
 )
+TYPICAL = replace(
+    with_prediction(POSITIVE, opacity=Opacity(3.0, 2.0, 1 / 3, 0.2, 2 / 3, Finding.TYPICAL)),
+    source=Source("h.png"),
+)
+WITHOUT_CUTOFFS = replace(with_prediction(POSITIVE, opacity=Opacity(3.0, 2.0, 0.0)), source=Source("i.png"))
 SHIFTED = replace(shifted(POSITIVE), source=Source("g.png"))
 SERIES = replace(
     NEGATIVE,
@@ -91,7 +98,18 @@ CHOSEN_ANOTHER = replace(
     answer=Refusal(Reason.NOT_CHOSEN, "e.png: another"),
     series=SeriesSummary(slices=2, answered=0),
 )
-ALL = (POSITIVE, INDETERMINATE, NEGATIVE, REFUSED, ERROR, SHIFTED, SERIES, CHOSEN_ANOTHER)
+ALL = (
+    POSITIVE,
+    INDETERMINATE,
+    NEGATIVE,
+    REFUSED,
+    ERROR,
+    TYPICAL,
+    WITHOUT_CUTOFFS,
+    SHIFTED,
+    SERIES,
+    CHOSEN_ANOTHER,
+)
 CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 
@@ -128,6 +146,12 @@ def test_every_refusal_is_valid(reason: Reason) -> None:
         to_record(REFUSED) | {"prevalence": 0.5},
         to_record(shifted(POSITIVE, prevalence=0.0)),
         to_record(shifted(POSITIVE, probability=1.5)),
+        to_record(TYPICAL) | {"finding": None},
+        to_record(TYPICAL) | {"opacity_probability": None},
+        to_record(TYPICAL) | {"finding": "positive"},
+        to_record(TYPICAL) | {"extent": 1.5},
+        to_record(REFUSED) | {"extent": 0.0},
+        to_record(REFUSED) | {"finding": "negative", "opacity_probability": 0.1, "extent": 0.0},
         to_record(SERIES) | {"series": None},
         to_record(SERIES) | {"slice_index": 0},
         to_record(SERIES) | {"kind": "slice"},
@@ -145,6 +169,7 @@ def test_the_schema_is_strict(record: Any) -> None:
         ("kind", Kind, False),
         ("status", Status, False),
         ("decision", Decision, True),
+        ("finding", Finding, True),
         ("reason", Reason, True),
     ],
 )
@@ -161,12 +186,15 @@ def test_the_columns_are_those_of_the_schema() -> None:
 
 def test_a_record_in_full() -> None:
     assert to_record(POSITIVE) == {
-        "schema_version": 4,
+        "schema_version": 5,
         "kind": "slice",
         "path": "a/b.png",
         "status": "ok",
         "decision": "positive",
         "probability": 0.666667,
+        "finding": None,
+        "opacity_probability": None,
+        "extent": None,
         "prediction_set": ["covid"],
         "operating_point": {
             "name": "balanced",
@@ -191,6 +219,13 @@ def test_a_record_in_full() -> None:
         "heatmap": "maps/b.png",
         "series": None,
     }
+
+
+def test_a_record_of_two_questions() -> None:
+    keys = ("finding", "opacity_probability", "extent")
+    assert [to_record(TYPICAL)[key] for key in keys] == ["typical", 0.666667, 0.333333]
+    assert [to_record(WITHOUT_CUTOFFS)[key] for key in keys] == [None, None, 0.0]
+    assert to_csv_line(TYPICAL).split(",")[4:9] == ["positive", "0.666667", "typical", "0.666667", "0.333333"]
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30))
@@ -232,7 +267,7 @@ def test_csv_reads_back(paths: list[str]) -> None:
 def test_a_csv_row_in_full() -> None:
     assert csv_header() == ",".join(["schema_version", *CSV_COLUMNS])
     wanted = (
-        "4,slice,c.dcm,ok,indeterminate,0.3,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,float,"
+        "5,slice,c.dcm,ok,indeterminate,0.3,,,,covid|non-covid,balanced,,,,,near_threshold,,tiny-1.2.3,float,"
         "1.2.3,1.2.3.4,0,,,,,,"
     )
     assert to_csv_line(INDETERMINATE) == wanted

@@ -51,8 +51,25 @@ CONFIG_TABLE: dict[str, Any] = {
 }
 
 
-def tiny_graph(bias: float) -> bytes:
-    """`slices` (N, H, W) uint8 -> `map` (N, 4, 4), (grey - 128) / 16 per cell; `logit` = mean(map) + bias."""
+CUTOFFS: dict[str, Any] = {"temperature": 1.0, "shift": 0.0, "opacity": 0.5, "typical": [-1.0, 1.0]}
+# Of a bundle that asks two questions.
+TWO_QUESTIONS: dict[str, Any] = {
+    "findings": CUTOFFS,
+    "series": {
+        "temperature": 1.0,
+        "shift": 0.5,
+        "operating_points": CONFIG_TABLE["operating_points"],
+        "findings": CUTOFFS,
+    },
+}
+
+
+def tiny_graph(bias: float, *, asks_twice: bool = False) -> bytes:
+    """`slices` (N, H, W) uint8 -> `map` (N, 4, 4), (grey - 128) / 16 per cell; `logit` = mean(map) + bias.
+
+    With two questions `opacity` is that, `typical` its opposite, `extent` its sigmoid, and `logit` the sum of
+    the first and the last.
+    """
     constants: dict[str, NDArray[Any]] = {
         "channel": np.array([1], np.int64),
         "sizes": np.array([16, 16], np.int64),
@@ -70,8 +87,17 @@ def tiny_graph(bias: float) -> bytes:
         helper.make_node("Sub", ["plane", "middle"], ["centred"]),
         helper.make_node("Div", ["centred", "scale"], ["map"]),
         helper.make_node("ReduceMean", ["map", "cells"], ["mean"], keepdims=0),
-        helper.make_node("Add", ["mean", "bias"], ["logit"]),
+        helper.make_node("Add", ["mean", "bias"], ["opacity"]),
     ]
+    if asks_twice:
+        nodes += [
+            helper.make_node("Neg", ["opacity"], ["typical"]),
+            helper.make_node("Sigmoid", ["opacity"], ["extent"]),
+            helper.make_node("Add", ["opacity", "extent"], ["logit"]),
+        ]
+    else:
+        nodes[-1].output[:] = ["logit"]
+    more = ("opacity", "typical", "extent") if asks_twice else ()
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -79,6 +105,7 @@ def tiny_graph(bias: float) -> bytes:
         [
             helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["N"]),
             helper.make_tensor_value_info("map", TensorProto.FLOAT, ["N", 4, 4]),
+            *(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in more),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -86,15 +113,17 @@ def tiny_graph(bias: float) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def write_tiny_bundle(folder: Path) -> Path:
+def write_tiny_bundle(folder: Path, *, asks_twice: bool = False) -> Path:
     """Write a whole bundle into `folder`, which is made."""
     folder.mkdir(parents=True)
-    graphs = {name: tiny_graph(bias) for name, bias in BIASES.items()}
+    graphs = {name: tiny_graph(bias, asks_twice=asks_twice) for name, bias in BIASES.items()}
     for name, graph in graphs.items():
         (folder / GRAPHS[name]).write_bytes(graph)
     (folder / CARD).write_text("# tiny\n\nMade in code.\n\n**AUC 0.5**, as by chance\n", encoding="utf-8")
     reference = to_reference({name: Session(graph, threads=1) for name, graph in graphs.items()})
     (folder / REFERENCE).write_text(json.dumps(reference), encoding="utf-8")
-    (folder / CONFIG).write_text(json.dumps(CONFIG_TABLE), encoding="utf-8")
+    (folder / CONFIG).write_text(
+        json.dumps(CONFIG_TABLE | (TWO_QUESTIONS if asks_twice else {})), encoding="utf-8"
+    )
     write_sums(folder)
     return folder

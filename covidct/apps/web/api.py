@@ -113,13 +113,15 @@ class Api:
         made = self._find_answer(request).result.prediction
         if made is None or made.evidence is None or made.logit is None:
             raise Problem(HTTPStatus.NOT_FOUND, "This result has no evidence: it is no answer for a slice.")
+        # Of two questions the map answers the first.
+        answered = made.opacity.logit if made.opacity else made.logit
         height, width = made.evidence.shape
         table = {
             "width": width,
             "height": height,
             "map": [[round(float(cell), 4) for cell in row] for row in made.evidence],
             "box": [round(float(edge), 6) for edge in made.box],
-            "bias": round(made.logit - float(made.evidence.mean()), 6),
+            "bias": round(answered - float(made.evidence.mean()), 6),
         }
         return JSONResponse(table)
 

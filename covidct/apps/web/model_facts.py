@@ -25,7 +25,7 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
     None; of a bundle calibrated for a site the AUC alone, as all else was measured with the calibration that
     was. `external` are those of sources left out of training. Both are empty where the bundle records none.
     `prevalence` is the one that probabilities hold at, `least` the least of them that the graph can give,
-    None where nothing bounds it.
+    None where nothing bounds it; `findings` and `series` are None where the configuration has none.
     """
     config = bundle.config
     return {
@@ -37,6 +37,8 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
         "prevalence": config.prevalence,
         "least_probability": least,
         "operating_points": [asdict(point) for point in config.operating_points],
+        "findings": asdict(config.findings) if config.findings else None,
+        "series": asdict(config.series) if config.series else None,
         "headlines": bundle.headlines,
         "external": [
             {"source": one.source, "recipe": one.recipe, "auc": asdict(one.auc)}

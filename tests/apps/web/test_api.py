@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 from starlette.testclient import TestClient
 
+from bundles import write_tiny_bundle
 from covidct.apps.web.server import Server
 from covidct.apps.web.upload_answers import Reading
 from covidct.images.hounsfield import WINDOWS, to_display
@@ -204,6 +205,19 @@ def test_evidence_is_the_map_whose_mean_and_bias_make_the_logit(
 
     made = predicted(Classifier.load(tiny_bundle, threads=1).predict(parse_slice(LESIONS, name="x")))
     assert cells.mean() + table["bias"] == pytest.approx(made.logit, abs=1e-3)
+
+
+def test_of_two_questions_the_map_answers_the_first(tmp_path: Path) -> None:
+    with client(make_server(write_tiny_bundle(tmp_path / "two", asks_twice=True))) as caller:
+        job = start(caller, BRIGHT)
+        finished(caller, job)
+        (record,) = caller.get(f"/api/jobs/{job['id']}/results").json()
+        table = caller.get(f"/api/jobs/{job['id']}/evidence/0").json()
+    PAINTED.validate(record)
+    assert record["finding"] == "atypical"
+    # Of the tiny graph: extent is the sigmoid of the logit of opacity.
+    logit = np.mean(table["map"]) + table["bias"]
+    assert record["extent"] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-4)
 
 
 def test_a_slice_is_shown_as_the_model_saw_it(caller: TestClient) -> None:

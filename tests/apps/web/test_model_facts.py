@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
+from bundles import write_tiny_bundle
 from covidct.apps.web.model_facts import to_facts
 from covidct.apps.web.openapi.schemas import to_schemas
 from covidct.inference.bundle import load_bundle
@@ -26,9 +27,11 @@ def test_the_shipped_models_figures_come_with_their_intervals() -> None:
     assert "sources left out of training" in facts["headlines"][1]
 
 
-def test_facts_are_of_the_schema(tiny_bundle: Path) -> None:
+def test_facts_are_of_the_schema(tiny_bundle: Path, tmp_path: Path) -> None:
     schema = to_schemas()["Model"]
-    for path in (None, tiny_bundle):
+    two = write_tiny_bundle(tmp_path / "two", asks_twice=True)
+    assert to_facts(load_bundle(two), "float")["series"]["shift"] == 0.5
+    for path in (None, tiny_bundle, two):
         facts = json.loads(json.dumps(to_facts(load_bundle(path), "float")))
         Draft202012Validator(schema).validate(facts | {"limits": LIMITS})
 

@@ -28,7 +28,7 @@ from covidct.inference.overlay import to_strength
 from covidct.inference.picture_window import is_wrong_window
 from covidct.inference.prevalence import predictive_values, shift_probability
 from covidct.inference.rotation import is_turned
-from covidct.inference.series_result import to_series_probability
+from covidct.inference.series_evidence import find_ranked
 from covidct.results.formats import CSV_COLUMNS
 from covidct.types import GateLimits
 from places import ROOT
@@ -201,7 +201,7 @@ def test_a_series_is_as_probable_as_in_python(rules: Page) -> None:
     cases = [random.uniform(0, 1, count).tolist() for count in (3, 4, 29, 30, 31, 40, 300)]
     body = "return given.map((one) => m.toSeriesProbability(one))"
     found = run(rules, "rules/series_result", body, cases)
-    assert found == [to_series_probability(case) for case in cases]
+    assert found == [find_ranked(case) for case in cases]
     assert run(rules, "rules/series_result", body, [[0.5, 0.5]]) == [None]
 
 

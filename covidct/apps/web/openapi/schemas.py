@@ -54,7 +54,8 @@ def _to_evidence() -> Json:
     return object_of(
         width=COUNT,
         height=COUNT,
-        map=array_of(array_of(NUMBER)) | {"description": "Rows of cells; their mean + bias = logit."},
+        map=array_of(array_of(NUMBER))
+        | {"description": "Rows of cells; mean + bias = logit (of opacity, where it is asked for)."},
         box=array_of(NUMBER)
         | {"minItems": 4, "maxItems": 4, "description": "Left, top, right, bottom; in [0, 1] of the slice."},
         bias=NUMBER,
@@ -80,6 +81,16 @@ def _to_model(point: Json, precision: Json) -> Json:
         patients=COUNT,
         metrics={"type": "object", "additionalProperties": estimate},
     )
+    cutoffs = object_of(
+        temperature=NUMBER,
+        shift=NUMBER,
+        opacity=NUMBER | {"description": "The probability from which on there is an opacity."},
+        typical=array_of(NUMBER)
+        | {"minItems": 2, "maxItems": 2, "description": "Logits: atypical below, typical from there on."},
+    )
+    series = object_of(
+        temperature=NUMBER, shift=NUMBER, operating_points=array_of(point), findings=nullable(cutoffs)
+    )
     return object_of(
         name=TEXT,
         version=TEXT,
@@ -89,6 +100,8 @@ def _to_model(point: Json, precision: Json) -> Json:
         prevalence=NUMBER | {"description": "The one that probabilities hold at."},
         least_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
         operating_points=array_of(point),
+        findings=nullable(cutoffs) | {"description": "Where findings of slices begin; null without."},
+        series=nullable(series) | {"description": "Decides for series; null where slices' points do."},
         headlines=array_of(TEXT),
         external=array_of(object_of(source=TEXT, recipe=TEXT, auc=estimate)),
         figures=array_of(section),
@@ -110,6 +123,11 @@ def object_of(**properties: Json) -> Json:
 def array_of(items: Json) -> Json:
     """Any number of these."""
     return {"type": "array", "items": items}
+
+
+def nullable(schema: Json) -> Json:
+    """An object of this schema, or null."""
+    return schema | {"type": ["object", "null"]}
 
 
 def named(name: str) -> Json:
