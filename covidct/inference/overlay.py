@@ -20,6 +20,8 @@ from covidct.types import WHOLE, Box, Evidence, Pixels, Slice
 # Evidence (logit per cell) at which the colour is full. Lungs fill less than half of the map, so the logit is
 # some 8 where all of them reach it, and the probability 0.98 or more. Lesions reach 20 to 40.
 FULL = 20.0
+# The strength up to which nothing is coloured: normal lungs stay below, and would be dark red all over.
+FAINT = 0.05
 OPACITY = 0.6
 # Dark red to yellow: readable on grey, and for readers who cannot tell red from green.
 COLOURS = np.array([(96, 0, 32), (214, 40, 40), (247, 127, 0), (252, 211, 77)], np.float32)
@@ -28,10 +30,11 @@ COLOURS = np.array([(96, 0, 32), (214, 40, 40), (247, 127, 0), (252, 211, 77)], 
 def to_overlay(pixels: Pixels, evidence: Evidence, *, box: Box = WHOLE) -> NDArray[np.uint8]:
     """Lay evidence (h, w) float32 over the part `box` of a slice (H, W) uint8; gives (H, W, 3) uint8 RGB.
 
-    Only evidence for COVID-19 is coloured.
+    Only evidence for COVID-19 is coloured, where it is stronger than FAINT.
     """
     strength = lay_strength(evidence, shape=pixels.shape, box=box)
-    opacity = (OPACITY * np.sqrt(strength))[..., None]
+    seen = np.clip((strength - FAINT) / (1 - FAINT), 0, 1)
+    opacity = (OPACITY * np.sqrt(seen))[..., None]
     grey = np.repeat(pixels[..., None], 3, axis=2).astype(np.float32)
     mixed = grey * (1 - opacity) + _to_colour(strength) * opacity
     return np.asarray(mixed + 0.5, np.uint8)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from covidct.images.hounsfield import to_display
-from covidct.inference.overlay import FULL, Overlays, lay_strength, to_overlay, to_strength
+from covidct.inference.overlay import FAINT, FULL, Overlays, lay_strength, to_overlay, to_strength
 from covidct.types import Pixels, Slice, Source
 from makers import phantom_hu
 
@@ -52,6 +52,14 @@ def test_the_scale_is_fixed() -> None:
     for level, strength in ((FULL, 1.0), (2 * FULL, 1.0), (FULL / 2, 0.5), (0, 0.0), (-FULL, 0.0)):
         evidence = np.full((4, 4), level, np.float32)
         np.testing.assert_allclose(to_strength(evidence, shape=(16, 16)), strength, atol=1e-6)
+
+
+def test_what_is_faint_is_not_coloured() -> None:
+    """As all over normal lungs."""
+    grey = np.repeat(PIXELS[..., None], 3, axis=2)
+    for level, is_grey in ((FAINT * FULL, True), (2 * FAINT * FULL, False)):
+        overlay = to_overlay(PIXELS, np.full((4, 4), level, np.float32))
+        assert np.array_equal(overlay, grey) is is_grey
 
 
 def test_strength_lies_in_its_part_of_the_slice() -> None:

@@ -5,6 +5,7 @@
 import { clip, rint } from "./numbers.js";
 
 const FULL = 20; // evidence (logit per cell) at which the colour is full
+const FAINT = 0.05; // the strength up to which nothing is coloured: normal lungs would be dark red all over
 // Dark red to yellow: readable on grey, and for readers who cannot tell red from green.
 const COLOURS = [[96, 0, 32], [214, 40, 40], [247, 127, 0], [252, 211, 77]];
 
@@ -15,6 +16,11 @@ export function toStrength({ map, width, height }, shownWidth, shownHeight) {
   const wide = resampleRows(positive, width, height, shownWidth);
   const tall = transpose(resampleRows(transpose(wide, shownWidth, height), height, shownWidth, shownHeight), shownHeight, shownWidth);
   return tall.map((value) => clip(value / FULL, 0, 1));
+}
+
+/** How opaque a strength in [0, 1] is, in [0, 1]. */
+export function toOpacity(strength) {
+  return Math.sqrt(clip((strength - FAINT) / (1 - FAINT), 0, 1));
 }
 
 /** The colour [r, g, b] of a strength in [0, 1]. */
