@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from covidct.apps.web.about import to_about
+from covidct.apps.web.about import UNKNOWN, find_geometry, to_about
 from covidct.apps.web.counters import MEDIA_TYPE, Counters
 from covidct.apps.web.jobs import Job, Jobs
 from covidct.apps.web.memory import Memory
@@ -22,7 +23,7 @@ from covidct.apps.web.model_facts import to_facts
 from covidct.apps.web.problem import BROKEN, Problem, busy
 from covidct.apps.web.query import check_names, parse_asking, parse_window
 from covidct.apps.web.settings import Settings
-from covidct.apps.web.upload_answers import Bounds, Reading, draw
+from covidct.apps.web.upload_answers import Bounds, Reading, draw, to_words
 from covidct.apps.web.uploads import Upload, drain, read_upload
 from covidct.apps.web.worker import Task, Worker
 from covidct.errors import ReadError
@@ -30,6 +31,9 @@ from covidct.images.png import to_png
 from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import StudyAnswer
 from covidct.results.formats import to_record
+from covidct.series.types import Instance
+
+T = TypeVar("T")
 
 DRAWN_AT_ONCE = 2  # slices that are decoded to be shown; each may take some hundred MB while it is
 
@@ -141,6 +145,20 @@ class Api:
             raise Problem(HTTPStatus.NOT_FOUND, "There is no slice to show: this result is about none.")
         return Response(picture, media_type="image/png")
 
+    async def show_hounsfield(self, request: Request) -> Response:
+        """GET /api/jobs/ID/hounsfield/N: the Hounsfield units of a slice, 16 bits each, row by row."""
+        answer = self._find_answer(request)
+        async with self._drawing:
+            units = await run_in_threadpool(_read, answer, to_words)
+        if units is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "This result is about no slice with Hounsfield units.")
+        return Response(units, media_type="application/octet-stream")
+
+    async def show_geometry(self, request: Request) -> Response:
+        """GET /api/jobs/ID/geometry/N: how large a slice's pixels are, and which of its sides is which."""
+        geometry = await run_in_threadpool(_read, self._find_answer(request), find_geometry)
+        return JSONResponse(geometry or UNKNOWN)
+
     async def show_model(self, request: Request) -> Response:
         """GET /api/model: what answers here, how it was measured, and how much it takes at once."""
         return JSONResponse(self._facts)
@@ -203,14 +221,19 @@ class Api:
 
 
 def _draw(answer: StudyAnswer, window: str | None) -> bytes | None:
-    """The PNG of an answer's slice; None where there is none, or it cannot be read, as the result says."""
+    """The PNG of an answer's slice; None where there is none."""
+    pixels = _read(answer, lambda instance: draw(instance, window))
+    return None if pixels is None else to_png(pixels)
+
+
+def _read(answer: StudyAnswer, read: Callable[[Instance], T | None]) -> T | None:
+    """What is read of an answer's slice; None where there is none, or where the result says why not."""
     if answer.instance is None:
         return None
     try:
-        pixels = draw(answer.instance, window)
+        return read(answer.instance)
     except ReadError:
         return None
-    return None if pixels is None else to_png(pixels)
 
 
 async def _wait(request: Request, task: Task) -> None:

@@ -7,6 +7,7 @@ sockets and signals (`serve`).
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -101,6 +102,8 @@ def _to_routes(api: Api) -> list[BaseRoute]:
         Route(f"{job}/results", api.show_results),
         Route(f"{job}/about", api.show_about),
         Route(f"{job}/evidence/{{number:int}}", api.show_evidence),
+        Route(f"{job}/geometry/{{number:int}}", api.show_geometry),
+        Route(f"{job}/hounsfield/{{number:int}}", api.show_hounsfield),
         Route(f"{job}/slices/{{number:int}}", api.show_slice),
         Route("/api/model", api.show_model),
         Route("/health", api.show_health),
@@ -121,6 +124,9 @@ class _Front(Mount):
 def _to_front(page: Path) -> BaseRoute:
     """The page at `/`; where there is none, the way to the API's."""
     if page.is_dir():
+        # Some systems have other types for these, which browsers do not run.
+        for ending, kind in ((".js", "text/javascript"), (".wasm", "application/wasm")):
+            mimetypes.add_type(kind, ending)
         return _Front("/", StaticFiles(directory=page, html=True))
 
     async def show_docs(request: Request) -> Response:

@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
 from covidct.images.file_type import FileType, sniff
@@ -80,6 +82,16 @@ def draw(instance: Instance, window: str | None = None) -> Pixels | None:
     hu = read_hounsfield(instance)
     centre, width = WINDOWS[window]
     return None if hu is None else to_display(hu, centre=centre, width=width)
+
+
+def to_words(instance: Instance) -> bytes | None:
+    """The Hounsfield units of a slice as stored, row by row: int16, little endian; None where it has none.
+
+    Fractions are rounded, and what is beyond 16 bits is cut. Raises ReadError.
+    """
+    hu = read_hounsfield(instance)
+    limits = np.iinfo(np.int16)
+    return None if hu is None else np.clip(np.rint(hu), limits.min, limits.max).astype("<i2").tobytes()
 
 
 def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:

@@ -220,6 +220,33 @@ def test_of_two_questions_the_map_answers_the_first(tmp_path: Path) -> None:
     assert record["extent"] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-4)
 
 
+def test_hounsfield_units_and_geometry_are_those_of_the_file(caller: TestClient) -> None:
+    hu = phantom_hu()
+    tags = {"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0], "PixelSpacing": [0.5, 0.75]}
+    bare = ct_dataset(hu)
+    del bare.ImageOrientationPatient, bare.PixelSpacing
+    job = start(caller, dicom_bytes(ct_dataset(hu, **tags)), BRIGHT, dicom_bytes(bare))
+    finished(caller, job)
+    where = f"/api/jobs/{job['id']}"
+    units = np.frombuffer(caller.get(f"{where}/hounsfield/0").content, "<i2").reshape(hu.shape)
+    assert np.abs(units - np.clip(hu, -1024, 3071)).max() <= 0.5
+    turn = {"transpose": False, "flip_rows": True, "flip_columns": True}
+    assert caller.get(f"{where}/geometry/0").json() == {"spacing_mm": [0.5, 0.75], "turn": turn}
+    for number in (1, 2):  # a picture says neither, and nor does an object without these elements
+        assert caller.get(f"{where}/geometry/{number}").json() == {"spacing_mm": None, "turn": None}
+    for path in ("hounsfield/1", "hounsfield/3", "geometry/3"):
+        assert caller.get(f"{where}/{path}").status_code == 404
+
+
+def test_a_slice_of_a_series_says_where_it_lies(caller: TestClient) -> None:
+    job = start(caller, *(dicom_bytes(one) for one in stack(volume(3))), BRIGHT)
+    finished(caller, job)
+    about = caller.get(f"/api/jobs/{job['id']}/about").json()
+    places = [one["position_mm"] for one in about]
+    assert places[0] is places[-1] is None  # a picture, and the series
+    assert np.diff(places[1:-1]).min() > 0
+
+
 def test_a_slice_is_shown_as_the_model_saw_it(caller: TestClient) -> None:
     hu = phantom_hu()
     job = start(caller, dicom_bytes(ct_dataset(hu)), BRIGHT)

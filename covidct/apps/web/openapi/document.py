@@ -76,6 +76,8 @@ def _to_jobs() -> Json:
     about = _json("One for each result that is there.", array_of(named("About")))
     picture = {"description": "8-bit grey levels.", "content": {"image/png": {"schema": {}}}}
     show = _ask("showSlice", "The slice of a result, in a window", {200: picture}, (404, 422))
+    units = {"description": "int16, little endian.", "content": {"application/octet-stream": {"schema": {}}}}
+    geometry = _json("What the header says.", named("Geometry"))
     gone = {"description": "It is gone."}
     return {
         "/api/jobs/{id}": {
@@ -100,6 +102,16 @@ def _to_jobs() -> Json:
         "/api/jobs/{id}/evidence/{number}": {
             "parameters": nth,
             "get": _ask("showEvidence", "The evidence map of a result", {200: evidence}, (404,)),
+        },
+        "/api/jobs/{id}/geometry/{number}": {
+            "parameters": nth,
+            "get": _ask("showGeometry", "How the slice of a result lies", {200: geometry}, (404,)),
+        },
+        "/api/jobs/{id}/hounsfield/{number}": {
+            "parameters": nth,
+            "get": _ask(
+                "showHounsfield", "The Hounsfield units of a slice, row by row", {200: units}, (404,)
+            ),
         },
         "/api/jobs/{id}/slices/{number}": {
             "parameters": nth,

@@ -32,6 +32,7 @@ def to_schemas() -> dict[str, Json]:
         "Job": _to_job(),
         "Evidence": _to_evidence(),
         "About": _to_about(),
+        "Geometry": _to_geometry(),
         "Model": _to_model(result["properties"]["operating_point"], result["properties"]["precision"]),
         "Status": object_of(status=TEXT),
         "Problem": object_of(type=TEXT, title=TEXT, status=COUNT, detail=TEXT),
@@ -67,7 +68,21 @@ def _to_about() -> Json:
     return object_of(
         picture={"type": "boolean", "description": "Whether there is a slice to show."},
         turned={"type": "boolean", "description": "Whether the slice looks turned by 90 degrees."},
+        position_mm={"type": ["number", "null"], "description": "Along the series, towards the head."},
         series=series | {"type": ["object", "null"], "description": "DICOM's words; null for slices."},
+    )
+
+
+def _to_geometry() -> Json:
+    turn = object_of(**{key: {"type": "boolean"} for key in ("transpose", "flip_rows", "flip_columns")})
+    spacing = array_of(NUMBER) | {"minItems": 2, "maxItems": 2, "description": "Of rows and columns."}
+    return object_of(
+        spacing_mm=spacing | {"type": ["array", "null"]},
+        turn=turn
+        | {
+            "type": ["object", "null"],
+            "description": "Transposed first, then mirrored, it is shown as usual.",
+        },
     )
 
 

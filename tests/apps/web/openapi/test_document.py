@@ -28,7 +28,7 @@ def test_the_server_does_what_the_document_says(tiny_bundle: Path, tmp_path: Pat
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=150, cwd=tmp_path)
         assert done.returncode == 0, done.stdout[-6000:]
-        assert "13 selected / 13 total" in done.stdout
+        assert "15 selected / 15 total" in done.stdout
         assert " 500 " not in server.log
 
 
