@@ -12,12 +12,13 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import click
 
+from covidct.data.patient_ids import tidy_ids
 from covidct.errors import ManifestError
 from covidct.images.files import write_beside
 
@@ -108,7 +109,8 @@ def read_manifest(path: Path) -> Manifest:
 
 def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
     # Not splitlines(): a name may hold what Unicode counts as the end of a line.
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    # Strict: an open quotation mark would take all lines up to the next one for one cell.
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found = reader.fieldnames or ()
     if missing := {"path", "label"} - set(found):
         raise ManifestError(
@@ -117,7 +119,29 @@ def _parse_rows(text: str, path: Path) -> tuple[Row, ...]:
             f"and label, in small letters; it may have {', '.join((*COLUMNS[2:], *MORE_COLUMNS))}"
         )
     check_columns(found, path)
-    return tuple(_row(line, path, reader.line_num) for line in reader)
+    rows: list[Row] = []
+    begun = reader.line_num + 1
+    try:
+        for line in reader:
+            rows.append(_row(line, path, reader.line_num))
+            begun = reader.line_num + 1
+    except csv.Error as error:
+        raise ManifestError(
+            f"{path}, line {begun}: cannot be read as a manifest: {error}. Look for a quotation mark that is "
+            "not closed; within a cell in quotation marks write two for one"
+        ) from error
+    return _tidy(rows, path)
+
+
+def _tidy(rows: Sequence[Row], path: Path) -> tuple[Row, ...]:
+    """Rows with patient ids that can be compared; says on stderr what was changed."""
+    ids = tidy_ids([row.source for row in rows], [row.patient_id for row in rows])
+    for sentence in ids.told:
+        click.echo(f"{path}: {sentence}", err=True)
+    return tuple(
+        row if row.patient_id == name else replace(row, patient_id=name)
+        for row, name in zip(rows, ids.names, strict=True)
+    )
 
 
 def check_columns(found: Sequence[str], path: Path) -> None:
@@ -157,19 +181,31 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
             "tune is what others call validation"
         )
     return Row(
-        path=path.parent / values["path"],
+        path=_locate(values["path"], path, number),
         label=values["label"],
         source=values["source"] or UNNAMED,
         patient_id=values["patient_id"],
         split=values["split"],
         note=values["note"],
-        parent=path.parent / values["parent"] if values["parent"] else None,
+        parent=_locate(values["parent"], path, number) if values["parent"] else None,
         study_uid=values["study_uid"],
         series_uid=values["series_uid"],
         age=values["age"],
         sex=values["sex"],
         finding=values["finding"],
     )
+
+
+def _locate(name: str, path: Path, number: int) -> Path:
+    """Where a cell's path leads; one with backslashes was written on Windows, unless a file is called so."""
+    if os.sep == "\\" or "\\" not in name or os.path.exists(path.parent / name):
+        return path.parent / name
+    windows = PureWindowsPath(name)
+    if windows.drive:
+        raise ManifestError(
+            f"{path}, line {number}: {name} lies on a drive of Windows; write paths relative to the manifest"
+        )
+    return path.parent / windows.as_posix()
 
 
 def _check_unique(rows: Iterable[Row], path: Path) -> None:

@@ -72,7 +72,10 @@ def test_ends_of_lines_in_names(tmp_path: Path) -> None:
             ": cannot be read as a manifest: not UTF-8; save it as CSV UTF-8",
         ),
         (b"\x89PNG\r\n\x1a\n", ": cannot be read as a manifest"),
-        (HEAD + "a" * 200_000 + ",covid\n", ": cannot be read as a manifest: field larger"),
+        (HEAD + "a" * 200_000 + ",covid\n", ", line 2: cannot be read as a manifest: field larger"),
+        (HEAD + 'a.png,covid\n"b.png,covid\nc.png,covid\n', ", line 3: .*quotation mark that is not closed"),
+        (HEAD + 'a.png,covid\nb.png,covid,x,1,,"no\nc.png,covid,x,1,,"no\n', ", line 3: .*quotation mark"),
+        (HEAD + "C:\\set\\a.png,covid\n", ", line 2: C:.*drive of Windows; write paths relative"),
         (HEAD + "a.png,covid\n,covid\n", ", line 3: no path; remove the line or name the file"),
         (
             HEAD + '"a\n.png",covid\n\na.png,covid,,,validation\n',
@@ -86,6 +89,26 @@ def test_ends_of_lines_in_names(tmp_path: Path) -> None:
 def test_what_makes_no_manifest(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(ManifestError, match=rf"^{tmp_path / 'manifest.csv'}{message}"):
         read(tmp_path, text)
+
+
+def test_paths_of_windows_lead_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / r"as\named.png").touch()
+    rows = read(tmp_path, HEAD + "a\\b c\\1.png,covid\n..\\2.png,covid\nas\\named.png,covid\n").rows
+    assert [row.path for row in rows] == [
+        tmp_path / "a/b c/1.png",
+        tmp_path / "../2.png",
+        tmp_path / r"as\named.png",
+    ]
+
+
+def test_ids_are_made_comparable_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = read(
+        tmp_path, HEAD + "a.png,covid,here,007\nb.png,covid,here,7\nc.png,covid,there,07\nd.png,covid,here,nan\n"
+    ).rows
+    assert [row.patient_id for row in rows] == ["7", "7", "07", ""]
+    told = capsys.readouterr().err
+    assert "ids that say nothing (nan) are taken as none, in 1 rows" in told
+    assert "taken as one patient, as 007 and 7 of source here" in told
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -102,7 +125,7 @@ def test_large(tmp_path: Path) -> None:
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8).map(str.strip)
-NAMES = TEXT.filter(lambda text: bool(text) and text not in (".", "..") and "/" not in text)
+NAMES = TEXT.filter(lambda text: bool(text) and text not in (".", "..") and not set(text) & set("/\\"))
 
 
 @settings(deadline=None, max_examples=25)
