@@ -60,19 +60,26 @@ def _to_use(classifier: Classifier) -> Use:
 
 
 def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
-    """Fill in missing splits: as in training for its own sources, `external` for all others."""
+    """Splits as they are for a model: those of its own sources as in training, `external` for all others.
+
+    The test split of others stays: it may be locked. What else a manifest says of them was not this training.
+    """
     # A plan that names no source was trained on all there were.
     own = [row for row in rows if not plan.sources or row.source in plan.sources]
     others = [row for row in rows if plan.sources and row.source not in plan.sources]
     return [
         *assign_splits(own, plan),
-        *(row if row.split else replace(row, split="external") for row in others),
+        *(row if row.split == LOCKED else replace(row, split="external") for row in others),
     ]
 
 
 def plan_of(classifier: Classifier) -> DataPlan:
-    """The data plan the bundle was trained by."""
-    recipe = classifier.bundle.config.training.recipe
-    if not recipe:
-        raise BundleError(f"{classifier.bundle.path}: does not record its recipe; train it again")
-    return parse_recipe(recipe, where=f"{classifier.bundle.path} (config.json)").data
+    """The data plan the bundle was trained by, with the sources that it learnt from.
+
+    A recipe need not name any: then it took all there were, and those of another manifest are still unseen.
+    """
+    training, path = classifier.bundle.config.training, classifier.bundle.path
+    if not training.recipe:
+        raise BundleError(f"{path}: does not record its recipe; train it again")
+    plan = parse_recipe(training.recipe, where=f"{path} (config.json)").data
+    return replace(plan, sources=tuple(sorted(training.sources)) or plan.sources)

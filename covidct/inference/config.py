@@ -62,7 +62,7 @@ class External:
 class Training:
     """What a bundle records of how it was made and measured, each empty where it records nothing.
 
-    `recipe` is as `data.recipe` parses it, `sources` are those of its data in any split, `figures` by graph;
+    `recipe` is as `data.recipe` parses it, `sources` are those that it learnt from, `figures` by graph;
     `external` are of its own recipe, or of others where that one was not measured so.
     """
 
@@ -217,7 +217,9 @@ def _parse_training(table: Mapping[str, Any]) -> Training:
     return Training(
         recipe=recipe,
         manifest_digest=table.get("manifest_sha256", ""),
-        sources=frozenset(source for by_source in splits.values() for source in by_source),
+        sources=frozenset(
+            source for split, by_source in splits.items() if split != "external" for source in by_source
+        ),
         figures=_take(table, "figures", _parse_figures) if "figures" in table else {},
         external=_take(table, "external", lambda external: _parse_external(external, recipe["name"]))
         if "external" in table

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from covidct import Classifier
 from covidct.apps.cli.main import main
 from covidct.audit.verdict import Level
-from covidct.data.manifest import DataPlan, read_manifest, write_manifest
+from covidct.data.manifest import SPLITS, DataPlan, read_manifest, write_manifest
 from covidct.data.pixels import read_pixels
 from covidct.data.split import assign_splits
 from covidct.errors import AuditError, ManifestError, ParityError
@@ -22,7 +23,7 @@ from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.predictions import answer_rows
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_json import parse_figures
-from covidct.evaluation.rows import place_rows
+from covidct.evaluation.rows import place_rows, plan_of
 from covidct.inference.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.inference.reference import check_reference
 from covidct.inference.session import Session
@@ -277,3 +278,23 @@ def test_slices_of_a_source_that_was_not_trained_on_are_external(manifest: Path)
     assert {row.split for row in placed if row.source == "south"} == {"external"}
     assert {row.split for row in placed if row.source == "north"} == {"train", "tune", "calibrate"}
     assert "external" not in {row.split for row in place_rows(rows, DataPlan())}
+    # Splits that others gave to slices of an unseen source say nothing of this model, but for a test split.
+    given = [replace(row, split=split) for row, split in zip(rows, cycle(SPLITS), strict=False)]
+    placed = place_rows(given, DataPlan(sources=("north",)))
+    assert {row.split for row in placed if row.source == "south"} == {"external", "test"}
+
+
+def test_a_bundle_knows_its_sources_though_its_recipe_names_none(
+    out: Path, manifest: Path, tmp_path: Path
+) -> None:
+    classifier = Classifier.load(out / "bundle")
+    assert tiny_recipe().data.sources == ()
+    assert plan_of(classifier).sources == SOURCES
+    unseen = tmp_path / "unseen.csv"
+    rows = read_manifest(manifest).rows
+    write_manifest([replace(row, source="elsewhere") for row in rows], unseen)
+    arguments = ["evaluate", str(out / "bundle"), "--data", str(unseen), "--out", str(tmp_path / "report")]
+    assert CliRunner().invoke(main, [*arguments, "--split", "external"]).exit_code == 0
+    refused = CliRunner().invoke(main, [*arguments, "--split", "tune"])
+    assert refused.exit_code == 2
+    assert f"no labelled slice is in split tune; there are external ({len(rows)})" in refused.output
