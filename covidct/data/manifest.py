@@ -22,6 +22,8 @@ from covidct.data.patient_ids import tidy_ids
 from covidct.errors import ManifestError
 from covidct.images.files import write_beside
 
+NO_LESION = "no-lesion"  # speaks of the slice alone: its patient may have COVID-19
+
 
 @dataclass(frozen=True)
 class DataPlan:
@@ -33,7 +35,7 @@ class DataPlan:
 
     sources: tuple[str, ...] = ()
     positive: tuple[str, ...] = ("covid",)
-    negative: tuple[str, ...] = ("non-covid", "no-lesion")
+    negative: tuple[str, ...] = ("non-covid", NO_LESION)
     exclude_note: str = "label conflict"
     tune: float = 0.15
     calibrate: float = 0.10

@@ -135,6 +135,11 @@ def two_labels(planted: Planted) -> None:
     planted.add(Line("copy.png", "non-covid", "north", "other", "train"), np.asarray(source))
 
 
+def patient_of_both_classes(planted: Planted) -> None:
+    for at in (planted.covid[0], planted.covid[0] + 1):
+        planted.change(at, patient_id="p", source="north", split="train")
+
+
 def copy_across_splits(change: Callable[[Image.Image], Image.Image]) -> Callable[[Planted], None]:
     def plant(planted: Planted) -> None:
         assert planted.lines[0].split == "train"
@@ -244,6 +249,7 @@ FAULTS: list[tuple[str, Callable[[Planted], None], Level, str]] = [
     ("labels", damaged_file, Level.FAIL, "cannot be read"),
     ("labels", undeclared_labels, Level.WARN, "1 (1)"),
     ("labels", two_labels, Level.FAIL, "two labels"),
+    ("labels", patient_of_both_classes, Level.WARN, "1 patient has slices of both classes, as p of north"),
     ("duplicates", copy_across_splits(lambda image: image), Level.FAIL, "split"),
     ("duplicates", copy_across_splits(lambda image: image.resize((61, 61))), Level.FAIL, "split"),
     ("duplicates", copy_across_splits(recompress), Level.FAIL, "split"),

@@ -9,6 +9,7 @@ from covidct.audit.dataset import Dataset
 from covidct.audit.sample import Sample
 from covidct.audit.similarity.matches import Likeness, Match
 from covidct.audit.verdict import Check, Figure, Finding, Level, Pair, Table, advise, count, sum_up
+from covidct.data.manifest import NO_LESION
 from covidct.stats.means import estimate_share
 
 SMALL_SHARE = 0.1
@@ -19,7 +20,13 @@ ADVICE = "Mend or remove the files named here; of a picture under two labels, ke
 def check_labels(data: Dataset) -> Check:
     """One class only, missing or damaged files, undeclared labels, one picture under two labels, counts."""
     conflicts = [match for match in data.matches if _conflict(data.samples, match)]
-    findings = (*_unreadable(data), *_undeclared(data), *_balance(data), *_conflicts(data.samples, conflicts))
+    findings = (
+        *_unreadable(data),
+        *_undeclared(data),
+        *_balance(data),
+        *_torn_patients(data.samples),
+        *_conflicts(data.samples, conflicts),
+    )
     return Check(
         name="labels",
         title="Labels and files",
@@ -90,6 +97,24 @@ def _balance(data: Dataset) -> Iterator[Finding]:
             Level.WARN,
             f"The classes are far apart in size: {positives} COVID-19, {n - positives} others; accuracy "
             f"would flatter whoever never says {word}.",
+        )
+
+
+def _torn_patients(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Patients of both classes; a slice without lesion counts for neither."""
+    members: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.row.patient_id and sample.row.label != NO_LESION:
+            members[sample.row.source, sample.row.patient_id].append(sample)
+    torn = {key: group for key, group in members.items() if len({one.label for one in group}) > 1}
+    if torn:
+        source, patient = min(torn)
+        yield Finding(
+            Level.WARN,
+            f"{count(len(torn), 'patient has', 'patients have')} slices of both classes, as {patient} of "
+            f"{source}: one id for two people, or a wrong label. Slices without lesion are labelled "
+            f"{NO_LESION}.",
+            tuple(one.name for group in torn.values() for one in group),
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,17 @@ def test_one_class_only_fails(label: int) -> None:
     assert check.level is Level.FAIL
     assert "one class only" in texts(check, Level.FAIL)
     assert check.advice
+
+
+def test_a_patient_of_both_classes_is_warned_of_unless_a_slice_alone_is_meant() -> None:
+    cohort = make_cohort(6)
+    torn = [make_sample(f"t{label}.png", label, patient_id="7") for label in (0, 1)]
+    check = check_labels(make_dataset([*cohort, *torn]))
+    assert check.level is Level.WARN
+    assert "1 patient has slices of both classes, as 7 of here" in texts(check, Level.WARN)
+    clear = make_sample("clear.png", 0, patient_id="1-0")
+    clear = replace(clear, row=replace(clear.row, label="no-lesion"))
+    assert check_labels(make_dataset([*cohort, clear])).level is Level.PASS
 
 
 def test_classes_far_apart_in_size_are_warned_of() -> None:
