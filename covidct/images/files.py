@@ -103,10 +103,19 @@ def read_bytes(path: Path, *, name: str) -> bytes:
 
 
 def write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a neighbouring file, then rename it: `path` is never half-written. Raises OSError."""
+    """Have `write` fill a neighbouring file, then rename it: `path` is never half-written, nor is aught left.
+
+    Raises OSError, which names `path` where the system names no file, as for a full disk.
+    """
     partial = path.with_name(f"{path.name}.partial")
-    write(partial)
-    partial.replace(path)
+    try:
+        write(partial)
+        partial.replace(path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _check_is_regular(mode: int, name: str) -> None:

@@ -103,7 +103,8 @@ def test_paths_of_windows_lead_to_the_file(tmp_path: Path) -> None:
 
 def test_ids_are_made_comparable_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = read(
-        tmp_path, HEAD + "a.png,covid,here,007\nb.png,covid,here,7\nc.png,covid,there,07\nd.png,covid,here,nan\n"
+        tmp_path,
+        HEAD + "a.png,covid,here,007\nb.png,covid,here,7\nc.png,covid,there,07\nd.png,covid,here,nan\n",
     ).rows
     assert [row.patient_id for row in rows] == ["7", "7", "07", ""]
     told = capsys.readouterr().err

@@ -5,6 +5,7 @@ Knows click. Knows nothing of what any command does.
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import sys
@@ -190,8 +191,22 @@ def plain_errors() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # the reader has seen enough (`| head`): click ends quietly
-    except (CovidctError, OSError) as error:
+    except CovidctError as error:
         raise _Failure(str(error)) from error
+    except OSError as error:
+        raise _Failure(_to_sentence(error)) from error
+
+
+def _to_sentence(error: OSError) -> str:
+    """What the system says, where, and what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return f"{where}no space is left; free some, then run the same command again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{where}may not be written or read ({error.strerror}); change its rights, or the place"
+        case _:
+            return str(error)
 
 
 class _Failure(click.ClickException):

@@ -64,7 +64,6 @@ def run_split(
     splits = dict.fromkeys(range(len(manifest.rows)), "")
     splits |= {at: row.split for at, row in zip(chosen, divided, strict=True)}
     _write(manifest, out, [splits[at] for at in range(len(manifest.rows))])
-    write_lock(make_lock(read_manifest(out)))
     left = len(manifest.rows) - len(chosen)
     return "\n".join([_to_table(rows, divided, groups), *_to_notes(divided, groups, shares, left=left)])
 
@@ -143,7 +142,10 @@ def _to_notes(
 
 
 def _write(manifest: Manifest, out: Path, splits: Sequence[str]) -> None:
-    """The manifest with other splits; all its columns are kept, paths are relative to the new file."""
+    """The manifest with other splits, and its lock, or neither; paths are relative to the new file.
+
+    All columns are kept.
+    """
     head, records = _read_records(manifest)
     for record, row, split in zip(records, manifest.rows, splits, strict=True):
         record["split"] = split
@@ -156,8 +158,14 @@ def _write(manifest: Manifest, out: Path, splits: Sequence[str]) -> None:
             writer = csv.DictWriter(file, head, lineterminator="\n")
             writer.writeheader()
             writer.writerows(records)
+        # The lock comes first, as it reads the slices, and may fail.
+        write_lock(replace(make_lock(read_manifest(partial)), path=to_lock_path(out)))
 
-    write_beside(out, write)
+    try:
+        write_beside(out, write)
+    except BaseException:
+        to_lock_path(out).unlink(missing_ok=True)
+        raise
 
 
 def _read_records(manifest: Manifest) -> tuple[list[str], list[dict[str, str]]]:

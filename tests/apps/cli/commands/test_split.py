@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from collections import defaultdict
 from pathlib import Path
 
@@ -145,6 +146,38 @@ def test_files_that_cannot_be_read_leave_nothing_behind(manifest: Path, tmp_path
     assert result.exit_code == 2
     assert "1 file cannot be read" in result.stderr
     assert not (tmp_path / "new.csv").exists()
+
+
+def test_slices_that_cannot_be_locked_leave_nothing_behind(tmp_path: Path) -> None:
+    manifest = write_phantoms(tmp_path, patients=4, size=48)
+    out = tmp_path / "new.csv"
+    assert call(manifest, "--out", out, "--no-pixels").exit_code == 0
+    locked = next(line["path"] for line in read_lines(out) if line["split"] == "test")
+    before = sorted(path.name for path in tmp_path.iterdir() if path.name not in (out.name, locked))
+    for name in (locked, out.name):
+        (tmp_path / name).unlink()
+    (tmp_path / "new.csv.lock.json").unlink()
+    result = call(manifest, "--out", out, "--no-pixels")
+    assert result.exit_code == 2
+    assert f"{locked}: no such file" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        name for name in before if name != "new.csv.lock.json"
+    ]
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_behind(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rename(_: Path, __: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", rename)
+    result = call(manifest, "--out", tmp_path / "new.csv", "--no-pixels")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        f"{tmp_path / 'new.csv.lock.json'}: no space is left; free some, then run the same command again\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
