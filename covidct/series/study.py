@@ -7,12 +7,19 @@ asked for. Knows nothing of models.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from covidct.errors import ReadError, log_traceback
+from covidct.images.library_errors import damage_as
 from covidct.series.grouping import Group, group
 from covidct.series.instances import look_into
 from covidct.series.selection import choose
 from covidct.series.sources import StudyInput, find_blobs
-from covidct.series.types import Instance, RefusedSeries, Series, Study
+from covidct.series.types import Acquisition, Instance, RefusedSeries, Series, Study
+from covidct.types import Reason
+
+if TYPE_CHECKING:
+    from covidct.series.assembly import Assembled
 
 
 def read_study(given: Iterable[StudyInput], *, all_series: bool = False) -> Study:
@@ -44,13 +51,11 @@ def _place(instance: Instance) -> tuple[str, int | None, int]:
 def _assemble(
     groups: Iterable[Group],
 ) -> tuple[list[Series], list[RefusedSeries], set[tuple[str, int | None, int]]]:
-    from covidct.series.assembly import assemble
-
     fit: list[Series] = []
     refused: list[RefusedSeries] = []
     loose: set[tuple[str, int | None, int]] = set()
     for one in groups:
-        assembled = assemble(one.uid, one.members, notes=one.notes)
+        assembled = _assemble_one(one)
         loose |= {_place(instance) for instance in assembled.loose}
         match assembled.series:
             case Series() as series:
@@ -58,3 +63,21 @@ def _assemble(
             case RefusedSeries() as series:
                 refused.append(series)
     return fit, refused, loose
+
+
+def _assemble_one(one: Group) -> Assembled:
+    """Assemble a group; where that fails unforeseen, its instances stand for themselves, and it says so."""
+    from covidct.series.assembly import Assembled, assemble
+
+    try:
+        with damage_as(ReadError):
+            return assemble(one.uid, one.members, notes=one.notes)
+    except ReadError as error:
+        log_traceback(error)
+        first, instances = one.members[0], tuple(item.instance for item in one.members)
+        series = Series(one.uid, first.given, Acquisition(series_uid=first.acquisition.series_uid), instances)
+        message = (
+            f"{first.given}: series {one.uid}: cannot be put in order ({error}); its slices are answered one "
+            "by one. Export it again, or report it with what --debug logs"
+        )
+        return Assembled(RefusedSeries(series, Reason.UNREADABLE, message), instances)

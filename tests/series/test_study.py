@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from covidct.images.hounsfield import to_display
 from covidct.images.orientation import turn
+from covidct.series import assembly
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
 from covidct.series.types import RefusedSeries, Series, Study
@@ -269,3 +270,22 @@ def test_real_series(shared_data: Path) -> None:
     for series in study.series:
         positions = [item.position_mm or 0 for item in series.instances]
         assert {round(after - before) for before, after in pairwise(positions)} in ({20}, {8})
+
+
+def test_what_nobody_foresaw_in_one_series_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = assembly.assemble
+
+    def fail(uid: str, *given: Any, **named: Any) -> assembly.Assembled:
+        if uid != SERIES:
+            return whole(uid, *given, **named)
+        raise KeyError("Rows")
+
+    monkeypatch.setattr(assembly, "assemble", fail)
+    bad, good = save(tmp_path / "bad", stack(SLICES)), save(tmp_path / "good", stack(SLICES, series="1.2.3"))
+    study = read_study([bad, good], all_series=True)
+    assert [series.uid for series in study.series] == ["1.2.3"]
+    (series,) = study.refused
+    assert (series.reason, series.series.uid, len(study.loose)) == (Reason.UNREADABLE, SERIES, 6)
+    assert series.message.startswith(f"{bad}: series {SERIES}: cannot be put in order ('Rows')")
