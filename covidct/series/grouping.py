@@ -92,8 +92,11 @@ def _is_alone(members: Sequence[Described]) -> bool:
     first = members[0].instance
     if any(item.instance.frame for item in members):
         return False
-    identities = {(item.instance.sop_instance_uid, item.position) for item in members}
-    return len(members) == 1 or (len(identities) == 1 and first.sop_instance_uid is not None)
+    return len(members) == 1 or (len(_distinct(members)) == 1 and first.sop_instance_uid is not None)
+
+
+def _distinct(members: Iterable[Described]) -> set[tuple[str | None, tuple[float, ...]]]:
+    return {(item.instance.sop_instance_uid, item.position) for item in members}
 
 
 def _mend(lone: Iterable[Described]) -> list[Group]:
@@ -117,23 +120,27 @@ def _by_scan(items: Iterable[Described]) -> list[list[Described]]:
     found: list[list[Described]] = []
     for members in groups.values():
         studies = _by(members, lambda item: item.acquisition.study_uid)
-        found += [members] if all(len(study) == 1 for study in studies) else studies
+        found += [members] if all(len(_distinct(study)) == 1 for study in studies) else studies
     return found
 
 
 def _is_scan(members: Sequence[Described]) -> bool:
     """Whether slices with headers alike are of one scan: by study, frame of reference or even spacing."""
     normal = find_normal(members[0].orientation)
-    if len(members) < MIN_SLICES or normal is None or not is_axial(normal):
+    if normal is None or not is_axial(normal):
         return False
-    places = sorted(find_position(item.position, normal) for item in members)
+    # Copies (a medium that was saved twice) lie in one place, and are no other slices.
+    distinct = _distinct(members)
+    places = sorted(find_position(position, normal) for _, position in distinct)
+    if len(places) < MIN_SLICES:
+        return False
     steps = [after - before for before, after in pairwise(places)]
     if min(steps) < SAME_MM:
         return False
     frames = Counter(item.marks.get("FrameOfReferenceUID") for item in members)
     study = members[0].acquisition.study_uid
     bound = len({item.acquisition.study_uid for item in members}) == 1 and study is not None
-    if len(frames) not in (1, len(members)):  # several scans of one study, told apart by their frames
+    if len(frames) not in (1, len(distinct)):  # several scans of one study, told apart by their frames
         return False
     if bound or (len(frames) == 1 and None not in frames):
         return True

@@ -82,6 +82,19 @@ def test_lone_slices_of_one_scan_are_mended_into_a_series(how: str) -> None:
     assert study.series[0].notes[0].code == "mended"
 
 
+@pytest.mark.parametrize("how", list(mendings()))
+def test_copies_do_not_hinder_mending(how: str) -> None:
+    datasets = mendings()[how]
+    study = read([*datasets, *datasets])
+    assert (places(study), len(study.loose), study.refused) == ([PLACES], 6, ())
+    assert [note.code for note in study.series[0].notes[:2]] == ["mended", "twice"]
+
+
+def test_copies_of_one_slice_are_no_scan() -> None:
+    study = read(stack(SLICES[:2], SeriesInstanceUID=None) * 3)
+    assert (study.series, study.refused, len(study.loose)) == ((), (), 6)
+
+
 def test_one_sop_instance_uid_in_many_places_is_no_copy(tmp_path: Path) -> None:
     study = read_study([save(tmp_path, stack(SLICES, SOPInstanceUID="1.2.3"))])
     (series,) = study.series
