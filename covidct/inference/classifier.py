@@ -6,7 +6,7 @@ Knows the order of the steps; each of them is a module of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -32,7 +32,7 @@ from covidct.inference.slice_result import to_answered_result, to_refused_result
 from covidct.inference.study_answers import StudyAnswer
 from covidct.series.selection import find_next
 from covidct.series.slices import SliceInput, name_given, read_given
-from covidct.series.types import Instance, Series, SeriesAnswer, Study
+from covidct.series.types import Instance, RefusedSeries, Series, SeriesAnswer, Study
 from covidct.types import (
     AtPrevalence,
     GateResult,
@@ -162,31 +162,32 @@ class Classifier:
         """Answers for loose slices as given, each series after its slices, and series that are refused.
 
         Where a series that was chosen of a study gets no answer, the next of that study is read, and says so.
-        There are `count_answers` of them, and more where others are read; each comes as soon as it is known.
+        There are `count_answers` of them, and `more` where others are read; each comes once it is known.
         """
         overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
         yield from map(StudyAnswer, self.predict_many(study.loose, heatmaps=overlays), study.loose)
         left = list(study.refused)
         for series in study.series:
-            answer = yield from self._answer_series(series, overlays)
-            while answer.result.status is Status.REFUSED and (other := find_next(answer.series, left)):
-                left.remove(other)
-                answer = yield from self._answer_series(note_refused(other.series, answer), overlays)
+            yield from self._answer_series(series, left, overlays)
         for refused in left:
             answer = to_refused_answer(refused, model=self.model)
             yield StudyAnswer(answer.result, series=answer)
 
     def _answer_series(
-        self, series: Series, overlays: Overlays | None
-    ) -> Generator[StudyAnswer, None, SeriesAnswer]:
-        """Answers for the slices of a series, then for itself."""
+        self, series: Series, left: list[RefusedSeries], overlays: Overlays | None
+    ) -> Iterator[StudyAnswer]:
+        """Answers for the slices of a series, then for itself; where it gets none, the next out of `left`."""
         slices: list[Result] = []
         for result in self.predict_slices(series, heatmaps=overlays):
             yield StudyAnswer(result, series.instances[len(slices)])
             slices.append(result)
         answer = self.conclude(series, slices)
-        yield StudyAnswer(answer.result, series=answer)
-        return answer
+        other = find_next(series, left) if answer.result.status is Status.REFUSED else None
+        more = len(other.series.instances) if other else 0
+        yield StudyAnswer(answer.result, series=answer, more=more)
+        if other:
+            left.remove(other)
+            yield from self._answer_series(note_refused(other.series, answer), left, overlays)
 
     def predict_series(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> SeriesAnswer:
         """The answer for a series of `study.read_study`: its slices, and what they say together."""

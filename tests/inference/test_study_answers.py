@@ -42,7 +42,10 @@ def test_where_the_chosen_series_gets_no_answer_the_next_is_read(tiny_bundle: Pa
         *stack(volume(4), series="1.2.5", SliceThickness=3.0),
     ]
     study = read_study([(f"{at}.dcm", dicom_bytes(dataset)) for at, dataset in enumerate(datasets)])
-    found = [item.result for item in Classifier.load(tiny_bundle, threads=1).predict_study(study)]
+    everything = list(Classifier.load(tiny_bundle, threads=1).predict_study(study))
+    assert len(everything) == count_answers(study) + sum(item.more for item in everything)
+    assert [item.more for item in everything if item.series] == [4, 0, 0]
+    found = [item.result for item in everything]
     answers = [item for item in found if item.kind is Kind.SERIES]
     assert [
         (item.source.series_uid, item.status, item.reason) for item in answers if item.status != "ok"

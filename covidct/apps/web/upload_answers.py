@@ -52,6 +52,7 @@ class Reading:
         study = self._find()
         yield
         for answer in self._classifier.predict_study(study):
+            self.total += answer.more
             self.answers.append(answer)
             yield
 

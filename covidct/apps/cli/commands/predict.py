@@ -53,8 +53,10 @@ def run_predict(
         if study.skipped:
             click.echo(_say_skipped(study.skipped), err=True)
         answers: list[SeriesAnswer] = []
-        results = _keep_series(classifier.predict_study(study, heatmaps=output.heatmaps), answers)
-        counts = _print_all(_with_progress(results, count_answers(study)), _forms(prevalence)[form])
+        found = _with_progress(
+            classifier.predict_study(study, heatmaps=output.heatmaps), count_answers(study)
+        )
+        counts = _print_all(_keep_series(found, answers), _forms(prevalence)[form])
         read = [answer for answer in answers if answer.slices]
         failed = output.report is not None and not _write_report(
             output.report, read, classifier, identify=output.identify
@@ -136,10 +138,12 @@ def _forms(prevalence: float | None) -> dict[str, Form]:
     }
 
 
-def _with_progress(results: Iterator[Result], count: int) -> Iterator[Result]:
-    """Results under a bar on standard error, where the work is long and the output goes elsewhere."""
+def _with_progress(answers: Iterator[StudyAnswer], count: int) -> Iterator[StudyAnswer]:
+    """Answers under a bar on standard error, where the work is long and the output goes elsewhere."""
     if count < LONG or sys.stdout.isatty() or not sys.stderr.isatty():
-        yield from results
+        yield from answers
         return
-    with click.progressbar(results, length=count, label="predicting", file=sys.stderr) as bar:
-        yield from bar
+    with click.progressbar(answers, length=count, label="predicting", file=sys.stderr) as bar:
+        for answer in bar:
+            bar.length = (bar.length or 0) + answer.more
+            yield answer
