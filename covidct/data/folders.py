@@ -1,17 +1,31 @@
-"""A folder with one sub-folder a class -> a manifest.
+"""A folder with one sub-folder a class -> a manifest; also where these lie in `train/`, `val/` and `test/`.
 
-The label is the exact name of the sub-folder, never a part of the path: whoever tests whether "covid" occurs
-in a path calls everything below `covid_data/` positive.
+The label is the name of the sub-folder, never a part of the path: whoever tests whether "covid" occurs in a
+path calls everything below `covid_data/` positive.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from covidct.data.class_names import guess_labels, guess_split
 from covidct.data.manifest import UNNAMED, DataPlan, Manifest, Row, read_manifest
 from covidct.errors import ManifestError
-from covidct.images.files import ENDINGS, find_slices
+from covidct.images.files import ENDINGS, find_slices, is_clutter
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """The slices of one class in one `split`, "" where the folder tells none."""
+
+    name: str
+    split: str
+    paths: tuple[Path, ...]
 
 
 def read_data(path: Path, plan: DataPlan) -> Manifest:
@@ -20,30 +34,94 @@ def read_data(path: Path, plan: DataPlan) -> Manifest:
 
 
 def read_folder(folder: Path, plan: DataPlan) -> Manifest:
-    """Take `folder/LABEL/**` as slices with that label; the folder's own name is their source.
+    """Take `folder/CLASS/**` as slices, or `folder/SPLIT/CLASS/**`; the folder's own name is their source.
 
-    Raises ManifestError for sub-folders whose names are no label of the plan, and where there are no slices.
+    A sub-folder is called as a label of the plan, or in a way that can mean but one thing; what is guessed is
+    said on stderr. Raises ManifestError for sub-folders that may mean anything, and where there are no
+    slices.
     """
-    labels = plan.labels
-    classes = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
-    if strange := [child.name for child in classes if child.name not in labels]:
+    classes = find_classes(folder)
+    if not classes:
         raise ManifestError(
-            f"{folder}: the sub-folder {', '.join(strange)} is no label; name each sub-folder exactly as "
-            f"one of {', '.join(labels)}, or say what it means with --positive or --negative"
+            f"{folder}: no slices in sub-folders named {', '.join(plan.labels)}; put each class in one of "
+            "its own"
         )
-    if loose := [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in ENDINGS]:
-        raise ManifestError(
-            f"{folder}: {len(loose)} slices lie outside of the class folders, as {min(loose).name}; "
-            "move each into the folder of its class"
-        )
-    rows = tuple(_row(path, child.name, folder) for child in classes for path in find_slices(child).paths)
-    if not rows:
-        raise ManifestError(
-            f"{folder}: no slices in sub-folders named {', '.join(labels)}; put each class in one of its own"
-        )
+    labels = to_labels(folder, {one.name for one in classes}, plan)
+    source = folder.resolve().name or UNNAMED
+    rows = tuple(
+        Row(path, labels[one.name], source, patient_id="", split=one.split, note="")
+        for one in classes
+        for path in one.paths
+    )
     listing = "\n".join(str(row.path.relative_to(folder)) for row in rows)
     return Manifest(folder, hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(), rows)
 
 
-def _row(path: Path, label: str, folder: Path) -> Row:
-    return Row(path, label, folder.resolve().name or UNNAMED, patient_id="", split="", note="")
+def find_classes(folder: Path) -> list[ClassFolder]:
+    """The sub-folders that hold slices, with the split that they lie in. Raises ManifestError."""
+    children = _list_folders(folder)
+    splits = [child for child in children if guess_split(child.name)]
+    if not splits:
+        return _find_in(folder, "")
+    if others := sorted({child.name for child in children} - {child.name for child in splits}):
+        raise ManifestError(
+            f"{folder}: {', '.join(others)} beside {', '.join(child.name for child in splits)}: is it a "
+            "class or a split? Keep folders of the one kind only"
+        )
+    found = [one for child in splits for one in _find_in(child, guess_split(child.name))]
+    # Without slices to tune on, some of those to train on have to be spared for that.
+    is_tuned = any(one.split == "tune" for one in found)
+    return [
+        ClassFolder(one.name, one.split if is_tuned or one.split != "train" else "", one.paths)
+        for one in found
+    ]
+
+
+def to_labels(folder: Path, names: Iterable[str], plan: DataPlan) -> Mapping[str, str]:
+    """The label of each class folder; tells on stderr what was guessed. Raises ManifestError."""
+    names = sorted(names)
+    labels = guess_labels(names, plan)
+    if not labels:
+        strange = [name for name in names if name not in plan.labels]
+        raise ManifestError(
+            f"{folder}: of the sub-folders {', '.join(names)} it cannot be told which show COVID-19 "
+            f"({', '.join(strange)}?): say so with --positive NAME and --negative NAME, each as often as "
+            f"needed; or call them {plan.positive[0]} and {plan.negative[0]}{_look_deeper(folder, plan)}"
+        )
+    if guessed := [name for name in names if labels[name] != name]:
+        words = (f"{name} = {'' if labels[name] in plan.positive else 'not '}COVID-19" for name in guessed)
+        click.echo(
+            f"{folder}, by the names of its folders: {', '.join(words)}. If not so, say --positive NAME and "
+            "--negative NAME.",
+            err=True,
+        )
+    return labels
+
+
+def _find_in(folder: Path, split: str) -> list[ClassFolder]:
+    """The class folders of a folder that hold slices. Raises ManifestError for slices beside them."""
+    found = [ClassFolder(child.name, split, find_slices(child).paths) for child in _list_folders(folder)]
+    loose = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in ENDINGS and path.is_file() and not is_clutter(path.name)
+    ]
+    if loose:
+        raise ManifestError(
+            f"{folder}: {len(loose)} slices lie outside of the class folders, as {min(loose).name}; "
+            "move each into the folder of its class"
+        )
+    return [one for one in found if one.paths]
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not is_clutter(child.name))
+
+
+def _look_deeper(folder: Path, plan: DataPlan) -> str:
+    """Which folder may have been meant: that of an unpacked archive often lies in another."""
+    for child in _list_folders(folder):
+        names = [sub.name for sub in _list_folders(child)]
+        if names and (any(map(guess_split, names)) or guess_labels(names, plan)):
+            return f"; or give {child}"
+    return ""

@@ -29,8 +29,8 @@ NO_LESION = "no-lesion"  # speaks of the slice alone: its patient may have COVID
 class DataPlan:
     """Which rows of a manifest are used, and how rows without a split get one.
 
-    `tune` and `calibrate` are shares of the slices of each source. `block` is how many
-    neighbours in number stand in for one patient where a source has no patient ids.
+    `tune`, `calibrate` and `test` are shares of the slices of each source. `block` is how many neighbours in
+    number stand in for one patient where a source has no patient ids; fewer do where there are few slices.
     """
 
     sources: tuple[str, ...] = ()
@@ -39,6 +39,7 @@ class DataPlan:
     exclude_note: str = "label conflict"
     tune: float = 0.15
     calibrate: float = 0.10
+    test: float = 0.0
     block: int = 50
     seed: int = 2020  # of the split, so that runs of other seeds are tuned on the same slices
 
@@ -46,6 +47,14 @@ class DataPlan:
     def labels(self) -> tuple[str, ...]:
         """All labels that mean something, those of COVID-19 first."""
         return (*self.positive, *self.negative)
+
+    def with_labels(self, positive: Sequence[str], negative: Sequence[str]) -> DataPlan:
+        """The plan with labels of one's own; where none are given it keeps those it has."""
+        return replace(
+            self,
+            positive=tuple(positive) or self.positive,
+            negative=tuple(negative) or self.negative,
+        )
 
 
 SPLITS = ("train", "tune", "calibrate", "test", "external")

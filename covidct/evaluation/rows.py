@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from covidct.data.folders import read_data
 from covidct.data.lock import LOCKED, Use, record_use
-from covidct.data.manifest import DataPlan, Manifest, Row, read_manifest, select_rows
+from covidct.data.manifest import DataPlan, Manifest, Row, select_rows
 from covidct.data.recipe import parse_recipe
 from covidct.data.split import assign_splits
 from covidct.errors import BundleError, ManifestError
@@ -32,7 +33,7 @@ def choose_rows(
 
     Raises ManifestError for a source or split that has no slice.
     """
-    manifest = read_manifest(data)
+    manifest = read_data(data, plan)
     everything = replace(plan, sources=choose_sources(manifest, sources))
     placed = place_rows(select_rows(manifest, everything), plan)
     rows = [row for row in placed if split in ("all", row.split)]

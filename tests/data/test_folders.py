@@ -34,12 +34,101 @@ def test_the_label_is_the_folders_exact_name_never_part_of_the_path(tmp_path: Pa
     assert {row.source for row in manifest.rows} == {"covid_data"}
 
 
-@pytest.mark.parametrize("name", ["Covid", "COVID", "covid ", "covid19", "normal"])
-def test_unknown_names_are_listed(tmp_path: Path, name: str) -> None:
-    put(tmp_path, "covid/a.png", f"{name}/b.png", "zebra/c.png")
-    with pytest.raises(ManifestError, match=f"{name}, zebra") as caught:
+@pytest.mark.parametrize(
+    ("positive", "negative"),
+    [
+        ("COVID", "NonCOVID"),
+        ("Covid", "Non-Covid"),
+        ("CT_COVID", "CT_NonCOVID"),
+        ("covid19", "normal"),
+        ("COVID-19", "Healthy"),
+        ("positive", "negative"),
+        ("1", "0"),
+        ("covid", "Normal"),
+    ],
+)
+def test_the_names_people_use_are_guessed_and_said(
+    tmp_path: Path, positive: str, negative: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, f"{positive}/a.png", f"{negative}/b.png")
+    labels = {row.path.name: row.label for row in read_folder(tmp_path, PLAN).rows}
+    assert labels == {"a.png": "covid", "b.png": "non-covid"}
+    said = capsys.readouterr().err
+    assert f"{negative} = not COVID-19" in said
+    assert (f"{positive} = COVID-19" in said) == (positive != "covid")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("COVID", "Normal", "Viral Pneumonia"),
+        ("COVID", "Normal", "NonCOVID"),
+        ("covid", "positive"),
+        ("CovidStudyPatients", "normal"),
+        ("Covid_suspected", "no suspicion of covid"),
+        ("1", "2"),
+    ],
+)
+def test_what_could_mean_anything_is_asked_about(tmp_path: Path, names: tuple[str, ...]) -> None:
+    put(tmp_path, *(f"{name}/{at}.png" for at, name in enumerate(names)))
+    with pytest.raises(ManifestError, match="it cannot be told which show COVID-19") as caught:
         read_folder(tmp_path, PLAN)
-    assert "--positive" in str(caught.value)
+    assert all(name in str(caught.value) for name in names)
+    assert "--positive NAME and --negative NAME" in str(caught.value)
+
+
+def test_three_classes_are_read_once_their_meaning_is_said(tmp_path: Path) -> None:
+    put(tmp_path, "COVID/a.png", "Normal/b.png", "Viral Pneumonia/c.png")
+    plan = PLAN.with_labels(["COVID"], ["Normal", "Viral Pneumonia"])
+    assert [row.label for row in read_folder(tmp_path, plan).rows] == ["COVID", "Normal", "Viral Pneumonia"]
+
+
+def test_one_name_of_ones_own_is_enough_where_the_other_can_be_told(tmp_path: Path) -> None:
+    put(tmp_path, "krank/a.png", "normal/b.png")
+    plan = PLAN.with_labels(["krank"], [])
+    assert [row.label for row in read_folder(tmp_path, plan).rows] == ["krank", "non-covid"]
+
+
+def test_train_val_and_test_are_splits(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{split}/{name}/{split}.png" for split in ("train", "val", "test") for name in "10"))
+    splits = {(row.path.stem, row.label): row.split for row in read_folder(tmp_path, PLAN).rows}
+    assert splits == {
+        (name, label): split
+        for name, split in (("train", "train"), ("val", "tune"), ("test", "test"))
+        for label in ("covid", "non-covid")
+    }
+
+
+def test_without_val_some_of_train_is_spared_to_tune_on(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        *(f"{split}/{name}/a.png" for split in ("Training", "Testing") for name in ("COVID", "normal")),
+    )
+    assert {row.split for row in read_folder(tmp_path, PLAN).rows} == {"", "test"}
+
+
+def test_a_class_beside_a_split_is_told(tmp_path: Path) -> None:
+    put(tmp_path, "train/covid/a.png", "covid/b.png")
+    with pytest.raises(ManifestError, match="covid beside train: is it a class or a split"):
+        read_folder(tmp_path, PLAN)
+
+
+def test_clutter_is_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, "covid/a.png", "__MACOSX/covid/._a.png", ".ipynb_checkpoints/x.png", "covid/.DS_Store.png")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / ".DS_Store").touch()
+    assert [row.path.name for row in read_folder(tmp_path, PLAN).rows] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    "names", [("data/train/a/a.png", "data/val/a/b.png"), ("data/COVID/a.png", "data/Normal/b.png")]
+)
+def test_the_folder_inside_an_archives_own_is_named(tmp_path: Path, names: tuple[str, ...]) -> None:
+    put(tmp_path, *names)
+    with pytest.raises(
+        ManifestError, match=f"cannot be told which show COVID-19.*or give {tmp_path / 'data'}$"
+    ):
+        read_folder(tmp_path, PLAN)
 
 
 def test_names_of_ones_own_are_declared(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def audit(
 ) -> None:
     """Check whether a data set is fit to learn from.
 
-    Takes a manifest, or a folder with one sub-folder per class, named exactly as its label. Looks for wrong
-    labels, duplicates, patients in two splits, shortcuts, and claims that so few patients cannot support.
+    Takes a manifest, or a folder with one sub-folder per class. Looks for wrong labels, duplicates, patients
+    in two splits, shortcuts, and claims that so few patients cannot support.
 
     Exit code: 0 if nothing fails, 1 if something does, 2 if nothing could be done.
     """
@@ -100,7 +100,7 @@ def audit(
 
         found = run_audit(
             data,
-            DataPlan(sources=sources, positive=positive, negative=negative),
+            DataPlan(sources=sources).with_labels(positive, negative),
             only=only,
             model=model,
             html=reports.html,
@@ -168,7 +168,7 @@ def split(
         from covidct.apps.cli.commands.split import run_split
         from covidct.data.manifest import DataPlan
 
-        plan = DataPlan(positive=positive, negative=negative, block=division.block, seed=division.seed)
+        plan = DataPlan(block=division.block, seed=division.seed).with_labels(positive, negative)
         shares = {"test": division.test, "tune": division.tune, "calibrate": division.calibrate}
         alike = not division.no_pixels
         click.echo(run_split(data, out, plan, by=division.by, shares=shares, keep=division.keep, alike=alike))
@@ -217,5 +217,5 @@ def augment(
         from covidct.data.manifest import DataPlan
         from covidct.training.augment_offline import Enlargement
 
-        plan = DataPlan(positive=positive, negative=negative)
+        plan = DataPlan().with_labels(positive, negative)
         click.echo(run_augment(data, out, plan, Enlargement(to, rotation, seed)))

@@ -26,7 +26,7 @@ from covidct.types import DISCLAIMER, Precision
 
 @click.command()
 @BUNDLE
-@data_option("The slices.", folders=False)
+@data_option("The slices.")
 @SPLIT
 @SOURCES
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
@@ -96,7 +96,7 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
 
 @click.command()
 @BUNDLE
-@data_option("The slices.", folders=False)
+@data_option("The slices.")
 @SPLIT
 @SOURCES
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")

@@ -160,23 +160,19 @@ PREVALENCE = _Prevalence()
 
 
 def labels_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Which labels of a data set mean what."""
+    """Which labels of a data set mean what; () where nothing is said."""
     options = (
         click.option(
             "--positive",
             multiple=True,
-            default=("covid",),
-            show_default=True,
             metavar="LABEL",
-            help="A label that means COVID-19; repeatable.",
+            help="A label, or class folder, that means COVID-19; repeatable. Default: covid.",
         ),
         click.option(
             "--negative",
             multiple=True,
-            default=("non-covid", "no-lesion"),
-            show_default=True,
             metavar="LABEL",
-            help="A label that means something else; repeatable.",
+            help="One that means something else; repeatable. Default: non-covid, no-lesion.",
         ),
     )
     for option in reversed(options):

@@ -1,0 +1,58 @@
+"""What people call their class folders and splits: `CT_COVID`, `Normal`, `val`.
+
+Knows names as a whole, never a part of one: whoever tests whether "covid" occurs in a name takes
+`non-covid` for COVID-19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from covidct.data.manifest import DataPlan, to_plain
+
+# In small letters and digits alone.
+POSITIVE = frozenset(
+    (
+        *("covid", "covid19", "ctcovid", "covidct", "covid19ct", "ctcovid19", "cov", "ncov", "sarscov2"),
+        *("covidpositive", "covid19positive", "positivecovid", "covidpos", "positive", "pos", "1"),
+    )
+)
+NEGATIVE = frozenset(
+    (
+        *("noncovid", "noncovid19", "ctnoncovid", "noncovidct", "notcovid", "nocovid", "nocovid19", "noncov"),
+        *("covidnegative", "covid19negative", "negativecovid", "covidneg", "negative", "neg", "0"),
+        *("normal", "healthy", "control", "controls", "ctnormal", "nolesion"),
+    )
+)
+SPLITS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("tune", "val", "valid", "validation", "dev"), "tune"),
+    **dict.fromkeys(("calibrate", "calibration"), "calibrate"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+def guess_split(name: str) -> str:
+    """The split that a folder of this name holds, "" where it is none."""
+    return SPLITS.get(to_plain(name), "")
+
+
+def guess_labels(names: Iterable[str], plan: DataPlan) -> dict[str, str]:
+    """The label of the plan that each name means; {} where that cannot be told for all of them.
+
+    Names that are labels are taken as they are. Others are guessed where there is one name a class, however
+    it is spelt: of `COVID`, `Normal` and `Pneumonia` nobody can tell what the third is to be.
+    """
+    known = {name: name for name in names if name in plan.labels}
+    rest = {name: to_plain(name) for name in names if name not in plan.labels}
+    if not rest:
+        return known
+    positive = {plain for plain in rest.values() if plain in POSITIVE}
+    negative = {plain for plain in rest.values() if plain in NEGATIVE}
+    positive |= {to_plain(name) for name in known if name in plan.positive}
+    negative |= {to_plain(name) for name in known if name in plan.negative}
+    if max(len(positive), len(negative)) > 1 or not {*rest.values()} <= positive | negative:
+        return {}
+    return known | {
+        name: (plan.positive if plain in positive else plan.negative)[0] for name, plain in rest.items()
+    }
