@@ -174,8 +174,11 @@ SHARES = (
     "apart_context",
     "tune",
     "calibrate",
+    "test",
 )
 LARGE = 1e9
+# Those that come with the package: on any data, by their names.
+RECIPES = Path(__file__).parent / "recipes"
 # Lowest and highest value of a key, in whatever table it stands.
 RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0, 1)),
@@ -195,6 +198,20 @@ RANGES: Mapping[str, tuple[float, float]] = {
 T = TypeVar("T")
 
 
+def list_recipes() -> tuple[str, ...]:
+    """The names of the recipes that come with the package."""
+    return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
+
+
+def find_recipe(named: str) -> Path:
+    """The file of a recipe, given as a path or by the name of one of the package. Raises RecipeError."""
+    if named in list_recipes():
+        return RECIPES / f"{named}.toml"
+    if not Path(named).is_file():
+        raise RecipeError(f"{named}: no such recipe; give {', '.join(list_recipes())}, or a TOML file")
+    return Path(named)
+
+
 def read_recipe(path: Path) -> Recipe:
     """Read a TOML recipe. Raises RecipeError for a key or a value that makes no sense."""
     try:
@@ -202,6 +219,14 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from error
     return parse_recipe(table, where=str(path))
+
+
+def is_same(kept: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether a recipe that was kept as plain values, maybe before some keys were there, is this one."""
+    try:
+        return parse_recipe(kept) == recipe
+    except RecipeError:
+        return False
 
 
 def parse_recipe(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
@@ -294,7 +319,9 @@ def _check(recipe: Recipe, where: str) -> None:
             )
         ),
         "[augment] scale must be two numbers above 0, the smaller first": not 0 < small <= large,
-        "[data] tune and calibrate must leave something to train on": data.tune + data.calibrate >= 1,
+        "[data] tune, calibrate and test must leave something to train on": (
+            data.tune + data.calibrate + data.test >= 1
+        ),
         "[data] positive and negative must each name a label, and share none": (
             not data.positive or not data.negative or bool({*data.positive} & {*data.negative})
         ),

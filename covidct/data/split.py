@@ -7,13 +7,16 @@ Knows rows and names, not pixels. Rows that already have a split keep it, but fo
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from covidct.data.manifest import DataPlan, Row
+from covidct.data.manifest import DataPlan, Row, to_label
 from covidct.images.files import natural_key
+
+# Of its share of few slices, half will do for any split but the one that is learned from.
+LEAST = {"train": 0.8}
 
 
 def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:
@@ -39,14 +42,53 @@ def assign_splits(rows: Sequence[Row], plan: DataPlan) -> tuple[Row, ...]:
     """Rows with every split filled in; the same rows and plan give the same answer.
 
     No group is divided by what is assigned here (what the manifest brings is kept). At least one
-    group of each source and label stays in `train`.
+    group of each source and label stays in `train`. Where the manifest brings a `test` split, none is drawn.
     """
-    groups = to_groups(rows, block=plan.block)
+    return _assign(rows, plan, block=fit_block(rows, plan))
+
+
+def fit_block(rows: Sequence[Row], plan: DataPlan) -> int:
+    """How many neighbours in number stand in for a patient: `plan.block`, or as many fewer as it takes.
+
+    It takes fewer where whole blocks would leave a split without one of the classes, as of 25 + 25 slices.
+    """
+    if all(row.patient_id for row in rows) or _is_filled(_assign(rows, plan, block=plan.block), plan):
+        return plan.block
+    block = plan.block // 2
+    while block > 1 and not _is_filled(_assign(rows, plan, block=block), plan, evenly=True):
+        block //= 2
+    return max(block, 1)
+
+
+def _is_filled(rows: Sequence[Row], plan: DataPlan, *, evenly: bool = False) -> bool:
+    """Whether both classes stand in every split wanted; `evenly`: with about its share."""
+    counts = Counter((row.split, to_label(row, plan)) for row in rows)
+    totals = Counter(to_label(row, plan) for row in rows)
+    return all(
+        counts[split, label] > 0
+        and (not evenly or counts[split, label] >= LEAST.get(split, 0.5) * share * totals[label])
+        for split, share in _shares(plan).items()
+        for label in (0, 1)
+        if share
+    )
+
+
+def _shares(plan: DataPlan) -> dict[str, float]:
+    """The share of the slices that each split is to have."""
+    shares = {"test": plan.test, "tune": plan.tune, "calibrate": plan.calibrate}
+    return shares | {"train": 1 - sum(shares.values())}
+
+
+def _assign(rows: Sequence[Row], plan: DataPlan, *, block: int) -> tuple[Row, ...]:
+    groups = to_groups(rows, block=block)
+    wanted = 0.0 if any(row.split == "test" for row in rows) else plan.test
     splits: dict[str, str] = {}
     for members in _strata(rows, groups).values():
         given = {name: _given_split(rows, indices) for name, indices in members.items()}
         unplaced = {name: len(members[name]) for name, split in given.items() if not split}
-        tune = _take(unplaced, plan.tune, plan.seed)
+        given |= dict.fromkeys(_take(unplaced, wanted, plan.seed), "test")
+        unplaced = {name: size for name, size in unplaced.items() if not given[name]}
+        tune = _take(unplaced, plan.tune / (1 - wanted), plan.seed)
         given |= {name: "tune" if name in tune else "train" for name in unplaced}
         train = {name: len(members[name]) for name, split in given.items() if split == "train"}
         given |= dict.fromkeys(_take(train, plan.calibrate, plan.seed), "calibrate")

@@ -21,7 +21,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from covidct.data.recipe import Recipe
+from covidct.data.recipe import Recipe, is_same
 from covidct.errors import RecipeError
 from covidct.evaluation.plots import plot_history
 from covidct.images.files import write_beside
@@ -78,7 +78,7 @@ def keep_epoch(
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))
     plot_history(progress.history, out / CURVES, recipe.choose)
     checkpoint = {
-        "recipe": _to_text(recipe),
+        "recipe": json.dumps(asdict(recipe), sort_keys=True),
         "network": run.network.state_dict(),
         "average": run.average.state_dict(),
         "offsets": run.offsets.detach(),
@@ -98,17 +98,13 @@ def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if saved["recipe"] != _to_text(recipe):
+    if not is_same(json.loads(saved["recipe"]), recipe):
         raise RecipeError(f"{out}: holds a run of another recipe; choose another --out, or remove it")
     run.network.load_state_dict(saved["network"])
     run.average.load_state_dict(saved["average"])
     run.offsets.data.copy_(saved["offsets"])
     run.progress = Progress(**saved["progress"])
     return saved
-
-
-def _to_text(recipe: Recipe) -> str:
-    return json.dumps(asdict(recipe), sort_keys=True)
 
 
 def _write_history(history: Sequence[dict[str, Any]], path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from covidct.data.lock import LOCKED, Use, record_use
 from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label
 from covidct.data.pixels import read_pixels
-from covidct.data.recipe import Recipe
+from covidct.data.recipe import Recipe, is_same
 from covidct.data.split import assign_splits, count_splits, to_groups
 from covidct.errors import RecipeError
 from covidct.evaluation.leave_one_out.trials import (
@@ -155,6 +155,8 @@ def _claim(trial: Trial, setting: Setting, finder: Path | None) -> None:
     record = json.loads(json.dumps(describe(trial, setting, finder)))
     if path.is_file():
         kept = json.loads(path.read_text(encoding="utf-8"))
+        if is_same(kept.get("recipe", {}), trial.recipe):
+            kept["recipe"] = record["recipe"]
         # The reason for going on may be put into other words; what was trained may not change.
         if differing := sorted(key for key in record if key != "accepted" and kept.get(key) != record[key]):
             raise RecipeError(

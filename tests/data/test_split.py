@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.data.manifest import SPLITS, DataPlan, Row, read_manifest, select_rows
-from covidct.data.split import assign_splits, count_splits, divide_groups, join_groups, to_groups
+from covidct.data.split import assign_splits, count_splits, divide_groups, fit_block, join_groups, to_groups
 
 
 def make_row(
@@ -84,7 +84,8 @@ def test_no_patient_is_in_two_splits(rows: tuple[Row, ...], plan: DataPlan) -> N
 @given(rows=row_sets(), plan=PLANS)
 def test_no_group_is_in_two_splits(rows: tuple[Row, ...], plan: DataPlan) -> None:
     splits = defaultdict(set)
-    for row, group in zip(assign_splits(rows, plan), to_groups(rows, block=plan.block), strict=True):
+    groups = to_groups(rows, block=fit_block(rows, plan))
+    for row, group in zip(assign_splits(rows, plan), groups, strict=True):
         splits[group].add(row.split)
     assert all(len(some) == 1 for some in splits.values())
 
@@ -277,3 +278,40 @@ def test_copies_stay_with_the_picture_they_were_made_from() -> None:
     assert len(set(groups)) == 6
     # Three pictures and all their copies, not three rows, are a block of three.
     assert len(set(to_groups([*originals, *copies], block=3))) == 2
+
+
+def small_set(each: int, **fields: str) -> list[Row]:
+    return [
+        make_row(f"{label}/{number}.png", label, **fields)
+        for label in ("covid", "non-covid")
+        for number in range(each)
+    ]
+
+
+@pytest.mark.parametrize("each", [10, 15, 25, 40, 60, 200])
+@pytest.mark.parametrize("plan", [DataPlan(), DataPlan(tune=0.2, test=0.2, calibrate=0)])
+def test_both_classes_of_a_small_set_stand_in_every_split(each: int, plan: DataPlan) -> None:
+    rows = small_set(each)
+    counts = Counter((row.split, row.label) for row in assign_splits(rows, plan))
+    wanted = {"train", "tune", "test" if plan.test else "calibrate"}
+    assert {split for split, _ in counts} == wanted
+    assert all(counts[split, label] for split in wanted for label in ("covid", "non-covid"))
+    assert counts["train", "covid"] >= each / 2
+
+
+def test_blocks_shrink_no_further_than_they_must() -> None:
+    plan = DataPlan(tune=0.2, test=0.2, calibrate=0)
+    assert fit_block(small_set(25), plan) == 6
+    assert fit_block(small_set(1000), plan) == plan.block
+    named = [replace(row, patient_id=f"{row.path}") for row in small_set(25)]
+    assert fit_block(named, plan) == plan.block
+
+
+def test_a_test_split_is_drawn_only_where_none_is_brought() -> None:
+    plan = DataPlan(tune=0.2, test=0.3, calibrate=0)
+    patients = [*make_patients(40, "covid"), *make_patients(40, "non-covid")]
+    drawn = to_shares(assign_splits(patients, plan))
+    assert drawn["test"] == pytest.approx(0.3, abs=0.03)
+    assert drawn["tune"] == pytest.approx(0.2, abs=0.03)
+    brought = [*patients, make_row("x.png", patient="x", split="test")]
+    assert Counter(row.split for row in assign_splits(brought, plan))["test"] == 1
