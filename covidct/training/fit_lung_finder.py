@@ -12,11 +12,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnx.numpy_helper import to_array
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
@@ -36,6 +38,7 @@ from covidct.training.slices import to_square
 from covidct.types import Pixels
 
 FINDER = "finder.safetensors"
+INSIDE = "crop.finder."  # where it is in a network that crops to the lungs, and in the graph made of it
 # Kept larger than what is looked at: zooming in must find detail, not blur.
 KEPT = 160
 BATCH, RATE, SMALLER = 32, 3e-3, 0.2
@@ -179,4 +182,26 @@ def load_finder(path: Path) -> LungFinder:
         finder.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise PretrainedError(f"{path}: holds no lung finder: {error}") from error
+    return finder.eval()
+
+
+def read_finder(graph: bytes) -> LungFinder:
+    """The finder inside an exported graph, in eval mode. Raises PretrainedError for a graph without one.
+
+    The export folds each normalisation into the convolution before it. What is left of it is a bias, which
+    becomes that of a normalisation that changes nothing else.
+    """
+    initializers = onnx.load_from_string(graph).graph.initializer
+    weights = {one.name: torch.from_numpy(to_array(one).copy()) for one in initializers}
+    finder = LungFinder()
+    state = {name: weights.get(f"{INSIDE}{name}", value) for name, value in finder.state_dict().items()}
+    for name, module in finder.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            parent, _, place = name.rpartition(".")
+            bias = weights.get(f"{INSIDE}{parent}.{int(place) - 1}.weight_bias")
+            if bias is None:
+                raise PretrainedError(f"the graph holds no lung finder: {name} is missing")
+            state[f"{name}.bias"] = bias
+            state[f"{name}.running_var"] = torch.full_like(bias, 1 - module.eps)
+    finder.load_state_dict(state)
     return finder.eval()

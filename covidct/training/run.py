@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
@@ -24,9 +25,10 @@ from covidct.audit.run import audit
 from covidct.audit.verdict import Audit, Level
 from covidct.data.digest import check_digest, digest_data, write_digest
 from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label, write_manifest
+from covidct.data.masks import Mask, has_mask
 from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Recipe
-from covidct.data.split import assign_splits, count_splits, to_groups
+from covidct.data.split import assign_splits, count_splits, fit_block, to_groups
 from covidct.errors import AuditError, RecipeError
 from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
 from covidct.evaluation.calibration.pool import calibrate_pool, carry, read_pool
@@ -38,7 +40,7 @@ from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import from_sections, to_figures
 from covidct.evaluation.subgroups import measure_subgroups
 from covidct.images.hounsfield import LUNG_CENTRE, LUNG_WIDTH
-from covidct.inference.bundle import CARD, GRAPHS, REFERENCE, Bundle, load_bundle, write_sums
+from covidct.inference.bundle import CARD, GRAPHS, REFERENCE, Bundle, default_path, load_bundle, write_sums
 from covidct.inference.classifier import Classifier
 from covidct.inference.config import CONFIG, FORMAT, parse_config
 from covidct.inference.gate import check_outputs, to_config
@@ -48,6 +50,7 @@ from covidct.training.checkpoint import CHECKPOINT
 from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
 from covidct.training.fit import find_finder, find_finder_rows, fit
 from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
+from covidct.training.fit_lung_finder import FINDER, read_finder, save_finder
 from covidct.training.learning_rates import find_rate
 from covidct.training.networks.build import Network
 from covidct.training.networks.gate_head import GateHead
@@ -56,6 +59,7 @@ from covidct.training.networks.lung_net import LungNet
 from covidct.training.pretrained import Pretrained
 from covidct.types import GateLimits, Precision
 
+CLAIMS = "claims"
 CALIBRATION_SLICES = 200
 PARITY_SLICES = 100
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
@@ -112,7 +116,16 @@ def check_data(job: Job, rows: Sequence[Row]) -> dict[str, str]:
 
 def split_rows(job: Job) -> tuple[Row, ...]:
     """The rows that a job's recipe asks for, each in a split."""
-    return assign_splits(select_rows(job.manifest, job.recipe.data), job.recipe.data)
+    plan = job.recipe.data
+    rows = select_rows(job.manifest, plan)
+    if (block := fit_block(rows, plan)) != plan.block:
+        whole = f"{block} neighbours in number stand" if block > 1 else "each slice stands"
+        click.echo(
+            f"Few slices without patient ids: {whole} for a patient, not {plan.block} neighbours, so that "
+            "every split gets both classes.",
+            err=True,
+        )
+    return assign_splits(rows, plan)
 
 
 def search_rates(job: Job) -> Iterator[str]:
@@ -128,8 +141,15 @@ def search_rates(job: Job) -> Iterator[str]:
 
 
 def make_finder(job: Job, rows: Sequence[Row]) -> LungFinder | None:
-    """A recipe's finder, if it has one: that under `out`, else trained on lung masks, labelled or not."""
+    """A recipe's finder, if it has one: that under `out`, else trained on lung masks, labelled or not.
+
+    Without any mask it is the finder of the model that ships.
+    """
     drawn = [*rows, *find_finder_rows(job.recipe, job.manifest)]
+    is_there = not job.recipe.finds_lungs or (job.out / FINDER).is_file()
+    if not is_there and not has_mask(drawn, Mask.LUNG):
+        click.echo("No lung masks beside the slices: lungs are found as by the model that ships.", err=True)
+        save_finder(read_finder((default_path() / GRAPHS["float"]).read_bytes()), job.out / FINDER)
     return find_finder(job.recipe, drawn, out=job.out, pretrained=job.pretrained, workers=job.workers)
 
 
@@ -171,12 +191,16 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     found = audit(manifest, job.recipe.data)
     page = job.out / "audit.html"
     write_reports(found, manifest, html=page, document=job.out / "audit.json")
-    failed = [check.title for check in found.checks if check.level is Level.FAIL]
+    failed = [check for check in found.checks if check.level is Level.FAIL]
+    # Few patients can be learned from; what is measured on them says little, and the run says that.
+    for check in (check for check in failed if check.name == CLAIMS):
+        click.echo(f"{check.findings[0].text} {check.headline} The run goes on.", err=True)
+    failed = [check for check in failed if check.name != CLAIMS]
     if failed and not job.accept:
+        titles = "; ".join(check.title for check in failed)
         raise AuditError(
-            f"{job.manifest.path}: the audit fails ({'; '.join(failed)}): see {page}. Mend the data, or say "
-            "why to "
-            "go on with --accept REASON, which goes into the model card"
+            f"{job.manifest.path}: the audit fails ({titles}): see {page}. Mend the data, or say why to go "
+            "on with --accept REASON, which goes into the model card"
         )
     return found
 

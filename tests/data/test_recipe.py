@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidct.data.manifest import DataPlan
-from covidct.data.recipe import Augmentation, Phase, Recipe, parse_recipe, read_recipe
+from covidct.data.recipe import (
+    RECIPES,
+    Augmentation,
+    Phase,
+    Recipe,
+    find_recipe,
+    is_same,
+    list_recipes,
+    parse_recipe,
+    read_recipe,
+)
 from covidct.errors import RecipeError
 from places import ROOT
 
-RECIPES = ROOT / "recipes"
+SHIPPED = [*sorted((ROOT / "recipes").glob("*.toml")), *sorted(RECIPES.glob("*.toml"))]
 HEAD = 'name = "a"\nnetwork = "mobilenet_v2"\n'
 PHASE = '[[phases]]\nname = "only"\nepochs = 2\nrate = 1e-3\n'
 
@@ -24,17 +36,44 @@ def read(folder: Path, text: str) -> Recipe:
     return read_recipe(path)
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_shipped_recipes(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     assert recipe.phases
     # The first comment is the command.
-    assert path.read_text(encoding="utf-8").startswith("# covidct train recipes/" + path.name)
+    assert path.read_text(encoding="utf-8").startswith("# covidct train ")
 
 
-def test_there_are_recipes() -> None:
-    assert list(RECIPES.glob("*.toml"))
+@pytest.mark.parametrize("name", ["scratch", "mobilenet", "lung"])
+def test_recipes_of_the_package_have_names_and_no_sources(name: str) -> None:
+    recipe = read_recipe(find_recipe(name))
+    assert recipe.name == name
+    assert recipe.data == DataPlan(tune=0.2, test=0.2, calibrate=0)
+
+
+def test_a_recipe_is_found_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.touch()
+    assert find_recipe(str(path)) == path
+
+
+@pytest.mark.parametrize("named", ["", "mobilnet", "no/such.toml", "."])
+def test_a_recipe_that_is_none_is_told_and_the_names_are_listed(named: str) -> None:
+    with pytest.raises(
+        RecipeError, match=f"no such recipe; give {', '.join(list_recipes())}, or a TOML file"
+    ):
+        find_recipe(named)
+
+
+def test_a_recipe_kept_before_a_key_was_there_is_the_same() -> None:
+    recipe = read_recipe(find_recipe("mobilenet"))
+    kept = json.loads(json.dumps(asdict(recipe)))
+    assert is_same(kept, recipe)
+    del kept["augment"]["pastes"], kept["data"]["block"]
+    assert is_same(kept, recipe)
+    assert not is_same(kept | {"seed": 1}, recipe)
+    assert not is_same(kept | {"phases": []}, recipe)
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -124,7 +163,7 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("phases.rate", -1e-3, r"\[\[phases\]\]: rate"),
     ("phases.depth_factor", 0.0, r"\[\[phases\]\]: depth_factor"),
     ("data.tune", 1.1, r"\[data\]: tune = 1.1 must lie in 0 to 1"),
-    ("data.calibrate", 0.85, r"\[data\] tune and calibrate must leave something"),
+    ("data.calibrate", 0.85, r"\[data\] tune, calibrate and test must leave something"),
     ("data.block", 0, r"\[data\]: block"),
     ("data.positive", [], r"\[data\] positive and negative must each name a label"),
     ("data.negative", ["covid"], r"\[data\] positive and negative must .* share none"),

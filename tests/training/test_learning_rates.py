@@ -102,7 +102,15 @@ def test_the_command_searches_every_phase_and_trains_nothing(
     monkeypatch.setattr(rates, "STEPS", 3)
     manifest = write_phantoms(tmp_path, patients=2)
     (tmp_path / "tiny.toml").write_text(TINY)
-    command = ["train", tmp_path / "tiny.toml", "--data", manifest, "--out", tmp_path / "out", "--find-rate"]
+    command = [
+        "train",
+        manifest,
+        "--recipe",
+        tmp_path / "tiny.toml",
+        "--out",
+        tmp_path / "out",
+        "--find-rate",
+    ]
     result = CliRunner().invoke(main, [str(part) for part in command])
     assert result.exit_code == 0
     assert "phase 1, first: " in result.stdout

@@ -11,6 +11,7 @@ import click
 
 from covidct.apps.cli.options import (
     BUNDLE,
+    DATA,
     FILE,
     FOLDER,
     OUT,
@@ -20,6 +21,7 @@ from covidct.apps.cli.options import (
     WORKERS,
     data_option,
     gather,
+    labels_options,
     needs_extra,
     plain_errors,
 )
@@ -28,11 +30,17 @@ from covidct.types import DISCLAIMER
 
 
 @click.command()
-@click.argument("path", type=FILE, metavar="RECIPE")
+@click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER", envvar="COVIDCT_MANIFEST")
 @gather(
     "asked",
     RunOptions,
-    data_option("The slices."),
+    click.option(
+        "--recipe",
+        required=True,
+        metavar="NAME|FILE",
+        help="How to train: scratch (a small network that knows nothing), mobilenet (transfer learning), "
+        "lung (the lungs alone), or a TOML file.",
+    ),
     click.option(
         "--out",
         required=True,
@@ -40,6 +48,7 @@ from covidct.types import DISCLAIMER
         metavar="DIR",
         help="Folder of the run. An interrupted run goes on.",
     ),
+    labels_options,
     PRETRAINED,
     click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model."),
     click.option("--notes", type=FILE, metavar="FILE", help="Markdown to add to the model card."),
@@ -64,42 +73,28 @@ from covidct.types import DISCLAIMER
         "--pool",
         type=FOLDER,
         metavar="DIR",
-        help="A benchmark of RECIPE: calibrate on the sources left out there, in place of splits of its own.",
+        help="A benchmark of the recipe: calibrate on the sources left out there, in place of splits of its "
+        "own.",
     ),
 )
-def train(path: Path, asked: RunOptions) -> None:
-    """Train a model from a RECIPE; writes DIR/bundle.
+def train(data: Path, asked: RunOptions) -> None:
+    """Train a model on labelled slices; writes DIR/bundle.
 
-    The data are audited first (DIR/audit.html). If the audit fails, nothing is trained without --accept.
+    Takes a manifest, or a folder with one sub-folder per class. The data are audited first (DIR/audit.html).
+    If the audit fails, nothing is trained without --accept.
     """
+    if data.suffix == ".toml":
+        raise click.UsageError("give the data first: covidct train MANIFEST.csv|FOLDER --recipe NAME|FILE")
     with plain_errors(), needs_extra("train"):
-        from covidct.data.folders import read_data
-        from covidct.data.recipe import read_recipe
-        from covidct.training.pretrained import load_pretrained
-        from covidct.training.run import Job, search_rates, train, train_gate
+        from covidct.apps.cli.commands.train import run_train
 
-        recipe = read_recipe(path)
-        job = Job(
-            recipe=recipe,
-            manifest=read_data(asked.data, recipe.data),
-            out=asked.out,
-            version=asked.number,
-            pretrained=load_pretrained(asked.pretrained) if recipe.pretrained else None,
-            notes=asked.notes.read_text(encoding="utf-8") if asked.notes else "",
-            workers=asked.workers,
-            accept=asked.accept.strip(),
-            pool=asked.pool,
-        )
-        if asked.find_rate:
-            for line in search_rates(job):
-                click.echo(line)
-            return
-        click.echo(train_gate(job) if asked.gate_only else train(job))
+        for line in run_train(data, asked):
+            click.echo(line)
         click.echo(DISCLAIMER, err=True)
 
 
 @click.command()
-@click.argument("recipes", nargs=-1, type=FILE, metavar="RECIPE...")
+@click.argument("recipes", nargs=-1, metavar="RECIPE...")
 @click.option(
     "--leave-one-source-out",
     is_flag=True,
@@ -144,8 +139,8 @@ def train(path: Path, asked: RunOptions) -> None:
     ),
     click.option("--table-only", is_flag=True, help="Train nothing; only print the table of what is in DIR."),
 )
-def benchmark(recipes: tuple[Path, ...], leave_one_source_out: bool, asked: TrialOptions) -> None:
-    """Train RECIPEs without one source each, and test on that source.
+def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: TrialOptions) -> None:
+    """Train RECIPEs (names or files) without one source each, and test on that source.
 
     For every source left out, recipe and seed: weights, epoch, threshold and temperature come from the other
     sources only. Then all labelled slices of the one left out are scored through the exported graph. The

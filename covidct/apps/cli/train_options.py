@@ -8,13 +8,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunOptions:
-    """One run of training: its data, its folder `out`, and what is to come of it.
+    """One run of training: its recipe, by name or path, its folder `out`, and what is to come of it.
 
-    `number` is the version of the model; `pool` a benchmark to calibrate on. None where not asked for.
+    `positive` and `negative` are labels of one's own; `number` is the version of the model; `pool` a
+    benchmark to calibrate on. None or empty where not asked for.
     """
 
-    data: Path
+    recipe: str
     out: Path
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
     pretrained: Path | None
     number: str
     notes: Path | None

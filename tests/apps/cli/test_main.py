@@ -227,6 +227,8 @@ def test_refused_is_no_failure(tiny_bundle: Path, tmp_path: Path) -> None:
         ["info", "no-such-bundle"],
         ["evaluate", "bundle"],
         ["train"],
+        ["train", __file__, "--recipe", "scratch"],
+        ["train", str(ROOT / "recipes" / "lung.toml"), "--recipe", "scratch", "--out", "x"],
         ["audit"],
         ["split"],
         ["augment"],
@@ -465,10 +467,10 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
 def test_without_an_extra(tiny_bundle: Path, tmp_path: Path, missing: str, extra: str) -> None:
     (tmp_path / "recipe.toml").touch()
     (tmp_path / "manifest.csv").touch()
-    data = ("--data", str(tmp_path / "manifest.csv"), "--out", str(tmp_path / "out"))
-    commands: Sequence[tuple[str, ...]] = [("evaluate", str(tiny_bundle), *data)]
+    data, out = str(tmp_path / "manifest.csv"), ("--out", str(tmp_path / "out"))
+    commands: Sequence[tuple[str, ...]] = [("evaluate", str(tiny_bundle), "--data", data, *out)]
     if missing == "torch":
-        commands = [("train", str(tmp_path / "recipe.toml"), *data)]
+        commands = [("train", data, "--recipe", str(tmp_path / "recipe.toml"), *out)]
     if extra == "audit":
         commands = [("audit", str(tmp_path / "manifest.csv"))]
     for command in commands:

@@ -10,7 +10,7 @@ import click
 
 from covidct.apps.cli.train_options import TrialOptions
 from covidct.data.folders import read_data
-from covidct.data.recipe import read_recipe
+from covidct.data.recipe import find_recipe, read_recipe
 from covidct.errors import RecipeError
 from covidct.evaluation.leave_one_out.figures import to_gains, to_standings
 from covidct.evaluation.leave_one_out.forest_plot import plot_standings
@@ -22,9 +22,9 @@ from covidct.training.pretrained import load_pretrained
 from covidct.training.trial import Setting
 
 
-def run_trials(paths: Sequence[Path], data: Path, asked: TrialOptions) -> None:
+def run_trials(names: Sequence[str], data: Path, asked: TrialOptions) -> None:
     """Run what has not been run yet; progress on stderr. Raises as `run_benchmark`."""
-    recipes = tuple(read_recipe(path) for path in paths)
+    recipes = tuple(read_recipe(find_recipe(name)) for name in names)
     if not recipes:
         raise RecipeError("no recipe: name at least one, or only print the table with --table-only")
     manifest = read_data(data, recipes[0].data)

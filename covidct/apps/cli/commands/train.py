@@ -1,0 +1,42 @@
+"""`covidct train`: labelled slices and a recipe -> a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from covidct.apps.cli.train_options import RunOptions
+from covidct.data.folders import read_data
+from covidct.data.manifest import select_rows
+from covidct.data.recipe import find_recipe, read_recipe
+from covidct.training.pretrained import load_pretrained
+from covidct.training.run import Job, search_rates, train, train_gate
+
+
+def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
+    """Do what is asked; gives lines for the terminal. Raises as `train`."""
+    job = to_job(data, asked)
+    if asked.find_rate:
+        yield from search_rates(job)
+    else:
+        yield str(train_gate(job) if asked.gate_only else train(job))
+
+
+def to_job(data: Path, asked: RunOptions) -> Job:
+    """The job, its data checked before any weights are fetched. Raises ManifestError and RecipeError."""
+    recipe = read_recipe(find_recipe(asked.recipe))
+    recipe = replace(recipe, data=recipe.data.with_labels(asked.positive, asked.negative))
+    manifest = read_data(data, recipe.data)
+    select_rows(manifest, recipe.data)
+    return Job(
+        recipe=recipe,
+        manifest=manifest,
+        out=asked.out,
+        version=asked.number,
+        pretrained=load_pretrained(asked.pretrained) if recipe.pretrained else None,
+        notes=asked.notes.read_text(encoding="utf-8") if asked.notes else "",
+        workers=asked.workers,
+        accept=asked.accept.strip(),
+        pool=asked.pool,
+    )
