@@ -3,9 +3,9 @@
 The first travels between hospitals: drawn lesions and lungs known to be clear teach it, cell by cell and
 slice by slice. The second is answered from what lies in the opacities. Labels teach both together (`join`):
 COVID-19 is an opacity that is typical. So what shows nothing teaches the second question nothing, and a
-label that holds for the patient alone can be doubted there. In the answer their log odds add up, and the
-second counts as far as an opacity is seen (`combine`): a lung full of opacities is not held down by doubt
-about their kind, and lungs that show none are told apart by nothing else.
+label that holds for the patient alone can be doubted there. In the answer their log odds add up (`combine`):
+the first up to where an opacity is certain, the second as far as one is seen. So lungs that show none are
+told apart by nothing else, and lungs full of opacities by their kind alone.
 
 Two parts, so that a training can look at what the first sees once and go over the second many times: `lower`
 finds and crops the lungs and runs the backbone's first blocks, which nothing teaches; `weigh` does the rest.
@@ -25,6 +25,7 @@ from covidct.training.networks.mobilenet import FEATURES
 
 STILL = 7  # blocks of the backbone, down to cells of 8 pixels, that stay as pretrained
 CELL = 16  # pixels
+CERTAIN = 2.0  # log odds of an opacity (7 to 1): where they stop to count further
 SHARP = 4.0  # how fast the second answer comes to count once there is an opacity
 AIR = 0.02  # what a cell of lung counts for the second question beside its opacity
 
@@ -122,8 +123,13 @@ class OpacityNet(LungNet):
 
 
 def combine(opacity: Tensor, typical: Tensor) -> Tensor:
-    """The answer's logit from the logits of both, (N,): the second counts as far as an opacity is seen."""
-    return opacity + torch.sigmoid(SHARP * opacity) * typical
+    """The answer's logit from the logits of both, (N,).
+
+    The first counts until it is certain: more of an opacity says nothing of its kind. The second counts as
+    far as an opacity is seen.
+    """
+    seen = CERTAIN - functional.softplus(CERTAIN - opacity)
+    return seen + torch.sigmoid(SHARP * opacity) * typical
 
 
 def join(opacity: Tensor, typical: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.training.networks.gate_head import GateHead
 from covidct.training.networks.lung_crop import LungCrop
-from covidct.training.networks.opacity_net import Lower, OpacityNet, combine, join
+from covidct.training.networks.opacity_net import CERTAIN, Lower, OpacityNet, combine, join
 from makers import phantom_hu
 
 SLICES = torch.from_numpy(
@@ -58,8 +58,14 @@ def test_both_answers_must_be_yes() -> None:
 def test_how_typical_it_is_counts_as_far_as_an_opacity_is_seen() -> None:
     kinds = torch.tensor([-2.0, 2.0])
     clear, full = combine(torch.full((2,), -3.0), kinds), combine(torch.full((2,), 9.0), kinds)
-    torch.testing.assert_close(clear, torch.full((2,), -3.0), atol=1e-4, rtol=0)
-    torch.testing.assert_close(full, 9.0 + kinds)
+    torch.testing.assert_close(clear, torch.full((2,), -3.0), atol=1e-2, rtol=0)
+    torch.testing.assert_close(full, CERTAIN + kinds, atol=1e-3, rtol=0)
+
+
+def test_more_of_a_certain_opacity_says_nothing_of_its_kind() -> None:
+    kind = torch.full((2,), -1.0)
+    some, more = combine(torch.tensor([7.0, 20.0]), kind)
+    assert abs(some - more) < 0.01
 
 
 def test_nothing_is_said_of_a_slice_without_lungs() -> None:
