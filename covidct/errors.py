@@ -9,6 +9,7 @@
     ├── ManifestError        a manifest cannot be used (columns, labels, splits, missing files)
     ├── AuditError           a data set is not fit to learn from, and nobody said why to go on
     ├── RecipeError          a recipe has unknown keys or impossible values
+    ├── TrainingError        a run cannot go on (its loss diverged, its checkpoint is damaged ...)
     ├── PretrainedError      pretrained weights are missing or not what they should be
     ├── ServeError           a server that would not be safe, or cannot listen
     ├── ParityError          an exported graph does not do what the network did
@@ -64,6 +65,10 @@ class AuditError(CovidctError):
 
 class RecipeError(CovidctError):
     """A recipe has unknown keys or impossible values."""
+
+
+class TrainingError(CovidctError):
+    """A training run cannot go on."""
 
 
 class PretrainedError(CovidctError):

@@ -40,7 +40,7 @@ def check_digest(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
                 f"{out}: holds a run, but no {DIGEST} that says of what data; choose another --out"
             )
         return
-    known = json.loads(place.read_text(encoding="utf-8"))
+    known = _read_digest(place)
     if other := [WORDS[name] for name in data if data[name] != known.get(name)]:
         raise ManifestError(
             f"{out}: holds a run on other {' and other '.join(other)}; choose another --out, or remove it"
@@ -51,6 +51,16 @@ def write_digest(out: Path, data: Mapping[str, str]) -> None:
     """Bind the folder `out` to data."""
     text = json.dumps(data, indent=2) + "\n"
     write_beside(out / DIGEST, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _read_digest(place: Path) -> Mapping[str, str]:
+    try:
+        known: Mapping[str, str] = dict(json.loads(place.read_bytes()))
+    except (TypeError, ValueError) as error:
+        raise ManifestError(
+            f"{place}: is damaged, so that nothing tells of what data the run is; choose another --out"
+        ) from error
+    return known
 
 
 def _digest(parts: Iterable[str]) -> str:

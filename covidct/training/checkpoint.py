@@ -11,20 +11,23 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from covidct.data.recipe import Recipe, is_same
-from covidct.errors import RecipeError
+from covidct.errors import RecipeError, TrainingError
 from covidct.evaluation.plots import plot_history
 from covidct.images.files import write_beside
+from covidct.images.library_errors import damage_as
 from covidct.training.networks.build import Network
 
 CHECKPOINT, BEST, METRICS, CURVES = "checkpoint.pt", "best.safetensors", "metrics.csv", "curves.png"
@@ -74,7 +77,7 @@ def keep_epoch(
         progress.best_score, progress.best_loss = score, record["tune_loss"]
         progress.best_epoch = progress.epoch
         state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
-        write_beside(out / BEST, lambda path: save_file(state, path))
+        write_beside(out / BEST, lambda path: path.write_bytes(save(state)))
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))
     plot_history(progress.history, out / CURVES, recipe.choose)
     checkpoint = {
@@ -86,18 +89,21 @@ def keep_epoch(
         "schedule": schedule.state_dict(),
         "progress": asdict(progress),
     }
-    write_beside(out / CHECKPOINT, lambda path: torch.save(checkpoint, path))
+    # In memory first: of a full disk torch itself says no more than "unexpected pos".
+    buffer = BytesIO()
+    torch.save(checkpoint, buffer)
+    write_beside(out / CHECKPOINT, lambda path: path.write_bytes(buffer.getbuffer()))
 
 
 def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
     """Load the checkpoint under `out` into `run`; {} where there is none.
 
-    Raises RecipeError when the checkpoint is another recipe's.
+    Raises RecipeError when the checkpoint is another recipe's, TrainingError when it is damaged.
     """
     path = out / CHECKPOINT
     if not path.is_file():
         return {}
-    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    saved = _read_checkpoint(path)
     if not is_same(json.loads(saved["recipe"]), recipe):
         raise RecipeError(f"{out}: holds a run of another recipe; choose another --out, or remove it")
     run.network.load_state_dict(saved["network"])
@@ -105,6 +111,26 @@ def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
     run.offsets.data.copy_(saved["offsets"])
     run.progress = Progress(**saved["progress"])
     return saved
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    with damage_as(lambda cause: TrainingError(_to_damage(path, cause))):
+        # By its checksums, which torch does not look at: a changed weight would go unnoticed.
+        with ZipFile(path) as archive:
+            if changed := archive.testzip():
+                raise TrainingError(_to_damage(path, f"{changed} was changed"))
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return saved
+
+
+def load_best(network: Network, out: Path) -> None:
+    """Load the weights of the best epoch under `out`. Raises TrainingError where they are damaged."""
+    with damage_as(lambda cause: TrainingError(_to_damage(out / BEST, cause))):
+        network.load_state_dict(load_file(out / BEST))
+
+
+def _to_damage(path: Path, cause: str) -> str:
+    return f"{path}: is damaged ({cause}); bring back a copy of it, or remove {path.parent} and train again"
 
 
 def _write_history(history: Sequence[dict[str, Any]], path: Path) -> None:

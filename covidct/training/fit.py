@@ -18,8 +18,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import load_file
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, nn
 from torch.optim import AdamW
@@ -28,8 +27,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Phase, Recipe
-from covidct.errors import ManifestError, RecipeError
-from covidct.training.checkpoint import BEST, Progress, Run, keep_epoch, resume_run
+from covidct.errors import ManifestError, RecipeError, TrainingError
+from covidct.training.checkpoint import Progress, Run, keep_epoch, load_best, resume_run
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
 from covidct.training.lessons.cost import compute_opacity_loss
 from covidct.training.lessons.loader import Loader, build_loader, to_side
@@ -62,7 +61,8 @@ def fit(
     Writes `metrics.csv`, `curves.png`, `checkpoint.pt` and `best.safetensors` under `out` after
     every epoch; an interrupted run goes on after its last whole one.
     Raises ManifestError when `train` or `tune` lack slices of either label, RecipeError when an epoch
-    fills no batch or `out` holds a run of another recipe.
+    fills no batch or `out` holds a run of another recipe, TrainingError when the loss diverges or a file of
+    the run is damaged.
     """
     train, tune = (read_split(rows, recipe, split) for split in ("train", "tune"))
     if recipe.lesions:
@@ -77,7 +77,7 @@ def fit(
     run = build_run(recipe, pretrained, finder, sources=len(name_sources(train)))
     run_phases(run, Fitting(recipe, train, tune, out, workers))
     best = build_network(recipe)
-    best.load_state_dict(load_file(out / BEST))
+    load_best(best, out)
     return best.eval()
 
 
@@ -188,7 +188,9 @@ def run_epoch(
         schedule.step()
         run.average.update_parameters(run.network)
         losses.append(loss.item())
+        _check_finite(losses[-1:], run, phase)
     logits = compute_logits(run.average.module, fitting.tune.pixels)
+    _check_finite(logits, run, phase)
     aucs = compute_aucs(logits, fitting.tune)
     right = (logits > 0) == (fitting.tune.labels == 1)
     return {
@@ -202,6 +204,15 @@ def run_epoch(
         "seconds": round(time.monotonic() - started, 1),
         **{f"tune_auc_{source}": round(auc, 5) for source, auc in aucs.items()},
     }
+
+
+def _check_finite(values: ArrayLike, run: Run, phase: Phase) -> None:
+    """Raise TrainingError where a loss or logits are no numbers any more."""
+    if not np.isfinite(values).all():
+        raise TrainingError(
+            f"the loss diverged in epoch {run.progress.epoch + 1}, phase {phase.name}: lower its rate in the "
+            f"recipe, now {phase.rate:g}; --find-rate looks for one"
+        )
 
 
 def measure_loss(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
@@ -115,7 +115,7 @@ def choose_limits(logits: NDArray[np.float32], lungs: NDArray[np.float32]) -> Ga
 def save_gate(gate: GateHead, path: Path) -> None:
     """Write the weights, beside and then renamed."""
     state = {key: value.contiguous() for key, value in gate.state_dict().items()}
-    write_beside(path, lambda partial: save_file(state, partial))
+    write_beside(path, lambda partial: partial.write_bytes(save(state)))
 
 
 def load_gate(path: Path) -> GateHead:

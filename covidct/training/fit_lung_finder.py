@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from onnx.numpy_helper import to_array
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW
@@ -172,7 +172,7 @@ def mask_loss(logits: Tensor, lungs: Tensor) -> Tensor:
 def save_finder(finder: LungFinder, path: Path) -> None:
     """Write the weights, beside and then renamed."""
     state = {key: value.contiguous() for key, value in finder.state_dict().items()}
-    write_beside(path, lambda partial: save_file(state, partial))
+    write_beside(path, lambda partial: partial.write_bytes(save(state)))
 
 
 def load_finder(path: Path) -> LungFinder:

@@ -43,3 +43,10 @@ def test_other_bytes_are_refused(rows: list[Row], tmp_path: Path) -> None:
 def test_a_run_that_does_not_say_of_what_data_is_refused(rows: list[Row], tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"holds a run, but no data\.json"):
         check_digest(tmp_path, digest_data(rows, DataPlan()), begun=True)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"7", b"\xff"])
+def test_a_damaged_digest_is_named(rows: list[Row], tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "data.json").write_bytes(data)
+    with pytest.raises(ManifestError, match=rf"^{tmp_path / 'data.json'}: is damaged, .*choose"):
+        check_digest(tmp_path, digest_data(rows, DataPlan()), begun=True)

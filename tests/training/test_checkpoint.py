@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,11 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 from covidct.data.recipe import Recipe
-from covidct.errors import RecipeError
+from covidct.errors import RecipeError, TrainingError
 from covidct.images.files import write_beside
 from covidct.training import checkpoint
-from covidct.training.checkpoint import Progress, Run, keep_epoch, resume_run
+from covidct.training.checkpoint import Progress, Run, keep_epoch, load_best, resume_run
 from covidct.training.fit import build_optimiser, build_run
+from covidct.training.networks.build import build_network
 from states import is_same
 from training import tiny_recipe
 
@@ -150,18 +152,57 @@ def test_an_interrupted_checkpoint_leaves_the_one_before(
     keep(run, tmp_path)
     first = {key: value.clone() for key, value in run.network.state_dict().items()}
 
-    def save_half(_: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def write_half(path: Path, _: object) -> None:
+        with path.open("wb") as file:
+            file.write(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", save_half)
+        patch.setattr(Path, "write_bytes", write_half)
         with pytest.raises(KeyboardInterrupt):
             keep(run, tmp_path)
     other = make_run(1)
     resume_run(other, RECIPE, tmp_path)
     assert other.progress.epoch == 1
     assert is_same(dict(other.network.state_dict()), first)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "best.safetensors"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "changed", "other"])
+def test_a_damaged_file_of_a_run_is_named_with_what_to_do(tmp_path: Path, name: str, damage: str) -> None:
+    keep(make_run(), tmp_path)
+    path = tmp_path / name
+    data = bytearray(path.read_bytes())
+    if damage == "changed":
+        # A weight, or, as safetensors has no checksum, the header.
+        data[len(data) // 2 if path.suffix == ".pt" else 5] ^= 0xFF
+    path.write_bytes({"empty": b"", "cut": bytes(data[:-100]), "other": bytes(5000)}.get(damage, bytes(data)))
+
+    def go_on() -> None:
+        resume_run(make_run(1), RECIPE, tmp_path)
+        load_best(build_network(RECIPE), tmp_path)
+
+    with pytest.raises(TrainingError, match=rf"^{path}: is damaged .*remove {tmp_path} and train again$"):
+        go_on()
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "best.safetensors"])
+def test_a_full_disk_is_an_error_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    written = Path.write_bytes
+
+    def fill(path: Path, data: bytes) -> int:
+        if path.name.startswith(name):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OSError, match="No space left") as caught:
+        keep(make_run(), tmp_path)
+    assert caught.value.filename == str(tmp_path / name)
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_writes_beside(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from covidct.data.manifest import Row
 from covidct.data.recipe import Augmentation, Phase, Recipe
-from covidct.errors import ManifestError, RecipeError
+from covidct.errors import ManifestError, RecipeError, TrainingError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.training import checkpoint
@@ -79,6 +79,12 @@ def unbroken(rows: tuple[Row, ...], tmp_path_factory: pytest.TempPathFactory) ->
     out = tmp_path_factory.mktemp("runs") / "deep" / "unbroken"
     fit(RECIPE, rows, out=out, pretrained=None)
     return out
+
+
+def test_a_loss_that_diverges_ends_the_run_with_what_to_do(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    wild = replace(RECIPE, phases=(Phase("wild", 3, 1e30),))
+    with pytest.raises(TrainingError, match=r"^the loss diverged in epoch \d, phase wild: lower .*1e\+30"):
+        fit(wild, rows, out=tmp_path, pretrained=None)
 
 
 def test_writes(unbroken: Path) -> None:
