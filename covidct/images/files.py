@@ -21,7 +21,7 @@ from covidct.images.limits import check_bytes
 ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".dcm", ".dicom", ".ima")
 )
-VOLUME_ENDINGS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
+VOLUME_ENDINGS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".npy")
 
 # What lies beside slices and is none: nobody misses it where it is not read.
 DOCUMENT_ENDINGS = frozenset(
@@ -72,8 +72,8 @@ def is_wanted(name: str, head: Head) -> bool:
     if has_known_ending(name) or name.lower().endswith(VOLUME_ENDINGS):
         return True
     if head.type is FileType.ZIP:  # documents of offices are archives, too
-        return name.lower().endswith(".zip")
-    return head.type in DICOM | ARCHIVES | VOLUMES - {FileType.NUMPY}
+        return name.lower().endswith((".zip", ".npz"))
+    return head.type in DICOM | ARCHIVES | VOLUMES
 
 
 def has_known_ending(name: str) -> bool:

@@ -20,6 +20,7 @@ from covidct.images.files import read_bytes
 from covidct.images.gunzip import gunzip
 from covidct.images.hounsfield import PLAUSIBLE_AIR_HU, has_air, to_display
 from covidct.images.limits import check_bytes, check_pixels
+from covidct.images.numpy_file import parse_numpy
 from covidct.images.raster import parse_raster
 from covidct.types import Pixels, Slice, Source
 
@@ -30,9 +31,8 @@ _STRANGERS: Mapping[FileType, str] = {
     FileType.TAR: "a tar archive; unpack it",
     FileType.GZIP: "gzip; unpack it",
     FileType.NIFTI: "a NIfTI volume; read it as a series (read_study), or export single slices",
-    FileType.METAIMAGE: "a MetaImage volume; convert it to NIfTI (.nii.gz) or DICOM",
-    FileType.NRRD: "an NRRD volume; convert it to NIfTI (.nii.gz) or DICOM",
-    FileType.NUMPY: "a NumPy array; hand it over in Python (Classifier.predict), or export the slice as PNG",
+    FileType.METAIMAGE: "a MetaImage volume; read it as a series (read_study), or export single slices",
+    FileType.NRRD: "an NRRD volume; read it as a series (read_study), or export single slices",
     FileType.TEXT: "text (HTML, SVG or XML); export the slice as PNG",
     FileType.HEIC: "a HEIC or AVIF picture, or a video; export the slice as PNG or JPEG",
     FileType.POINTER: "a Git LFS pointer, not the file itself; run `git lfs pull`, and read it again",
@@ -51,9 +51,11 @@ def read_slice(path: Path, *, name: str | None = None) -> Slice:
 
 def parse_slice(data: bytes, *, name: str) -> Slice:
     """Parse one slice from the bytes of a file, within gzip or not; see `read_slice`."""
-    data, form = _unpack(data, name)
-    if form in DICOM:
+    data, kind = _unpack(data, name)
+    if kind in DICOM:
         return _parse_dicom(data, name)
+    if kind is FileType.NUMPY:
+        return read_array(parse_numpy(data, name=name), name=name)
     return Slice(pixels=parse_raster(data, name=name), source=Source(path=name))
 
 
@@ -93,10 +95,10 @@ def _parse_dicom(data: bytes, name: str) -> Slice:
 
 
 def _unpack(data: bytes, name: str) -> tuple[bytes, FileType]:
-    """The bytes, out of gzip if they lie in it, and what they are: DICOM or a picture. Raises ReadError."""
+    """The bytes, out of gzip if they lie in it, and what they are. Raises ReadError for what is no slice."""
     check_bytes(len(data), name=name)
     head = sniff_head(data)
-    if head.type not in DICOM | PICTURES:
+    if head.type not in DICOM | PICTURES | {FileType.NUMPY}:
         raise ReadError(f"{name}: {_describe(head)}")
     return (gunzip(data, name=name) if head.is_packed else data), head.type
 

@@ -51,7 +51,7 @@ def group(instances: Iterable[Described]) -> list[Group]:
         parts = _part_subjects(members)
         notes = (APART,) if len(parts) > 1 else ()
         whole = [part for part in parts if not _is_alone(part)]
-        groups += [Group(uid, tuple(part), notes) for part in whole]
+        groups += [Group(uid, tuple(part), (*notes, *part[0].notes)) for part in whole]
         lone += [item for part in parts if _is_alone(part) for item in part]
     return [*groups, *_mend(lone)]
 

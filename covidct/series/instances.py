@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob
-from covidct.images.file_type import DICOM, FileType
+from covidct.images.file_type import DICOM, VOLUMES
 from covidct.images.gunzip import GzipBlob
 from covidct.series.sources import Candidate, peek
 from covidct.series.types import Described, Instance
@@ -25,10 +25,10 @@ def look_into(candidate: Candidate) -> list[Described]:
             from covidct.series.headers import describe
 
             return describe(blob, given=candidate.given)
-        if head.type is FileType.NIFTI:
-            from covidct.series.nifti import describe_volume
+        if head.type in VOLUMES:
+            from covidct.series.volumes.read import describe_volume
 
-            return describe_volume(blob, given=candidate.given)
+            return describe_volume(blob, head.type, given=candidate.given) or [_alone(blob, candidate)]
     except ReadError as error:
         return [_alone(FailedBlob(blob.name, str(error)), candidate)]
     except ModuleNotFoundError as error:

@@ -130,7 +130,7 @@ class Described:
     `position` and `orientation` are those of its plane, `given` is what the caller named: the folder, the
     archive or the file. `declared_spacing_mm` is SpacingBetweenSlices. `order` are AcquisitionNumber and
     InstanceNumber; `marks` what tells passes apart, by keyword (`passes`); `size` is in bytes, of the file it
-    lies in.
+    lies in. `notes` are to be said of its series.
     """
 
     instance: Instance
@@ -143,3 +143,4 @@ class Described:
     order: tuple[int, int] = (0, 0)
     marks: Mapping[str, str] = field(default_factory=dict)
     size: int = 0
+    notes: tuple[Note, ...] = ()

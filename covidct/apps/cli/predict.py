@@ -88,9 +88,9 @@ def predict(
 ) -> None:
     """Classify slices and series: files, folders, ZIP archives, DICOMDIRs, or - for a list.
 
-    Reads PNG, JPEG and other pictures, DICOM, NIfTI volumes, and folders with everything in them; - reads
-    names from standard input. Slices of a DICOM series are sorted from feet to head, wherever they lie, and
-    also get one answer together. One series of each study is answered for.
+    Reads PNG, JPEG and other pictures, DICOM, volumes (NIfTI, MetaImage, NRRD, NumPy), and folders with
+    everything in them; - reads names from standard input. Slices of a DICOM series are sorted from feet to
+    head, wherever they lie, and also get one answer together. One series of each study is answered for.
 
     --prevalence adds the probability of COVID-19 at that prevalence, and PPV and NPV of the operating point.
     It changes no decision.

@@ -27,10 +27,10 @@ from covidct.apps.web.upload_answers import Bounds, Reading, draw, to_words
 from covidct.apps.web.uploads import Upload, drain, read_upload
 from covidct.apps.web.worker import Task, Worker
 from covidct.errors import ReadError
-from covidct.images.png import to_png
 from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import StudyAnswer
 from covidct.results.formats import to_record
+from covidct.results.png import to_png
 from covidct.series.types import Instance
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ import pytest
 
 from covidct.errors import ReadError
 from covidct.images.hounsfield import to_display
-from covidct.series import nifti
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
+from covidct.series.volumes import read
 from stacks import volume
 
 SLICES = volume(4)
@@ -112,14 +112,14 @@ def test_damage_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         study = read_study([(name, data)])
         with pytest.raises(ReadError, match=words):
             read_instance(study.loose[0])
-    monkeypatch.setattr(nifti, "MAX_VOLUME", 10_000)
+    monkeypatch.setattr(read, "MAX_VOLUME", 10_000)
     with pytest.raises(ReadError, match="more than 10,000 bytes"):
         read_instance(read_study([("v.nii.gz", packed)]).loose[0])
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "v.nii.gz")
-    monkeypatch.delitem(sys.modules, "covidct.series.nifti")
+    monkeypatch.delitem(sys.modules, "covidct.series.volumes.nifti")
     monkeypatch.setitem(sys.modules, "nibabel", None)
     with pytest.raises(ReadError, match=r"a NIfTI volume .*pip install '\.\[nifti\]'"):
         read_instance(read_study([path]).loose[0])

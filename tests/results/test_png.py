@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from covidct.images.png import to_png
+from covidct.results.png import to_png
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3), (1, 1)])

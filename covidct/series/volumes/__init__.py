@@ -1,0 +1,1 @@
+"""Volume files: NIfTI, MetaImage, NRRD and NumPy arrays."""
