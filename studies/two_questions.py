@@ -115,10 +115,9 @@ def main() -> None:
         [
             one.source,
             f"{one.undecided:.2f}",
-            f"{one.accuracy:.2f}",
-            *(f"{share:.2f}" for share in one.coverage),
+            *("-" if share is None else f"{share:.2f}" for share in (one.accuracy, *one.coverage)),
         ]
-        for one in carry(read_pool(given.folder, recipe, manifest))
+        for one in carry(read_pool(given.folder, recipe, manifest).slices.answers)
     ]
     head = ["calibrated on the others", "undecided", "balanced accuracy", "holds COVID-19", "holds other"]
     print(to_markdown_table(head, carried))

@@ -31,7 +31,8 @@ from covidct.data.recipe import Recipe
 from covidct.data.split import assign_splits, count_splits, fit_block, to_groups
 from covidct.errors import AuditError, RecipeError
 from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
-from covidct.evaluation.calibration.pool import calibrate_pool, carry, read_pool
+from covidct.evaluation.calibration.pool import Pool, read_pool
+from covidct.evaluation.calibration.pool_config import to_calibration, to_record
 from covidct.evaluation.card.card import to_card
 from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.predictions import INTERVAL_BLOCK, run_rows, score_logits
@@ -211,8 +212,9 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     parity = _export(network, rows, job.recipe, folder)
-    config = _calibrate(job, rows, folder) | {"training": _record(job, rows, parity, audited)}
-    config["training"]["pool"] = _carry(job)
+    pool = read_pool(job.pool, job.recipe, job.manifest) if job.pool else None
+    config = _calibrate(job, rows, folder, pool) | {"training": _record(job, rows, parity, audited)}
+    config["training"] |= {} if pool is None else to_record(pool)
     _write_json(folder / CONFIG, config)
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
     reports = {name: evaluate(folder, rows, job, precision=name) for name in GRAPHS}
@@ -270,7 +272,7 @@ def _export(network: Network, rows: Sequence[Row], recipe: Recipe, folder: Path)
     return {"float_logit": apart, "float_auc": aucs["float"], "int8_auc": aucs["int8"]}
 
 
-def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
+def _calibrate(job: Job, rows: Sequence[Row], folder: Path, pool: Pool | None) -> dict[str, Any]:
     """The configuration's numbers, from the float graph, which is the one that runs by default."""
     plan, session = job.recipe.data, _session(folder, "float")
     parts = [_only(rows, split) for split in ("calibrate", "tune")]
@@ -283,26 +285,22 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
         )
         for part, outputs in zip(parts, seen, strict=True)
     )
-    pool = read_pool(job.pool, job.recipe, job.manifest) if job.pool else None
-    scale, points = calibrate(spared, tune) if pool is None else calibrate_pool(pool)
     return {
         "format": FORMAT,
         "name": f"covidct-{job.recipe.name}",
         "version": job.version,
         "labels": {"positive": plan.positive[0], "negative": plan.negative[0]},
         "window": [LUNG_CENTRE, LUNG_WIDTH],
-        **asdict(scale),
+        **(_calibrate_splits(spared, tune) if pool is None else to_calibration(pool)),
         "prevalence": PREVALENCE,
-        "operating_points": [asdict(point) for point in points],
         "gate": None if limits is None else to_config(limits),
     }
 
 
-def _carry(job: Job) -> list[dict[str, Any]]:
-    """By source left out, what a calibration on the others gives there; nothing without a pool."""
-    if job.pool is None:
-        return []
-    return [asdict(carried) for carried in carry(read_pool(job.pool, job.recipe, job.manifest))]
+def _calibrate_splits(spared: Slices, tune: Slices) -> dict[str, Any]:
+    """Scale and operating points from splits of the model's own data."""
+    scale, points = calibrate(spared, tune)
+    return {**asdict(scale), "operating_points": [asdict(point) for point in points]}
 
 
 def to_limits(seen: Sequence[Outputs]) -> GateLimits | None:

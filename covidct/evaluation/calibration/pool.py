@@ -10,7 +10,7 @@ Knows files of a benchmark and logits. Knows nothing of training.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from sklearn.metrics import roc_curve
 
 from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Recipe
-from covidct.data.teaching import find_values
 from covidct.errors import ManifestError
 from covidct.evaluation.calibration.fit import (
     ALPHA,
@@ -30,11 +29,12 @@ from covidct.evaluation.calibration.fit import (
     fit_scale,
     halve_gap,
 )
+from covidct.evaluation.calibration.left_out import LeftOut, to_left_out, to_series
+from covidct.evaluation.calibration.weights import find_quantile, to_pool_weights
 from covidct.evaluation.leave_one_out.trials import Kept, read_trials
 from covidct.stats.resampling import Bools, Floats
 from covidct.types import OperatingPoint
 
-DOUBTED = 0.5  # from there on a label says too little of its slice to calibrate on
 POOLED = 2  # sources of each label, at the least
 
 
@@ -42,19 +42,28 @@ POOLED = 2  # sources of each label, at the least
 class Carried:
     """What points fitted on the other sources do on `source`, (positive, negative) where two are given.
 
-    `undecided` is the share of its slices, `accuracy` the balanced accuracy of the rest, nan where one label
-    is never decided; `coverage` the share of each label whose sets hold it.
+    `undecided` is the share of its slices or series, `accuracy` the balanced accuracy of the rest, None where
+    one label is never decided; `coverage` the share of each label whose sets hold it, None where there is
+    none of that label.
     """
 
     source: str
     slices: tuple[int, int]
     undecided: float
-    accuracy: float
-    coverage: tuple[float, float]
+    accuracy: float | None
+    coverage: tuple[float | None, float | None]
 
 
-def read_pool(folder: Path, recipe: Recipe, manifest: Manifest) -> Slices:
-    """The slices of a benchmark's trials with this recipe, by what was left out; doubted labels are not in.
+@dataclass(frozen=True)
+class Pool:
+    """What was said of sources left out: of `slices`, and of the `series` they make."""
+
+    slices: LeftOut
+    series: LeftOut
+
+
+def read_pool(folder: Path, recipe: Recipe, manifest: Manifest) -> Pool:
+    """A benchmark's trials with this recipe, by what was left out; doubted labels of slices are not in.
 
     Raises ManifestError where there are fewer than two sources of either label, or of another manifest.
     """
@@ -65,19 +74,19 @@ def read_pool(folder: Path, recipe: Recipe, manifest: Manifest) -> Slices:
         )
     rows = {manifest.name(row): row for row in manifest.rows}
     parts = [_read(kept, recipe, rows) for kept in trials]
-    pool = Slices(
-        np.concatenate([part.logits for part in parts]) if parts else np.zeros(0),
-        np.concatenate([part.labels for part in parts]) if parts else np.zeros(0, np.int64),
-        [name for part in parts for name in part.sources],
-        [name for part in parts for name in part.patients],
-    )
-    sources = np.array(pool.sources)
-    if min(len(set(sources[pool.labels == label].tolist())) for label in (0, 1)) < POOLED:
+    slices = _concatenate([slices.known for slices, _ in parts])
+    if not has_sources(slices.answers):
         raise ManifestError(
             f"{folder}: holds fewer than {POOLED} sources of each label left out of recipe {recipe.name}; "
             "leave out more (covidct benchmark)"
         )
-    return pool
+    return Pool(slices, _concatenate([series for _, series in parts]))
+
+
+def has_sources(pool: Slices) -> bool:
+    """Whether there are enough sources of either label to calibrate on."""
+    sources = np.array(pool.sources)
+    return min(len(set(sources[pool.labels == label].tolist())) for label in (0, 1)) >= POOLED
 
 
 def calibrate_pool(pool: Slices) -> tuple[Scale, tuple[OperatingPoint, ...]]:
@@ -94,37 +103,44 @@ def calibrate_pool(pool: Slices) -> tuple[Scale, tuple[OperatingPoint, ...]]:
 
 
 def carry(pool: Slices) -> tuple[Carried, ...]:
-    """For each source, what points from all the others do on it."""
+    """For each source, what points from all the others do on it; not for one they are too few without."""
     names = np.array(pool.sources)
     found = []
     for name in dict.fromkeys(pool.sources):
         here = names == name
-        scale, points = calibrate_pool(pool.choose(~here))
-        found.append(_measure(name, pool.choose(here), scale, points[0]))
+        if has_sources(others := pool.choose(~here)):
+            scale, points = calibrate_pool(others)
+            found.append(_measure(name, pool.choose(here), scale, points[0]))
     return tuple(found)
 
 
-def to_pool_weights(pool: Slices) -> Floats:
-    """Weights (n,), half of them of each label, in that every source alike, in that every patient."""
-    sources, patients = np.array(pool.sources), np.array(pool.patients)
-    weights = np.zeros(len(pool.labels))
-    for label in (0, 1):
-        names = sorted(set(sources[pool.labels == label].tolist()))
-        for name in names:
-            own = (sources == name) & (pool.labels == label)
-            _, place, count = np.unique(patients[own], return_inverse=True, return_counts=True)
-            share = 1 / count[place]
-            weights[own] = 0.5 * share / share.sum() / len(names)
-    return weights
-
-
-def _read(kept: Kept, recipe: Recipe, rows: Mapping[str, Row]) -> Slices:
-    """A trial's external slices, without those that show no lungs: they get no answer."""
+def _read(kept: Kept, recipe: Recipe, rows: Mapping[str, Row]) -> tuple[LeftOut, LeftOut]:
+    """A trial's external slices, without those that show no lungs, which get no answer; and their series."""
     external = kept.external
-    doubt = find_values([rows[path] for path in external.paths], recipe.teaching.doubt)
-    known = (external.labels == 0) | (doubt < DOUBTED)
-    slices = Slices(external.logits, external.labels, [kept.left_out] * len(doubt), external.patients)
-    return slices.choose(known & (external.extents > 0))
+    lungs = external.extents > 0
+    own = [rows[path] for path, is_lung in zip(external.paths, lungs, strict=True) if is_lung]
+    answers = Slices(
+        external.logits, external.labels, [kept.left_out] * len(external.paths), external.patients
+    ).choose(lungs)
+    opacities = [one for one, is_lung in zip(external.opacities, lungs, strict=False) if is_lung]
+    slices = to_left_out(answers, opacities, own, recipe.teaching)
+    return slices, to_series(slices, own)
+
+
+def _concatenate(parts: Sequence[LeftOut]) -> LeftOut:
+    answers = [part.answers for part in parts]
+    return LeftOut(
+        Slices(
+            np.concatenate([np.zeros(0), *(one.logits for one in answers)]),
+            np.concatenate([np.zeros(0, np.int64), *(one.labels for one in answers)]),
+            [name for one in answers for name in one.sources],
+            [name for one in answers for name in one.patients],
+        ),
+        tuple(one for part in parts for one in part.opacities),
+        np.concatenate([np.zeros(0, np.bool_), *(part.clear for part in parts)]),
+        np.concatenate([np.zeros(0), *(part.doubt for part in parts)]),
+        tuple(kind for part in parts for kind in part.kinds),
+    )
 
 
 def _find_balanced(probabilities: Floats, pool: Slices, weights: Floats) -> float:
@@ -137,7 +153,7 @@ def _find_balanced(probabilities: Floats, pool: Slices, weights: Floats) -> floa
 def _find_sensitive(probabilities: Floats, pool: Slices, weights: Floats) -> float:
     """The highest threshold that keeps the sensitivity asked for."""
     ill = pool.labels == 1
-    least = _find_quantile(probabilities[ill], weights[ill], 1 - SENSITIVITY)
+    least = find_quantile(probabilities[ill], weights[ill], 1 - SENSITIVITY)
     return halve_gap(probabilities, least)
 
 
@@ -152,8 +168,8 @@ def _to_point(
 ) -> OperatingPoint:
     """A point with its band; where its ends cross neither class would be plausible, and it is one number."""
     ill = pool.labels == 1
-    low = _find_quantile(probabilities[ill], weights[ill], alpha[0])
-    high = -_find_quantile(-probabilities[~ill], weights[~ill], alpha[1])
+    low = find_quantile(probabilities[ill], weights[ill], alpha[0])
+    high = -find_quantile(-probabilities[~ill], weights[~ill], alpha[1])
     threshold = float(np.clip(threshold, min(low, high), max(low, high)))
     band = (low, high) if low <= high else (threshold, threshold)
     called = probabilities >= threshold
@@ -175,23 +191,18 @@ def _measure(name: str, here: Slices, scale: Scale, point: OperatingPoint) -> Ca
     both = (probabilities >= low) & (probabilities <= high)
     right = np.where(ill, probabilities > high, probabilities < low)
     held = np.where(ill, probabilities >= low, probabilities <= high)
-    rates = [right[group & ~both].mean() if (group & ~both).any() else np.nan for group in (ill, ~ill)]
+    rates = [_mean(right[group & ~both]) for group in (ill, ~ill)]
     return Carried(
         source=name,
         slices=(int(ill.sum()), int((~ill).sum())),
         undecided=float(both.mean()),
-        accuracy=float(np.mean(rates)),
-        coverage=(float(held[ill].mean()), float(held[~ill].mean())),
+        accuracy=None if rates[0] is None or rates[1] is None else (rates[0] + rates[1]) / 2,
+        coverage=(_mean(held[ill]), _mean(held[~ill])),
     )
 
 
-def _find_quantile(values: Floats, weights: Floats, share: float) -> float:
-    """The largest value with at most that share of the weight below it."""
-    order = np.argsort(values)
-    below = np.cumsum(weights[order]) - weights[order]
-    # Rounding must not cost a rank.
-    at = int(np.searchsorted(below / weights.sum(), share + 1e-9, side="right")) - 1
-    return float(values[order][max(at, 0)])
+def _mean(flags: Bools) -> float | None:
+    return float(flags.mean()) if flags.size else None
 
 
 def _share(flags: Bools, weights: Floats, group: Bools) -> float:

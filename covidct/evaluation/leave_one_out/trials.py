@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from covidct.errors import ManifestError
 from covidct.stats.resampling import Floats
-from covidct.types import Estimate
+from covidct.types import Estimate, Opacity
 
 SCORES, HOME, TRIAL, GRAPH = "scores.csv", "home.csv", "trial.json", "model.onnx"
 FLOOR = "floor.json"
@@ -34,7 +34,7 @@ class Logits:
     """Slices (n,) of one file: `labels` int64, 1 is COVID-19, `logits` float64, and the rest text.
 
     `extents` (n,) float64 are shares of the lungs that are opaque, 0 where there are no lungs; 1 of a graph
-    that does not say.
+    that does not say, and then there are no `opacities`.
     """
 
     paths: tuple[str, ...]
@@ -44,6 +44,7 @@ class Logits:
     sources: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
     extents: Floats = field(default_factory=lambda: np.zeros(0))
+    opacities: tuple[Opacity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,4 +118,10 @@ def read_logits(path: Path) -> Logits:
         sources=tuple(line.get("source", "") for line in lines),
         splits=tuple(line.get("split", "") for line in lines),
         extents=np.array([float(line.get("extent", "1")) for line in lines]),
+        opacities=tuple(map(_to_opacity, lines)) if set(MORE_COLUMNS) <= set(lines[0]) else (),
     )
+
+
+def _to_opacity(line: Mapping[str, str]) -> Opacity:
+    logit, typical, extent = (float(line[name]) for name in MORE_COLUMNS)
+    return Opacity(logit, typical, extent)

@@ -13,7 +13,9 @@ from covidct.data.recipe import Phase, Recipe
 from covidct.data.teaching import Teaching
 from covidct.errors import ManifestError
 from covidct.evaluation.calibration.fit import Slices
-from covidct.evaluation.calibration.pool import calibrate_pool, carry, read_pool, to_pool_weights
+from covidct.evaluation.calibration.pool import calibrate_pool, carry, read_pool
+from covidct.evaluation.calibration.weights import to_pool_weights
+from covidct.types import Opacity
 
 RECIPE = Recipe(name="opacity", network="opacity_net", phases=(Phase("upper", 1, 1e-3, frozen_blocks=7),))
 
@@ -45,11 +47,6 @@ def test_sources_and_labels_weigh_alike() -> None:
             assert weights[(names == name) & (pool.labels == label)].sum() == pytest.approx(1 / 6)
 
 
-def test_patients_weigh_alike_however_many_slices_they_have() -> None:
-    pool = Slices(np.zeros(5), np.array([1, 1, 1, 1, 0]), ["a"] * 5, ["p", "p", "p", "q", "r"])
-    np.testing.assert_allclose(to_pool_weights(pool), [1 / 12, 1 / 12, 1 / 12, 1 / 4, 1 / 2])
-
-
 def test_sets_hold_what_they_were_asked_to() -> None:
     scale, (balanced, sensitive) = calibrate_pool(make_pool())
     assert scale.temperature > 0
@@ -67,15 +64,31 @@ def test_classes_far_apart_leave_nothing_undecided() -> None:
     assert balanced.sensitivity == balanced.specificity == 1
 
 
+def test_a_source_of_one_label_is_judged_by_what_it_has() -> None:
+    pool = make_pool()
+    one_sided = pool.choose((np.array(pool.sources) != "a") | (pool.labels == 0))
+    (found, *_) = carry(one_sided)
+    assert (found.source, found.slices, found.accuracy, found.coverage[0]) == ("a", (0, 20), None, None)
+
+
+def test_without_a_source_that_is_needed_the_others_say_nothing() -> None:
+    assert carry(make_pool(sources=("a", "b"))) == ()
+
+
 def test_each_source_is_judged_by_the_others() -> None:
     found = {one.source: one for one in carry(make_pool(shift=3.0))}
     assert list(found) == ["a", "b", "c"]
     assert found["c"].slices == (60, 60)
     # Higher logits in one source: its negatives are taken for positive.
-    assert found["c"].coverage[0] > 0.95 > 0.7 > found["c"].coverage[1]
+    held = found["c"].coverage
+    assert held[0] is not None
+    assert held[1] is not None
+    assert held[0] > 0.95 > 0.7 > held[1]
 
 
-def write_trial(folder: Path, left_out: str, rows: list[Row], *, digest: str = "d") -> None:
+def write_trial(
+    folder: Path, left_out: str, rows: list[Row], *, digest: str = "d", more: dict[str, str] | None = None
+) -> None:
     place = folder / left_out / "opacity" / "seed-2020"
     place.mkdir(parents=True)
     record = {"left_out": left_out, "recipe": {"name": "opacity", "seed": 2020}, "manifest_sha256": digest}
@@ -83,10 +96,19 @@ def write_trial(folder: Path, left_out: str, rows: list[Row], *, digest: str = "
     for name in ("scores.csv", "home.csv"):
         with (place / name).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(("path", "label", "patient", "logit", "extent"))
+            writer.writerow(("path", "label", "patient", "logit", "extent", *(more or ())))
             for at, row in enumerate(rows):
                 extent = 0.0 if row.finding == "belly" else 0.1
-                writer.writerow((row.path.name, int(row.label == "covid"), row.patient_id, at, extent))
+                writer.writerow(
+                    (
+                        row.path.name,
+                        int(row.label == "covid"),
+                        row.patient_id,
+                        at,
+                        extent,
+                        *(more or {}).values(),
+                    )
+                )
 
 
 def make_rows(source: str) -> list[Row]:
@@ -104,9 +126,31 @@ def test_reading(tmp_path: Path) -> None:
     for source, own in rows.items():
         write_trial(tmp_path, source, own)
     pool = read_pool(tmp_path, recipe, manifest)
+    slices = pool.slices.answers
     # A label too much in doubt says nothing of its slice, and a slice without lungs gets no answer.
-    assert pool.sources == ["north", "north", "south", "south", "south"]
-    assert pool.labels.tolist() == [1, 0, 1, 1, 0]
+    assert slices.sources == ["north", "north", "south", "south", "south"]
+    assert slices.labels.tolist() == [1, 0, 1, 1, 0]
+    # These trials are of a graph that asks one question.
+    assert pool.slices.opacities == ()
+    # A figure stands for its series where its label is not in doubt.
+    assert list(zip(pool.series.answers.sources, pool.series.answers.labels.tolist(), strict=True)) == [
+        ("north", 1),
+        ("north", 0),
+        ("south", 1),
+        ("south", 0),
+    ]
+
+
+def test_what_a_graph_of_two_questions_said_is_read(tmp_path: Path) -> None:
+    manifest = Manifest(
+        Path("/data/manifest.csv"), "d", tuple(row for name in ("north", "south") for row in make_rows(name))
+    )
+    for name in ("north", "south"):
+        write_trial(tmp_path, name, make_rows(name), more={"opacity": "1.5", "typical": "-0.5"})
+    pool = read_pool(tmp_path, RECIPE, manifest)
+    assert set(pool.slices.opacities) == {Opacity(1.5, -0.5, 0.1)}
+    assert len(pool.slices.opacities) == len(pool.slices.answers.labels) == 6
+    assert len(pool.series.opacities) == len(pool.series.kinds) == 6
 
 
 def test_one_source_is_no_pool(tmp_path: Path) -> None:
