@@ -143,7 +143,7 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
     click.option(
         "--settle",
         type=click.FloatRange(0, 3600),
-        default=3.0,
+        default=30.0,
         show_default=True,
         help="Seconds from the last instance to reading, once the sender has released the association.",
     ),
@@ -152,7 +152,7 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
         type=click.FloatRange(0, 86400),
         default=60.0,
         show_default=True,
-        help="Seconds if the association stays open or was aborted.",
+        help="Seconds if the association stays open or was aborted, or if slices seem to be missing.",
     ),
     click.option(
         "--reserve",

@@ -24,11 +24,12 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # (made when it is imported)
 
-from covidct.apps.pacs.arrivals import Arrivals
+from covidct.apps.pacs.arrivals import Announced, Arrivals
 from covidct.apps.pacs.counts import Counts
 from covidct.apps.pacs.peer import Caller, is_allowed
 from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import ReadError
+from covidct.images.elements import numbers
 from covidct.images.limits import check_bytes
 
 LOG = logging.getLogger("covidct.node")
@@ -44,6 +45,7 @@ SYNTAXES = (
     uid.ImplicitVRLittleEndian,
     uid.ExplicitVRBigEndian,
     uid.RLELossless,
+    uid.JPEGLossless,
     uid.JPEGLosslessSV1,
     uid.JPEGLSLossless,
     uid.JPEGLSNearLossless,
@@ -51,6 +53,9 @@ SYNTAXES = (
     uid.JPEG2000,
     uid.JPEGBaseline8Bit,
     uid.JPEGExtended12Bit,
+    uid.HTJ2KLossless,
+    uid.HTJ2KLosslessRPCL,
+    uid.HTJ2K,
 )
 _ASKED = (
     "SOPClassUID",
@@ -63,6 +68,8 @@ _ASKED = (
     "BitsAllocated",
     "SamplesPerPixel",
     "NumberOfFrames",
+    "NumberOfSeriesRelatedInstances",
+    "ImagesInAcquisition",
     "PixelData",
 )
 
@@ -73,9 +80,9 @@ class Misfit(ReadError):
 
 @dataclass(frozen=True)
 class Identity:
-    """Which instance of which series."""
+    """Which instance of which series, and how many more its header tells of."""
 
-    sop_instance_uid: str
+    announced: Announced
     series_uid: str
 
 
@@ -101,17 +108,16 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
     check_bytes(len(data), name="instance")
     try:
         dataset = dcmread(BytesIO(data), specific_tags=list(_ASKED))
-        identity = Identity(str(dataset.SOPInstanceUID), str(dataset.SeriesInstanceUID))
+        identity = Identity(_to_announced(dataset), str(dataset.SeriesInstanceUID))
         complete = _is_complete(dataset)
     except Exception as error:  # broad: damaged bytes surface as nearly any exception, none of it the node's
         raise ReadError(f"instance: damaged or without its UIDs ({type(error).__name__})") from error
     if not complete:
         raise ReadError("instance: without all of its pixel data")
-    if not all(
-        map(_is_uid, (identity.sop_instance_uid, identity.series_uid, dataset.get("StudyInstanceUID")))
-    ):
+    uids = (identity.announced.uid, identity.series_uid, dataset.get("StudyInstanceUID"))
+    if not all(map(_is_uid, uids)):
         raise ReadError("instance: one of its UIDs is none")
-    if identity.sop_instance_uid != sop_instance_uid:
+    if identity.announced.uid != sop_instance_uid:
         raise Misfit("instance: another one than was announced")
     if dataset.get("Modality") != "CT" or dataset.get("SOPClassUID") not in STORED:
         raise Misfit("instance: no CT")
@@ -191,7 +197,7 @@ class Reception:
             announced = cast(C_STORE, event.request).AffectedSOPInstanceUID
             identity = parse_identity(data, sop_instance_uid=str(announced))
             key = to_key(identity.series_uid)
-            self._spool.keep(key, identity.sop_instance_uid, data)
+            self._spool.keep(key, identity.announced.uid, data)
         except ReadError as error:
             self._counts.add("instances_refused")
             LOG.warning("refused an %s", error)
@@ -201,7 +207,7 @@ class Reception:
             LOG.error("could not keep an instance: %s", error.strerror)
             return OUT_OF_RESOURCES
         self._counts.add("instances_kept")
-        self._arrivals.arrive(key, now=time.monotonic(), sender=event.assoc)
+        self._arrivals.arrive(key, now=time.monotonic(), sender=event.assoc, announced=identity.announced)
         return SUCCESS
 
     def on_release(self, event: Event) -> None:
@@ -259,6 +265,22 @@ def _set_patience(association: Association, seconds: float | None) -> None:
 def _is_uid(value: object) -> bool:
     # They become names of files, so nothing but digits and dots may pass.
     return re.fullmatch(r"[0-9]+(\.[0-9]+)+", str(value)) is not None and len(str(value)) <= 64
+
+
+def _to_announced(dataset: Dataset) -> Announced:
+    """With how many instances there are: of the series (PS3.4 C.3.4, for queries; some archives put it
+    into instances), else of the acquisition (PS3.3 C.7.6.1), of which a series may have several.
+    """
+    of_series, of_acquisition = (
+        next(iter(numbers(dataset, keyword)), 0.0)
+        for keyword in ("NumberOfSeriesRelatedInstances", "ImagesInAcquisition")
+    )
+    return Announced(
+        uid=str(dataset.SOPInstanceUID),
+        slices=int(dataset.get("NumberOfFrames") or 1),
+        expected=int(of_series or of_acquisition),
+        exact=of_series > 0,
+    )
 
 
 def _is_complete(dataset: Dataset) -> bool:

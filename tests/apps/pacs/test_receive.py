@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from covidct.apps.pacs.arrivals import Arrivals
+from covidct.apps.pacs.arrivals import Announced, Arrivals
 from covidct.apps.pacs.counts import Counts
 from covidct.apps.pacs.peer import Tls, parse_caller, to_server_context
 from covidct.apps.pacs.receive import (
@@ -263,7 +263,7 @@ UID = str(patient_dataset(1).SOPInstanceUID)
 
 
 def test_identity() -> None:
-    expected = Identity(UID, str(patient_dataset(1).SeriesInstanceUID))
+    expected = Identity(Announced(UID), str(patient_dataset(1).SeriesInstanceUID))
     assert parse_identity(DATA, sop_instance_uid=UID) == expected
 
 
@@ -302,7 +302,7 @@ def test_a_compressed_instance_cut_off_is_not_understood() -> None:
     dataset = patient_dataset(1)
     dataset.compress(uid.RLELossless, generate_instance_uid=False)
     data = dicom_bytes(dataset)
-    assert parse_identity(data, sop_instance_uid=UID).sop_instance_uid == UID
+    assert parse_identity(data, sop_instance_uid=UID).announced.uid == UID
     for size in (len(data) - 5, len(data) - 8, len(data) - 100):
         with pytest.raises(ReadError):
             parse_identity(data[:size], sop_instance_uid=UID)
