@@ -6,14 +6,16 @@ Knows which instances make a series, and that a series is reported once. Knows n
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from covidct.apps.pacs.spool import Record, Spool
+from covidct.apps.pacs.content import digest_instance
+from covidct.apps.pacs.record import Content, Record
+from covidct.apps.pacs.spool import Spool
 from covidct.errors import ReportError, SegmentationError
 from covidct.inference.classifier import Classifier
-from covidct.results.dicom.files import to_object_files
+from covidct.results.dicom.files import ObjectFiles, to_object_files
 from covidct.results.formats import name_model
 from covidct.series.grouping import APART
 from covidct.series.study import read_study
@@ -35,17 +37,32 @@ def answer_series(
     model = name_model(classifier.model)
     if spool.is_answered(key, model=model):
         return None
-    paths = spool.instances(key)
+    paths, last = spool.instances(key), spool.record(key)
+    # Before all else: what takes a file's place later has another stamp, and is answered for then.
+    here = {path.stem: digest_instance(path) for path in paths}
+    news = find_news(here, last, model=model) if last else ()
+    if last is not None and not news:
+        spool.remember(key, replace(last, instances={**last.instances, **here}))
+        return None
     answer = predict_files(paths, classifier)
-    last = spool.record(key)
-    previous = last.report if last else None
-    try:
-        objects = to_object_files(answer, previous=previous, picture=picture, segmentation=segmentation)
-    except SegmentationError:
-        LOG.warning("series %s: no segmentation can be laid over its images; reported without", key)
-        objects = to_object_files(answer, previous=previous, picture=picture)
-    spool.post(key, objects.files, Record(tuple(path.stem for path in paths), model, objects.report))
+    if last is not None:
+        _check_replaces(answer, here, last)
+        LOG.warning("series %s: %s; a new report replaces the old one", key, ", ".join(news))
+    objects = _to_objects(key, answer, last, picture=picture, segmentation=segmentation)
+    spool.post(key, objects.files, Record(here, model, objects.report))
     return answer.result
+
+
+def find_news(here: Mapping[str, Content], last: Record, *, model: str) -> tuple[str, ...]:
+    """What instances say that the last report does not rest on, in words; () where it covers them."""
+    pairs = [(content, last.instances[uid]) for uid, content in here.items() if uid in last.instances]
+    found = {
+        "other data of patient or study": any(now.patient_study != then.patient_study for now, then in pairs),
+        "other images under the same UIDs": any(now.image != then.image for now, then in pairs),
+        "more images": len(pairs) < len(here),
+        "another model": last.model != model,
+    }
+    return tuple(words for words, is_so in found.items() if is_so)
 
 
 def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer:
@@ -67,3 +84,23 @@ def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer
         )
     found = classifier.predict_study(replace(study, loose=()))
     return next(answer.series for answer in found if answer.series is not None)
+
+
+def _check_replaces(answer: SeriesAnswer, here: Mapping[str, Content], last: Record) -> None:
+    """Raise ReportError for a slice or two that are left of a series: they must not replace its report."""
+    if answer.result.reason is Reason.TOO_FEW_SLICES and last.instances.keys() - here.keys():
+        raise ReportError(
+            f"{len(here)} images of a series whose report was made of {len(last.instances)}; "
+            "send the whole series again"
+        )
+
+
+def _to_objects(
+    key: str, answer: SeriesAnswer, last: Record | None, *, picture: bool, segmentation: bool
+) -> ObjectFiles:
+    previous = last.report if last else None
+    try:
+        return to_object_files(answer, previous=previous, picture=picture, segmentation=segmentation)
+    except SegmentationError:
+        LOG.warning("series %s: no segmentation can be laid over its images; reported without", key)
+        return to_object_files(answer, previous=previous, picture=picture)

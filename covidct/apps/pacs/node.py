@@ -46,7 +46,7 @@ class NodeOptions:
     host: str = "127.0.0.1"
     port: int = 11112
     callers: tuple[Caller, ...] = ()
-    settle: float = 3.0
+    settle: float = 30.0
     quiet: float = 60.0
     picture: bool = True
     segmentation: bool = False
@@ -109,7 +109,7 @@ class Node:
     def _listen(self) -> ThreadedAssociationServer:
         options = self._options
         try:
-            server = to_entity(options.title, idle=max(options.quiet, IDLE_S)).start_server(
+            server = to_entity(options.title, idle=options.quiet + IDLE_S).start_server(
                 (options.host, options.port),
                 block=False,
                 ssl_context=options.server_tls,
@@ -155,6 +155,10 @@ class Node:
                 segmentation=self._options.segmentation,
             )
         except CovidctError as error:
+            if key in self._arrivals:  # half of it was of an earlier time, say; the rest is on its way
+                self._spool.forget_attempts(key)
+                LOG.warning("series %s: more of it came while it was read; it is read again", key)
+                return
             self._set_aside(folder, type(error).__name__)
         except Exception as error:  # broad: one bad series must not end the node
             if isinstance(error, OSError):  # a full disk, mostly; it may have room again

@@ -2,7 +2,7 @@
 
     SPOOL/lock                   held by the one node that works here
     SPOOL/series/KEY/UID.dcm     received instances; KEY stands for a SeriesInstanceUID
-    SPOOL/outbox/KEY-NUMBER/     a report on its way to the peer, and `record.json`
+    SPOOL/outbox/KEY-NUMBER/     a report on its way to the peer, and `record.json` until that is noted
     SPOOL/done/KEY.json          the last record of a series: which instances the report was made of
     SPOOL/failed/...             what could not be answered or delivered, for people to look at
 
@@ -14,17 +14,17 @@ nothing of DICOM, networks or models.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
+from covidct.apps.pacs.record import Record, read_record, to_json, to_stamp
 from covidct.errors import NodeError
 
 PARTIAL = ".partial"
@@ -33,15 +33,6 @@ ATTEMPTS = "attempts"
 ORDER = ("sr.dcm", "sc.dcm")
 KEEP_S = 3600.0  # how long an answered series stays, so that late instances find the rest of it
 REMEMBER_S = 30 * 86400.0
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a report was made of: SOPInstanceUIDs, model and graph, and the report's UIDs by keyword."""
-
-    instances: tuple[str, ...]
-    model: str
-    report: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -104,13 +95,15 @@ class Spool:
 
     def record(self, key: str) -> Record | None:
         """What the last report of a series was made of; None where there was none."""
-        return _read_record(self.done / f"{key}.json")
+        return read_record(self.done / f"{key}.json")
 
     def is_answered(self, key: str, *, model: str) -> bool:
-        """Whether the last report, by this model, already covers every instance that is here."""
+        """Whether the last report, by this model, was made of the very files that are here."""
         last = self.record(key)
-        here = {path.stem for path in self.instances(key)}
-        return last is not None and last.model == model and here <= set(last.instances)
+        if last is None or last.model != model:
+            return False
+        stamps = {uid: content.stamp for uid, content in last.instances.items()}
+        return all(stamps.get(path.stem) == to_stamp(path) for path in self.instances(key))
 
     def unanswered(self, *, model: str) -> list[str]:
         """Keys of the series that wait for an answer, such as those an earlier node left behind."""
@@ -130,18 +123,24 @@ class Spool:
 
     def post(self, key: str, files: Mapping[str, bytes], record: Record) -> None:
         """Put a report into the outbox, whole or not at all, and remember what it was made of."""
-        number = time.time_ns()
-        partial = self.outbox / f"{key}-{number}{PARTIAL}"
+        parcel = self.outbox / f"{key}-{time.time_ns()}"
+        partial = parcel.with_name(f"{parcel.name}{PARTIAL}")
         try:
             partial.mkdir(mode=0o700)
-            for name, data in {**files, RECORD: _to_json(record)}.items():
+            for name, data in {**files, RECORD: to_json(record)}.items():
                 _write_durably(partial / name, data)
-            partial.rename(self.outbox / f"{key}-{number}")
+            partial.rename(parcel)
         except OSError:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         _sync(self.outbox)
-        self._remember(key, record)
+        self.remember(key, record)
+        (parcel / RECORD).unlink(missing_ok=True)  # an older parcel must not be taken for the last one
+
+    def remember(self, key: str, record: Record) -> None:
+        """Note what the last report of a series was made of. Raises OSError."""
+        _write_durably(self.done / f"{key}.json", to_json(record))
+        self.forget_attempts(key)
 
     def parcels(self) -> list[Parcel]:
         """What is still to be sent, oldest first."""
@@ -152,15 +151,17 @@ class Spool:
         """Note that the peer has a file; the parcel goes with its last one."""
         path.unlink(missing_ok=True)
         if not _to_parcel(parcel.folder).files:
-            shutil.rmtree(parcel.folder)
+            shutil.rmtree(parcel.folder, ignore_errors=True)  # its record may go in this moment, too
 
     def set_aside(self, folder: Path) -> None:
-        """Move a series or a parcel to `failed`, in place of what is there of the same name."""
+        """Move a series or a parcel to `failed`; earlier files of other names stay there."""
         target = self.failed / folder.name
+        target.mkdir(mode=0o700, exist_ok=True)
         (folder / ATTEMPTS).unlink(missing_ok=True)  # who moves it back means it to be tried anew
-        shutil.rmtree(target, ignore_errors=True)
         with self._moving:
-            folder.rename(target)
+            for path in folder.iterdir():
+                path.replace(target / path.name)
+            folder.rmdir()
 
     def sweep(self, *, model: str, now: float) -> None:
         """Remove answered series after an hour, at once where room is short, and records after thirty days.
@@ -189,14 +190,11 @@ class Spool:
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
         for folder in _whole_folders(self.outbox):
             parcel = _to_parcel(folder)
-            if record := _read_record(folder / RECORD):
-                self._remember(parcel.key, record)
+            if record := read_record(folder / RECORD):
+                self.remember(parcel.key, record)
+                (folder / RECORD).unlink()
             if not parcel.files:  # sent, and the folder was about to go
                 shutil.rmtree(folder)
-
-    def _remember(self, key: str, record: Record) -> None:
-        _write_durably(self.done / f"{key}.json", _to_json(record))
-        self.forget_attempts(key)
 
     def _check_room(self, size: int) -> None:
         if self._is_short(size):
@@ -222,19 +220,6 @@ def _to_parcel(folder: Path) -> Parcel:
 def _to_turn(path: Path) -> tuple[int, str]:
     """The report goes first, then its picture, then what fewer archives take."""
     return (ORDER.index(path.name) if path.name in ORDER else len(ORDER), path.name)
-
-
-def _to_json(record: Record) -> bytes:
-    return json.dumps(asdict(record), indent=1).encode()
-
-
-def _read_record(path: Path) -> Record | None:
-    """None where there is none, or none that can be read: the series is then answered again."""
-    try:
-        values = json.loads(path.read_bytes())
-        return Record(tuple(values["instances"]), values["model"], values["report"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _write_durably(path: Path, data: bytes) -> None:

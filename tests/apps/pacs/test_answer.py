@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from covidct.apps.pacs.answer import predict_files
+from covidct.apps.pacs.answer import answer_series, find_news, predict_files
+from covidct.apps.pacs.record import Content, Record
+from covidct.apps.pacs.spool import Spool
 from covidct.errors import ReportError
 from covidct.inference.classifier import Classifier
 from covidct.types import Reason, Status
@@ -48,3 +50,59 @@ def test_a_slice_that_no_reader_foresees_is_left_out(
     answer = predict_files(paths, classifier)
     assert answer.result.status is Status.OK
     assert sorted(result.status for result in answer.slices) == [Status.ERROR, *[Status.OK] * 4]
+
+
+LAST = Record({"1": Content("s", "who", "what"), "2": Content("s", "who", "what")}, "model", {})
+
+
+@pytest.mark.parametrize(
+    ("here", "model", "news"),
+    [
+        ({"1": Content("t", "who", "what")}, "model", ()),
+        ({"1": Content("t", "another", "what")}, "model", ("other data of patient or study",)),
+        ({"2": Content("t", "who", "other")}, "model", ("other images under the same UIDs",)),
+        ({"3": Content("t", "who", "what")}, "model", ("more images",)),
+        ({"1": Content("s", "who", "what")}, "next", ("another model",)),
+    ],
+)
+def test_news(here: dict[str, Content], model: str, news: tuple[str, ...]) -> None:
+    assert find_news(here, LAST, model=model) == news
+
+
+def keep(spool: Spool, paths: list[Path]) -> None:
+    for path in paths:
+        spool.keep("key", path.stem, path.read_bytes())
+
+
+def test_a_series_that_comes_again_is_answered_where_it_says_something_new(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    with Spool(tmp_path / "spool") as spool:
+        keep(spool, write_series(tmp_path, count=4))
+        assert answer_series("key", spool, classifier)
+        assert answer_series("key", spool, classifier) is None, "nothing came"
+        keep(spool, write_series(tmp_path, count=4))
+        assert answer_series("key", spool, classifier) is None, "nothing new came"
+        assert spool.is_answered("key", model=LAST.model) is False
+        assert spool.unanswered(model=_model(spool)) == [], "and it is not looked at again"
+        keep(spool, write_series(tmp_path, count=4, PatientID="CORRECTED"))
+        assert answer_series("key", spool, classifier)
+        assert len(spool.parcels()) == 2
+
+
+def _model(spool: Spool) -> str:
+    record = spool.record("key")
+    assert record is not None
+    return record.model
+
+
+def test_a_rest_of_a_series_does_not_replace_its_report(tmp_path: Path, classifier: Classifier) -> None:
+    with Spool(tmp_path / "spool") as spool:
+        paths = write_series(tmp_path, count=4)
+        keep(spool, paths)
+        answer_series("key", spool, classifier)
+        for path in spool.instances("key"):  # an hour later
+            path.unlink()
+        keep(spool, write_series(tmp_path, count=2, PatientID="CORRECTED"))
+        with pytest.raises(ReportError, match="send the whole series again"):
+            answer_series("key", spool, classifier)

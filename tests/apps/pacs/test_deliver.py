@@ -14,8 +14,9 @@ from pynetdicom.events import Event
 from covidct.apps.pacs.counts import Counts
 from covidct.apps.pacs.deliver import TRIES, Delivery
 from covidct.apps.pacs.peer import Peer
+from covidct.apps.pacs.record import Record
 from covidct.apps.pacs.send import send
-from covidct.apps.pacs.spool import Record, Spool
+from covidct.apps.pacs.spool import Spool
 from makers import dicom_bytes
 from pacs import Pacs, free_port
 from patients import patient_dataset
@@ -52,7 +53,7 @@ def post(spool: Spool, *numbers: int) -> None:
         report = patient_dataset(
             number, SOPClassUID=uid.ComprehensiveSRStorage, Modality="SR", PixelData=None
         )
-        spool.post(f"key{number}", {"sr.dcm": dicom_bytes(report)}, Record((), "m", {}))
+        spool.post(f"key{number}", {"sr.dcm": dicom_bytes(report)}, Record({}, "m", {}))
 
 
 def delivery(spool: Spool, port: int) -> Delivery:

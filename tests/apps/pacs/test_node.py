@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +124,40 @@ def test_late_instances_give_a_new_report_that_names_the_old_one(
     predecessor = after.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
     assert predecessor.ReferencedSOPInstanceUID == before.SOPInstanceUID
     assert "4 of 4 slices answered" in words(after)
+
+
+def test_a_corrected_patient_gives_a_report_that_replaces_the_wrong_one(
+    tmp_path: Path, pacs: Pacs, study: list[Path], tiny_bundle: Path
+) -> None:
+    with NodeProcess(tmp_path / "spool", pacs.port, "--no-picture", model=tiny_bundle) as node:
+        store(study, node.port)
+        wait_for(lambda: len(pacs.received) == 1, why=node.log)
+        corrected = write_series(tmp_path / "again", PatientID="RIGHT", PatientName="Right^Jane")
+        store(corrected, node.port)
+        wait_for(lambda: len(pacs.received) == 2, why=node.log)
+        assert node.stop() == 0
+    wrong, right = pacs.received
+    assert (wrong.PatientID, right.PatientID) == (PATIENT_ID, "RIGHT")
+    predecessor = right.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert predecessor.ReferencedSOPInstanceUID == wrong.SOPInstanceUID
+    assert "other data of patient or study; a new report replaces the old one" in node.log
+    assert "RIGHT" not in node.log
+
+
+def test_slices_that_come_one_by_one_give_one_report(
+    tmp_path: Path, pacs: Pacs, study: list[Path], tiny_bundle: Path
+) -> None:
+    """Each in an association of its own; not before there are three, and once more after the last."""
+    with NodeProcess(
+        tmp_path / "spool", pacs.port, "--no-picture", "--settle", "3", "--quiet", "6", model=tiny_bundle
+    ) as node:
+        for path in study:
+            store([path], node.port)
+            time.sleep(0.5)
+        wait_for(lambda: pacs.received, why=node.log)
+        assert node.stop() == 0
+    assert len(pacs.received) == 1
+    assert "4 of 4 slices answered" in words(pacs.received[0])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from covidct.apps.pacs import spool as node_spool
-from covidct.apps.pacs.spool import Record, Spool, to_key
+from covidct.apps.pacs.record import Content, Record, to_stamp
+from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import NodeError
 
 KEY = to_key("1.2.3")
@@ -16,8 +17,11 @@ MODEL = "tiny-1.2.3"
 REPORT = {"SOPInstanceUID": "9.9"}
 
 
-def record(*instances: str, model: str = MODEL) -> Record:
-    return Record(instances, model, REPORT)
+def record(*instances: str, model: str = MODEL, spool: Spool | None = None) -> Record:
+    """Of instances that are in the spool, if one is given, or that never were."""
+    paths = {path.stem: path for path in spool.instances(KEY)} if spool else {}
+    stamps = {uid: to_stamp(paths[uid]) if uid in paths else "none" for uid in instances}
+    return Record({uid: Content(stamp, "who", "what") for uid, stamp in stamps.items()}, model, REPORT)
 
 
 def test_a_key_tells_nothing_of_the_series() -> None:
@@ -81,7 +85,7 @@ def test_a_series_is_answered_once(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.keep(KEY, "1.1", b"one")
         spool.keep(KEY, "1.2", b"two")
-        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1", "1.2"))
+        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1", "1.2", spool=spool))
         assert spool.is_answered(KEY, model=MODEL)
         assert spool.unanswered(model=MODEL) == []
         assert not spool.is_answered(KEY, model="another")
@@ -89,10 +93,17 @@ def test_a_series_is_answered_once(tmp_path: Path) -> None:
         assert spool.unanswered(model=MODEL) == [KEY]
 
 
-def test_a_part_of_an_answered_series_that_comes_again_is_answered(tmp_path: Path) -> None:
+def test_an_instance_that_comes_again_is_looked_at_before_it_goes(tmp_path: Path) -> None:
+    """Its UID may be all that it has in common with what was answered."""
     with Spool(tmp_path) as spool:
-        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1", "1.2"))
-        spool.keep(KEY, "1.2", b"two")
+        for uid in ("1.1", "1.2"):
+            spool.keep(KEY, uid, b"one")
+        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1", "1.2", spool=spool))
+        spool.keep(KEY, "1.2", b"one")
+        assert spool.unanswered(model=MODEL) == [KEY]
+        spool.sweep(model=MODEL, now=time.time() + 4000)
+        assert len(spool.instances(KEY)) == 2
+        spool.remember(KEY, record("1.1", "1.2", spool=spool))
         assert spool.is_answered(KEY, model=MODEL)
 
 
@@ -121,19 +132,32 @@ def test_a_report_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: 
         assert spool.record(KEY) is None
 
 
-def test_what_a_killed_node_left_is_put_right(tmp_path: Path) -> None:
+def test_what_a_killed_node_left_is_put_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half-written files go; a report that was posted but not noted is noted, and not made again."""
     with Spool(tmp_path) as spool:
         spool.keep(KEY, "1.1", b"one")
-        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1"))
-        (spool.done / f"{KEY}.json").unlink()
+        made = record("1.1", spool=spool)
+        monkeypatch.setattr(spool, "remember", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            spool.post(KEY, {"sr.dcm": b"report"}, made)
         (spool.series / KEY / "1.2.dcm.partial").write_bytes(b"tw")
         (spool.outbox / f"{KEY}-1.partial").mkdir()
     with Spool(tmp_path) as spool:
-        assert spool.record(KEY) == record("1.1")
+        assert spool.record(KEY) == made
         assert spool.unanswered(model=MODEL) == []
         assert list(tmp_path.rglob("*.partial")) == []
         assert len(spool.parcels()) == 1
+
+
+def test_a_report_that_waits_for_the_peer_is_not_taken_for_the_last_one(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        spool.post(KEY, {"sr.dcm": b"first"}, record("1.1"))
+        spool.post(KEY, {"sr.dcm": b"second"}, record("1.1", "1.2"))
+        first, second = spool.parcels()
+        spool.sent(second, second.files[0])
+    with Spool(tmp_path) as spool:
+        assert spool.record(KEY) == record("1.1", "1.2")
+        assert spool.parcels() == [first]
 
 
 def test_a_parcel_that_was_sent_when_the_node_was_killed_is_not_sent_for_ever(tmp_path: Path) -> None:
@@ -174,11 +198,19 @@ def test_what_is_set_aside_takes_the_place_of_what_was(tmp_path: Path) -> None:
         assert spool.unanswered(model=MODEL) == []
 
 
+def test_what_is_set_aside_loses_nothing_that_was(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        for uid in ("1.1", "1.2"):
+            spool.keep(KEY, uid, b"one")
+            spool.set_aside(spool.series / KEY)
+        assert sorted(path.name for path in (spool.failed / KEY).iterdir()) == ["1.1.dcm", "1.2.dcm"]
+
+
 def test_answered_series_go_after_an_hour_and_records_after_a_month(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         for key, uid in ((KEY, "1.1"), (to_key("5"), "5.1")):
             spool.keep(key, uid, b"one")
-        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1"))
+        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1", spool=spool))
         spool.sweep(model=MODEL, now=time.time() + 3000)
         assert spool.instances(KEY)
         spool.sweep(model=MODEL, now=time.time() + 4000)
@@ -192,7 +224,7 @@ def test_answered_series_go_after_an_hour_and_records_after_a_month(tmp_path: Pa
 def test_answered_series_go_at_once_where_room_is_short(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.keep(KEY, "1.1", b"one")
-        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1"))
+        spool.post(KEY, {"sr.dcm": b"report"}, record("1.1", spool=spool))
     with Spool(tmp_path, reserve=1 << 60) as spool:
         spool.sweep(model=MODEL, now=time.time())
         assert not spool.instances(KEY)

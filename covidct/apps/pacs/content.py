@@ -1,0 +1,67 @@
+"""A received instance -> digests of whose it is and of what it shows.
+
+The same UIDs are not the same content: archives correct the patient of a series and send it again under its
+old UIDs. Pixels are compared decoded, and text without regard to its character set: in another transfer
+syntax an instance says the same. Knows nothing of reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from covidct.apps.pacs.record import Content, to_stamp
+from covidct.errors import ReadError
+from covidct.images.blob import MemoryBlob
+from covidct.images.elements import text
+from covidct.results.dicom.patient_study import SHARED
+from covidct.series.instances import look_into
+from covidct.series.slices import read_instance
+from covidct.series.sources import Candidate
+
+
+def digest_instance(path: Path) -> Content:
+    """The digests of an instance in a DICOM file. Raises OSError where it is not there."""
+    stamp = to_stamp(path)  # before it is read: if another takes its place meanwhile, its stamp is none of it
+    data = path.read_bytes()
+    return Content(stamp, _digest(_to_patient_study(data)), _digest(_to_image(path.name, data)))
+
+
+def _to_patient_study(data: bytes) -> Iterator[bytes]:
+    """The modules of patient and study; an element that lacks is as good as an empty one."""
+    asked = (*SHARED, "SpecificCharacterSet")
+    header = dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=list(asked), force=True)
+    for keyword in SHARED:
+        if value := _to_text(header, keyword):
+            yield f"{keyword}={value}".encode(errors="replace")
+
+
+def _to_text(header: Dataset, keyword: str) -> str:
+    if not keyword.endswith("Sequence"):
+        return text(header, keyword)
+    items = header.get(keyword) or ()
+    return ";".join(f"{one.tag}={one.value}" for item in items for one in item.iterall() if one.VR != "SQ")
+
+
+def _to_image(name: str, data: bytes) -> Iterator[bytes]:
+    """Pixels as the model sees them, and where each slice lies; all bytes where they cannot be decoded."""
+    try:
+        for found in look_into(Candidate(MemoryBlob(name, data), name)):
+            pixels = read_instance(found.instance).pixels
+            place = (*found.position, *found.orientation)
+            yield f"{pixels.shape} {[round(value, 3) for value in place]}".encode()
+            yield pixels.tobytes()
+    except ReadError:
+        yield data
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()[:32]
