@@ -28,8 +28,15 @@ from covidct.inference.prevalence import check_prevalence, to_prevalence
 from covidct.inference.rotation import is_turned
 from covidct.inference.series_result import conclude, note_refused, to_refused_answer
 from covidct.inference.session import Outputs, Session
-from covidct.inference.slice_result import to_answered_result, to_refused_result, to_unread_result
+from covidct.inference.slice_result import (
+    TURNED,
+    UPSIDE_DOWN,
+    to_answered_result,
+    to_refused_result,
+    to_unread_result,
+)
 from covidct.inference.study_answers import StudyAnswer
+from covidct.inference.upside_down import is_upside_down
 from covidct.series.selection import find_next
 from covidct.series.slices import SliceInput, name_given, read_given
 from covidct.series.types import Instance, RefusedSeries, Series, SeriesAnswer, Study
@@ -153,7 +160,7 @@ class Classifier:
                     elif isinstance(verdict := predictions[at], GateResult):
                         yield to_refused_result(item, verdict, self.model)
                     else:
-                        turned = not is_placed and self._seems_turned(item, verdict)
+                        turned = None if is_placed else self._find_fault(item, verdict)
                         yield self._to_result(item, verdict, overlays, turned=turned)
 
     def predict_study(
@@ -265,7 +272,7 @@ class Classifier:
         return replace(made, opacity=to_opacity(outputs, number, config.findings))
 
     def _to_result(
-        self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: bool
+        self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: str | None
     ) -> Result:
         shifted = replace(prediction, at_prevalence=self._shift(prediction.probability))
         result = to_answered_result(item, shifted, self.model, turned=turned)
@@ -274,11 +281,15 @@ class Classifier:
         heatmap = overlays.write(item, result.prediction.evidence, box=result.prediction.box)
         return replace(result, heatmap=str(heatmap))
 
-    def _seems_turned(self, item: Slice, prediction: Prediction) -> bool:
+    def _find_fault(self, item: Slice, prediction: Prediction) -> str | None:
+        """How a slice seems to lie wrongly, None where it does not."""
         if not self.bundle.config.keeps_to_lungs or prediction.evidence is None:
-            return False
-        height, width = turn(item.pixels, item.turn).shape
-        return is_turned(prediction.evidence, prediction.box, shape=(height, width))
+            return None
+        pixels = turn(item.pixels, item.turn)
+        height, width = pixels.shape
+        if is_turned(prediction.evidence, prediction.box, shape=(height, width)):
+            return TURNED
+        return UPSIDE_DOWN if is_upside_down(pixels, prediction.box) else None
 
     def _shift(self, probability: float) -> AtPrevalence | None:
         if self.prevalence is None:

@@ -22,10 +22,14 @@ from covidct.types import (
     Status,
 )
 
-TURNED = "looks turned by 90 degrees; turn it so that the front is above, and read it again"
+_INSTEAD = "turn it so that the front is above, and read it again"
+TURNED = f"looks turned by 90 degrees; {_INSTEAD}"
+UPSIDE_DOWN = f"looks upside down; {_INSTEAD}"
 
 
-def to_answered_result(item: Slice, prediction: Prediction, model: ModelUsed, *, turned: bool) -> Result:
+def to_answered_result(
+    item: Slice, prediction: Prediction, model: ModelUsed, *, turned: str | None
+) -> Result:
     """The result with a prediction for the upright slice, whose map and box are turned back as it lies."""
     assert prediction.evidence is not None
     prediction = replace(
@@ -35,7 +39,7 @@ def to_answered_result(item: Slice, prediction: Prediction, model: ModelUsed, *,
         message=_say(item, prediction, turned=turned),
     )
     shape = (item.pixels.shape[0], item.pixels.shape[1])
-    return Result(item.source, Status.OK, prediction, model, shape=shape, seems_turned=turned)
+    return Result(item.source, Status.OK, prediction, model, shape=shape, seems_turned=turned is not None)
 
 
 def to_refused_result(item: Slice, verdict: GateResult, model: ModelUsed) -> Result:
@@ -71,11 +75,11 @@ def say_undecided(prediction: Prediction) -> str | None:
     )
 
 
-def _say(item: Slice, prediction: Prediction, *, turned: bool) -> str | None:
-    """Why a slice is indeterminate, and that it looks turned; any other answer needs no sentence."""
+def _say(item: Slice, prediction: Prediction, *, turned: str | None) -> str | None:
+    """Why a slice is indeterminate, and how it looks turned; any other answer needs no sentence."""
     parts = []
     if undecided := say_undecided(prediction):
         parts.append(undecided)
     if turned:
-        parts.append(TURNED)
+        parts.append(turned)
     return f"{item.source.path}: {'; '.join(parts)}" if parts else None

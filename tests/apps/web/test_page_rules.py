@@ -29,6 +29,7 @@ from covidct.inference.picture_window import is_wrong_window
 from covidct.inference.prevalence import predictive_values, shift_probability
 from covidct.inference.rotation import is_turned
 from covidct.inference.series_evidence import find_ranked
+from covidct.inference.upside_down import is_upside_down
 from covidct.results.formats import CSV_COLUMNS
 from covidct.types import GateLimits
 from places import ROOT
@@ -193,6 +194,28 @@ def test_a_turned_slice_is_told_as_in_python(rules: Page) -> None:
     body = "return given.map((one) => m.isTurned({ ...one, map: Float32Array.from(one.map) }, one.shape))"
     expected = [is_turned(one, box, shape=shape) for one, box, shape in cases]
     assert run(rules, "rules/rotation", body, given) == expected
+    assert set(expected) == {True, False}
+
+
+def test_an_upside_down_slice_is_told_as_in_python(rules: Page) -> None:
+    random = np.random.default_rng(5)
+    boxes = [(0.0, 0.0, 1.0, 1.0), (0.12, 0.3, 0.81, 0.93), (0.99, 0.99, 1.0, 1.0)]
+    slices = [
+        (ramp + random.integers(0, 9, size)).astype(np.uint8)
+        for size in ((64, 64), (71, 90), (8, 8))
+        for ramp in (np.linspace(0, end, size[0])[:, None] for end in (0, 200))
+    ]
+    slices += [one[::-1] for one in slices]
+    cases = [(one, box) for one in slices for box in boxes]
+    given = [
+        {"pixels": one.ravel().tolist(), "width": one.shape[1], "height": one.shape[0], "box": box}
+        for one, box in cases
+    ]
+    expected = [is_upside_down(one, box) for one, box in cases]
+    assert (
+        run(rules, "rules/rotation", "return given.map((one) => m.isUpsideDown(one, one.box))", given)
+        == expected
+    )
     assert set(expected) == {True, False}
 
 

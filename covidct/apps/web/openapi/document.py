@@ -150,7 +150,8 @@ def _to_upload(settings: Settings, points: Sequence[str]) -> Json:
         "type": "array",
         "minItems": 1,
         "items": {"type": "string", "format": "binary"},
-        "description": "DICOM, NIfTI, MetaImage, NRRD, NumPy, PNG, JPEG, BMP, TIFF, WEBP, GIF, ZIP archives of these. "
+        "description": "DICOM, volumes (NIfTI, MetaImage, NRRD, NumPy), pictures (PNG, JPEG, BMP, "
+        "TIFF, WEBP, GIF), ZIP archives of these. "
         f"At most {settings.files}, unpacked too.",
     }
     point = {

@@ -67,7 +67,10 @@ def _to_about() -> Json:
     series = object_of(**dict.fromkeys(ABOUT_SERIES, OPTIONAL))
     return object_of(
         picture={"type": "boolean", "description": "Whether there is a slice to show."},
-        turned={"type": "boolean", "description": "Whether the slice looks turned by 90 degrees."},
+        turned={
+            "type": "boolean",
+            "description": "Whether the slice looks turned by 90 degrees or upside down.",
+        },
         position_mm={"type": ["number", "null"], "description": "Along the series, towards the head."},
         series=series | {"type": ["object", "null"], "description": "DICOM's words; null for slices."},
     )

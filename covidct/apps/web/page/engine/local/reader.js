@@ -7,7 +7,7 @@ import { UPRIGHT, turn, turnBack, turnBoxBack } from "./series/orientation.js";
 import { toProbability } from "../../rules/decision.js";
 import { checkSlice, checkView } from "../../rules/gate.js";
 import { checkWindow } from "../../rules/picture_window.js";
-import { isTurned } from "../../rules/rotation.js";
+import { isTurned, isUpsideDown } from "../../rules/rotation.js";
 
 /** Answer for the slice in `item` { path, read() } or { path, error }. Throws only what is our own fault. */
 export async function answerItem(item, graph, config) {
@@ -40,8 +40,9 @@ async function judge(slice, by, graph, config) {
   const isGated = config.gate && gate && lung !== null;
   const late = isGated ? checkView(gate, lung, config.gate) ?? checkWindow(slice) : null;
   if (late) return toRefusal(late);
-  const { width, height } = turned(slice, by);
-  const seemsTurned = config.keeps_to_lungs && isTurned(evidence, [height, width]);
+  const upright = turned(slice, by);
+  const isWrong = () => isTurned(evidence, [upright.height, upright.width]) || isUpsideDown(upright, evidence.box);
+  const seemsTurned = config.keeps_to_lungs && isWrong();
   return { status: "ok", logit, probability: toProbability(logit, config), evidence: toStored(evidence, by), seemsTurned };
 }
 
