@@ -1,4 +1,4 @@
-"""Results as text: JSON lines, CSV, a table. One schema, `results/result.schema.json`, for all.
+"""Results as text: JSON lines and CSV. One schema, `results/result.schema.json`, for all.
 
 Knows words and columns. Knows nothing of where results come from or go to.
 """
@@ -111,25 +111,6 @@ def to_csv_line(result: Result) -> str:
     )
 
 
-def table_header(prevalence: float | None = None) -> str:
-    """The first line of the table; with a prevalence, of the one that has a column more for it."""
-    more = "" if prevalence is None else f"{f'at {prevalence:g}':>12}"
-    return f"{'decision':<14}{'probability':>12}{more}   slice"
-
-
-def to_table_line(result: Result, prevalence: float | None = None) -> str:
-    """One line for people: decision (or why there is none), probability, path or message.
-
-    With a prevalence also the probability there.
-    """
-    what = result.decision.value if result.decision else result.status.value
-    more = ""
-    if prevalence is not None:
-        worth = result.prediction.at_prevalence if result.prediction else None
-        more = f"{_to_cell(worth.probability if worth else None):>12}"
-    return f"{what:<14}{_to_cell(result.probability):>12}{more}   {_one_line(result.message or result.path)}"
-
-
 def to_worth_sentence(point: OperatingPoint, prevalence: float) -> str:
     """What the calls of an operating point's threshold would be worth at a prevalence."""
     values = predictive_values(point.sensitivity, point.specificity, prevalence=prevalence)
@@ -222,10 +203,6 @@ def _round(value: float | None) -> float | None:
     return None if value is None else round(value, DIGITS)
 
 
-def _to_cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 def _csv_line(values: Iterable[Any]) -> str:
     buffer = io.StringIO()
     # Until Python 3.13 line ends inside a value are quoted only where they are the writer's own.
@@ -239,8 +216,3 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULAS):
         return f"'{value}"
     return "" if value is None else value
-
-
-def _one_line(text: str) -> str:
-    """Control characters in file names must not move a terminal's cursor."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -17,12 +17,10 @@ from covidct.results.formats import (
     COLUMNS,
     CSV_COLUMNS,
     csv_header,
-    table_header,
     to_csv_line,
     to_json_line,
     to_record,
     to_summary,
-    to_table_line,
     to_worth_sentence,
 )
 from covidct.types import (
@@ -110,7 +108,6 @@ ALL = (
     SERIES,
     CHOSEN_ANOTHER,
 )
-CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 
 def named(path: str) -> Result:
@@ -291,23 +288,6 @@ def test_a_series_in_full() -> None:
 def test_zero_is_not_nothing() -> None:
     assert to_record(NEGATIVE)["probability"] == 0
     assert to_csv_line(NEGATIVE).split(",")[5] == "0.0"
-    assert "0.000" in to_table_line(NEGATIVE)
-
-
-@pytest.mark.parametrize("result", [*ALL, named(CONTROL), named("\udcff")])
-def test_a_table_line_is_one_printable_line(result: Result) -> None:
-    line = to_table_line(result)
-    assert line.isprintable()
-    assert line.encode("utf-8")
-
-
-def test_table_columns_line_up() -> None:
-    at = table_header().index("slice")
-    assert to_table_line(POSITIVE)[at:] == "a/b.png"
-    assert to_table_line(POSITIVE).split() == ["positive", "0.667", "a/b.png"]
-    assert to_table_line(INDETERMINATE)[at:] == "c.dcm"
-    assert to_table_line(ERROR).split(maxsplit=2) == ["error", "-", "f.png: empty"]
-    assert to_table_line(REFUSED)[at:] == "e.png: one grey level"
 
 
 def test_what_an_answer_is_worth_at_a_prevalence() -> None:
@@ -318,13 +298,6 @@ def test_what_an_answer_is_worth_at_a_prevalence() -> None:
     assert record["decision"] == to_record(POSITIVE)["decision"]
     row = next(csv.DictReader(io.StringIO(f"{csv_header()}\n{to_csv_line(SHIFTED)}\n", newline="")))
     assert [row[name] for name in names] == ["1e-07", "0.333333", "", "0.666667"]
-
-
-def test_the_table_has_columns_for_a_prevalence() -> None:
-    at = table_header(0.05).index("slice")
-    assert table_header(0.05).split() == ["decision", "probability", "at", "0.05", "slice"]
-    assert to_table_line(SHIFTED, 0.05).split() == ["positive", "0.667", "0.333", "g.png"]
-    assert to_table_line(REFUSED, 0.05)[at:] == "e.png: one grey level"
 
 
 def test_what_the_threshold_is_worth_is_said_once() -> None:

@@ -37,6 +37,7 @@ from covidct.types import DISCLAIMER, ModelChoice
         type=click.Choice(["table", "jsonl", "csv"]),
         help="Format of the results. Default: a table on a terminal, else JSON lines.",
     ),
+    click.option("--slices", is_flag=True, help="List the slices of series in the table, too."),
     click.option(
         "--heatmaps", type=FOLDER, metavar="DIR", help="Write an overlay of the evidence for each slice."
     ),
@@ -98,9 +99,10 @@ def predict(
     --sr, --sc and --seg take a file or, for several series, an existing folder. --dicomweb takes
     user:password from COVIDCT_DICOMWEB_AUTH.
 
-    Results go to standard output, one per slice and one per series, after its slices. Everything else goes to
-    standard error. Exit code: 0 if every slice was read (refused ones included), 1 if one was not or there
-    was none, 2 if nothing could be done (wrong usage, a damaged model).
+    Results go to standard output. The table has a line per series with what led to it below, and slices of
+    series only with --slices; JSON lines and CSV have one result per slice and one per series, after its
+    slices. Everything else goes to standard error. Exit code: 0 if every slice was read (refused ones
+    included), 1 if one was not or there was none, 2 if nothing could be done (wrong usage, a damaged model).
     """
     if not paths and objects.dicomweb is None:
         raise click.UsageError("Missing argument '[PATH...]'.")

@@ -11,11 +11,13 @@ from typing import Literal
 class Output:
     """How results are written: by default a table on a terminal, else JSON lines.
 
+    With `slices` the table has a line for each slice of a series, too.
     `heatmaps` is a folder for overlays, `report` a page for series, which shows PatientID and AccessionNumber
     only with `identify`; None where not asked for.
     """
 
     form: Literal["table", "jsonl", "csv"] | None = None
+    slices: bool = False
     heatmaps: Path | None = None
     report: Path | None = None
     identify: bool = False

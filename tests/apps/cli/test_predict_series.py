@@ -120,13 +120,29 @@ def test_a_line_for_each_slice_and_one_for_the_series(tiny_bundle: Path, tmp_pat
     assert " 1 series: 1 " in result.stderr
 
 
-def test_table_and_csv_have_the_series_too(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_the_table_has_the_study_first_and_slices_where_they_are_asked_for(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
     folder = save(tmp_path / "s", stack(SLICES))
-    table = call("predict", folder, "--model", tiny_bundle, "--format", "table").stdout.splitlines()
-    assert len(table) == 8
-    assert "measured on slices, not on studies" in table[-1]
+    write_png(folder / "z.png", to_display(SLICES[0]))
+    asked = ("predict", folder, "--model", tiny_bundle, "--format", "table")
+    _, study, *reasons, loose = call(*asked).stdout.splitlines()
+    assert str(folder) in study
+    assert "6 of 6 slices with lung answered" in reasons[0]
+    assert any("measured on slices, not on studies" in line for line in reasons)
+    assert "z.png" in loose
+    _, again, *rest = call(*asked, "--slices").stdout.splitlines()
+    assert again == study
+    listed = [line.split()[2:4] for line in rest if " slice " in line]
+    assert [(word, at.rstrip(":")) for word, at in listed] == [("slice", f"{at}") for at in range(1, 7)]
+    for line in (*reasons, *rest[:-1]):
+        assert str(folder) not in line
+
+
+def test_csv_has_the_series_too(tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = save(tmp_path / "s", stack(SLICES))
     rows = call("predict", folder, "--model", tiny_bundle, "--format", "csv").stdout.splitlines()
-    assert rows[-1].startswith("4,series,")
+    assert rows[-1].startswith("5,series,")
 
 
 def test_a_prevalence_says_nothing_of_the_series(tiny_bundle: Path, tmp_path: Path) -> None:

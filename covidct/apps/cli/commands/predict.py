@@ -20,26 +20,26 @@ from covidct.inference.classifier import Classifier
 from covidct.inference.study_answers import StudyAnswer, count_answers
 from covidct.results.formats import (
     csv_header,
-    table_header,
     to_csv_line,
     to_json_line,
     to_summary,
-    to_table_line,
     to_worth_sentence,
 )
+from covidct.results.table import Table
 from covidct.series.study import read_study
-from covidct.series.types import SeriesAnswer
-from covidct.types import DISCLAIMER, Kind, ModelChoice, Result, Status
+from covidct.series.types import SeriesAnswer, Study
+from covidct.types import DISCLAIMER, Kind, ModelChoice, Status
 
 LONG = 50  # slices from which a progress bar is worth its line
 
 
 @dataclass(frozen=True)
 class Form:
-    """How results are written: the first line, where there is one, and each further one."""
+    """How results are written: the first line, where there is one, those of each answer, and the last."""
 
     header: str
-    to_line: Callable[[Result], str]
+    to_lines: Callable[[StudyAnswer], Iterable[str]]
+    finish: Callable[[], Iterable[str]] = tuple
 
 
 def run_predict(
@@ -56,7 +56,7 @@ def run_predict(
         found = _with_progress(
             classifier.predict_study(study, heatmaps=output.heatmaps), count_answers(study)
         )
-        counts = _print_all(_keep_series(found, answers), _forms(prevalence)[form])
+        counts = _print_all(_keep_series(found, answers), _to_form(form, classifier, output, study))
         read = [answer for answer in answers if answer.slices]
         failed = output.report is not None and not _write_report(
             output.report, read, classifier, identify=output.identify
@@ -73,12 +73,12 @@ def run_predict(
     return 1 if failed or counts[Kind.SLICE, Status.ERROR] or not counts else 0
 
 
-def _keep_series(found: Iterable[StudyAnswer], kept: list[SeriesAnswer]) -> Iterator[Result]:
-    """The results; the answers for series are `kept` for report and DICOM objects."""
+def _keep_series(found: Iterable[StudyAnswer], kept: list[SeriesAnswer]) -> Iterator[StudyAnswer]:
+    """The answers as they come; those for series are `kept` for report and DICOM objects."""
     for answer in found:
         if answer.series is not None:
             kept.append(answer.series)
-        yield answer.result
+        yield answer
 
 
 def _write_report(
@@ -120,22 +120,31 @@ def _expand(names: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def _print_all(results: Iterable[Result], form: Form) -> Counter[tuple[Kind, str]]:
+def _print_all(answers: Iterable[StudyAnswer], form: Form) -> Counter[tuple[Kind, str]]:
     if form.header:
         click.echo(form.header)
     counts: Counter[tuple[Kind, str]] = Counter()
-    for result in results:
-        click.echo(form.to_line(result))
-        counts[result.kind, result.decision or result.status] += 1
+    for answer in answers:
+        for line in form.to_lines(answer):
+            click.echo(line)
+        counts[answer.result.kind, answer.result.decision or answer.result.status] += 1
+    for line in form.finish():
+        click.echo(line)
     return counts
 
 
-def _forms(prevalence: float | None) -> dict[str, Form]:
-    return {
-        "table": Form(table_header(prevalence), lambda result: to_table_line(result, prevalence)),
-        "csv": Form(csv_header(), to_csv_line),
-        "jsonl": Form("", to_json_line),
-    }
+def _to_form(name: str, classifier: Classifier, output: Output, study: Study) -> Form:
+    if name == "csv":
+        return Form(csv_header(), lambda answer: [to_csv_line(answer.result)])
+    if name == "jsonl":
+        return Form("", lambda answer: [to_json_line(answer.result)])
+    table = Table(
+        findings=classifier.bundle.config.findings is not None,
+        prevalence=classifier.prevalence,
+        slices=output.slices,
+        has_series=bool(study.series),
+    )
+    return Form(table.header, table.add, table.finish)
 
 
 def _with_progress(answers: Iterator[StudyAnswer], count: int) -> Iterator[StudyAnswer]:
