@@ -54,7 +54,7 @@ HOMES = {
     "scipy": {"stats", "training", "evaluation", "audit"},
     "cv2": {"audit"},
     "threadpoolctl": {"audit"},
-    "jinja2": {"audit/report", "results"},
+    "jinja2": {"audit/report", "results", "training/report"},
     "markupsafe": {"audit/report", "results"},
     "matplotlib": {"training", "evaluation", "audit/report"},
     "click": {"apps", "data", "training", "evaluation", "audit"},

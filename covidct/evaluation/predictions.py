@@ -6,6 +6,7 @@ Knows rows and graphs. Knows nothing of torch.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,16 @@ class Answers:
     unanswered: tuple[Result, ...]
 
 
+def group_rows(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Of each row the patient, (n,), or the block of neighbours in number that stands in for one.
+
+    Of fewer than a hundred slices of a class fewer stand in, down to each for itself: of one or two blocks
+    there is no interval.
+    """
+    fewest = min(Counter(row.label for row in rows).values(), default=0)
+    return to_groups(rows, block=max(1, min(INTERVAL_BLOCK, fewest // INTERVAL_BLOCK)))
+
+
 def run_rows(session: Session, rows: Sequence[Row]) -> list[Outputs]:
     """What a graph says of each row's slice, of any size, one run each, refused or not."""
     return [session.run(pixels[None]) for pixels in read_pixels(rows, label="calibrating")]
@@ -53,7 +64,7 @@ def predict_rows(classifier: Classifier, rows: Sequence[Row]) -> list[Result]:
 def answer_rows(classifier: Classifier, rows: Sequence[Row], plan: DataPlan) -> Answers:
     """What people would get for each row; slices without an answer are kept apart, not scored."""
     answers = predict_rows(classifier, rows)
-    patients = to_groups(rows, block=INTERVAL_BLOCK)
+    patients = group_rows(rows)
     scored = tuple(
         _to_scored(row, result, patient, plan)
         for row, result, patient in zip(rows, answers, patients, strict=True)

@@ -7,7 +7,7 @@ torch. Knows nothing of how slices are scored, nor of how a report is written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from covidct.evaluation.mistakes import Mistake, Picture, find_mistakes
 from covidct.evaluation.sections import Scored, Section, to_sections
@@ -63,4 +63,6 @@ def to_report(rows: Sequence[Scored], protocol: Protocol) -> Report:
         points=protocol.points,
         prevalences=protocol.prevalences,
     )
-    return Report(protocol, overall, tuple(sources), find_mistakes(rows, threshold=protocol.threshold))
+    # A band that takes in everything says nothing of any slice; the threshold does.
+    called = [replace(row, decision=None) for row in rows] if protocol.band == (0.0, 1.0) else rows
+    return Report(protocol, overall, tuple(sources), find_mistakes(called, threshold=protocol.threshold))

@@ -22,6 +22,7 @@ from covidct.types import (
     Status,
 )
 
+EVERYTHING = (0.0, 1.0)  # the band of an operating point that no slices could be found to narrow
 _INSTEAD = "turn it so that the front is above, and read it again"
 TURNED = f"looks turned by 90 degrees; {_INSTEAD}"
 UPSIDE_DOWN = f"looks upside down; {_INSTEAD}"
@@ -68,10 +69,17 @@ def say_undecided(prediction: Prediction) -> str | None:
     """Why an answer is indeterminate; None where it is not."""
     if prediction.decision is not Decision.INDETERMINATE:
         return None
-    low, high = prediction.operating_point.band
+    point = prediction.operating_point
+    low, high = point.band
+    if (low, high) == EVERYTHING:
+        call = prediction.prediction_set[prediction.probability < point.threshold]
+        return (
+            f"the model was calibrated on too few slices to rule anything out; its plain call, at a "
+            f"threshold of {point.threshold:.3f}, is {call}"
+        )
     return (
         f"both {' and '.join(prediction.prediction_set)} remain plausible: from {low:.3f} to "
-        f"{high:.3f} no answer is reliable enough ({prediction.operating_point.name})"
+        f"{high:.3f} no answer is reliable enough ({point.name})"
     )
 
 

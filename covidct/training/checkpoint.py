@@ -32,6 +32,8 @@ from covidct.training.networks.build import Network
 
 CHECKPOINT, BEST, METRICS, CURVES = "checkpoint.pt", "best.safetensors", "metrics.csv", "curves.png"
 
+DRAWING = 15  # seconds: an epoch that takes less is not worth the second that its curves take
+
 
 @dataclass
 class Progress:
@@ -79,7 +81,8 @@ def keep_epoch(
         state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
         write_beside(out / BEST, lambda path: path.write_bytes(save(state)))
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))
-    plot_history(progress.history, out / CURVES, recipe.choose)
+    if record.get("seconds", 0.0) > DRAWING:
+        draw_curves(progress, recipe, out)
     checkpoint = {
         "recipe": json.dumps(asdict(recipe), sort_keys=True),
         "network": run.network.state_dict(),
@@ -93,6 +96,11 @@ def keep_epoch(
     buffer = BytesIO()
     torch.save(checkpoint, buffer)
     write_beside(out / CHECKPOINT, lambda path: path.write_bytes(buffer.getbuffer()))
+
+
+def draw_curves(progress: Progress, recipe: Recipe, out: Path) -> None:
+    """Draw the curves so far; of short epochs only where a phase ends."""
+    plot_history(progress.history, out / CURVES, recipe.choose)
 
 
 def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Phase, Recipe
 from covidct.errors import ManifestError, RecipeError, TrainingError
-from covidct.training.checkpoint import Progress, Run, keep_epoch, load_best, resume_run
+from covidct.training.checkpoint import Progress, Run, draw_curves, keep_epoch, load_best, resume_run
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
 from covidct.training.lessons.cost import compute_opacity_loss
 from covidct.training.lessons.loader import Loader, build_loader, to_side
@@ -164,6 +164,7 @@ def run_phases(run: Run, fitting: Fitting) -> None:
             torch.manual_seed(recipe.seed * 10_007 + progress.epoch)
             record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
             keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=fitting.out)
+        draw_curves(progress, recipe, fitting.out)
         progress.phase, progress.done = progress.phase + 1, 0
 
 

@@ -28,14 +28,14 @@ from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label
 from covidct.data.masks import Mask, has_mask
 from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Recipe
-from covidct.data.split import assign_splits, count_splits, fit_block, to_groups
+from covidct.data.split import assign_splits, count_splits, fit_block
 from covidct.errors import AuditError, RecipeError
 from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
 from covidct.evaluation.calibration.pool import Pool, read_pool
 from covidct.evaluation.calibration.pool_config import to_calibration, to_record
 from covidct.evaluation.card.card import to_card
 from covidct.evaluation.measure import evaluate_rows
-from covidct.evaluation.predictions import INTERVAL_BLOCK, run_rows, score_logits
+from covidct.evaluation.predictions import group_rows, run_rows, score_logits
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import from_sections, to_figures
@@ -58,9 +58,10 @@ from covidct.training.networks.gate_head import GateHead
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.pretrained import Pretrained
+from covidct.training.report.write import write_page
 from covidct.types import GateLimits, Precision
 
-CLAIMS = "claims"
+SAMPLE_SIZE = "sample-size"
 CALIBRATION_SLICES = 200
 PARITY_SLICES = 100
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
@@ -90,7 +91,8 @@ def train(job: Job) -> Path:
     """Go from manifest to bundle; returns the bundle's folder, `out/bundle`.
 
     Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
-    `curves.png`, checkpoints, and `evaluation/` of the bundle on `tune`. Raises ManifestError where `out`
+    `curves.png`, checkpoints, `evaluation/` of the bundle on `tune`, and on `test/` where there is such a
+    split and no lock on it, and `report.html`, which tells all of it. Raises ManifestError where `out`
     holds a run on other data, and AuditError where the data are not fit to learn from and the job accepts no
     such thing.
     """
@@ -104,7 +106,9 @@ def train(job: Job) -> Path:
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
         network.guard(gate)
-    return build_bundle(job, rows, network, audited=audited)
+    bundle = build_bundle(job, rows, network, audited=audited)
+    write_page(job.out, job.manifest, job.recipe, rows=rows, audited=audited)
+    return bundle
 
 
 def check_data(job: Job, rows: Sequence[Row]) -> dict[str, str]:
@@ -194,9 +198,9 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     write_reports(found, manifest, html=page, document=job.out / "audit.json")
     failed = [check for check in found.checks if check.level is Level.FAIL]
     # Few patients can be learned from; what is measured on them says little, and the run says that.
-    for check in (check for check in failed if check.name == CLAIMS):
+    for check in (check for check in failed if check.name == SAMPLE_SIZE):
         click.echo(f"{check.findings[0].text} {check.headline} The run goes on.", err=True)
-    failed = [check for check in failed if check.name != CLAIMS]
+    failed = [check for check in failed if check.name != SAMPLE_SIZE]
     if failed and not job.accept:
         titles = "; ".join(check.title for check in failed)
         raise AuditError(
@@ -316,7 +320,7 @@ def _describe(rows: Sequence[Row], seen: Sequence[Outputs], plan: DataPlan) -> S
     """Rows with their logits, as they are calibrated on."""
     logits = np.array([outputs.logit[0] for outputs in seen], np.float64)
     labels = np.array([to_label(row, plan) for row in rows], np.int64)
-    patients = to_groups(rows, block=INTERVAL_BLOCK)
+    patients = group_rows(rows)
     return Slices(logits, labels, [row.source for row in rows], patients)
 
 

@@ -41,7 +41,8 @@ def keep(run: Run, out: Path, *, auc: float = 0.7, loss: float = 0.5, recipe: Re
     optimiser.step()
     schedule.step()
     run.average.update_parameters(run.network)
-    record = {"epoch": run.progress.epoch + 1, "phase": "unfrozen", "tune_auc": auc, "tune_loss": loss}
+    record = {"epoch": run.progress.epoch + 1, "phase": "unfrozen", "seconds": 1.0}
+    record |= {"tune_auc": auc, "tune_loss": loss}
     keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=out)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
@@ -13,7 +15,8 @@ from click.testing import CliRunner
 
 from covidct import Classifier
 from covidct.apps.cli.main import main
-from covidct.audit.verdict import Level
+from covidct.audit.verdict import Audit, Level
+from covidct.data.lock import make_lock, write_lock
 from covidct.data.manifest import SPLITS, DataPlan, read_manifest, write_manifest
 from covidct.data.pixels import read_pixels
 from covidct.data.split import assign_splits
@@ -27,6 +30,7 @@ from covidct.evaluation.rows import place_rows, plan_of
 from covidct.inference.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.inference.reference import check_reference
 from covidct.inference.session import Session
+from covidct.training.report.write import write_page
 from covidct.training.run import Job, audit_rows, train
 from covidct.types import Precision
 from training import SOURCES, tiny_recipe, write_phantoms
@@ -298,3 +302,38 @@ def test_a_bundle_knows_its_sources_though_its_recipe_names_none(
     refused = CliRunner().invoke(main, [*arguments, "--split", "tune"])
     assert refused.exit_code == 2
     assert f"no labelled slice is in split tune; there are external ({len(rows)})" in refused.output
+
+
+def test_a_run_ends_in_one_page_that_says_how_far_to_trust_it(out: Path) -> None:
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Not measured on new slices" in page
+    for words in (
+        "The data set",
+        "Training",
+        "Top losses",
+        "What the audit says",
+        "one place",
+        "Split integrity",
+    ):
+        assert (words in page) == (words != "one place")
+    assert page.count("data:image/") >= 5
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+
+
+def test_new_slices_are_measured_unless_they_are_locked(out: Path, manifest: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "run")
+    rows = [
+        replace(row, split="test") if row.split == "calibrate" else row
+        for row in read_manifest(out / "manifest.csv").rows
+    ]
+    write_manifest(rows, tmp_path / "m.csv")
+    again, audited = read_manifest(tmp_path / "m.csv"), Audit("m", "", 48, 24, ())
+
+    def write() -> str:
+        page = write_page(tmp_path / "run", again, tiny_recipe(), rows=again.rows, audited=audited)
+        return page.read_text(encoding="utf-8")
+
+    assert "On new slices, which had no say in anything" in write()
+    assert (tmp_path / "run" / "test" / "evaluation.json").is_file()
+    write_lock(make_lock(again))
+    assert "Not measured on new slices" in write()

@@ -11,6 +11,7 @@ from covidct.data.folders import read_data
 from covidct.data.manifest import select_rows
 from covidct.data.recipe import find_recipe, read_recipe
 from covidct.training.pretrained import load_pretrained
+from covidct.training.report.write import PAGE
 from covidct.training.run import Job, search_rates, train, train_gate
 
 
@@ -19,8 +20,11 @@ def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
     job = to_job(data, asked)
     if asked.find_rate:
         yield from search_rates(job)
+    elif asked.gate_only:
+        yield str(train_gate(job))
     else:
-        yield str(train_gate(job) if asked.gate_only else train(job))
+        yield f"Bundle: {train(job)}"
+        yield f"Report: {job.out / PAGE}"
 
 
 def to_job(data: Path, asked: RunOptions) -> Job:

@@ -1,0 +1,84 @@
+"""How far to trust a model, in plain words: from what was measured, on how many slices, of how many places.
+
+Knows figures. Knows nothing of how they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from covidct.audit.verdict import Audit, Level
+from covidct.evaluation.report import Report
+from covidct.evaluation.sections import Section
+from covidct.stats.estimate import exact_interval, exact_share
+from covidct.types import Estimate
+
+EVERYTHING = (0.0, 1.0)
+FEW = 200  # patients below which it is said what a flawless result would prove
+
+
+def measure_right(section: Section) -> tuple[int, Estimate]:
+    """How many slices were called right, and their share; exact where each is of another patient."""
+    counts, evaluation = section.evaluation.confusion, section.evaluation
+    right = counts.tp + counts.tn
+    is_each = evaluation.patients == evaluation.n
+    return right, exact_share(right, evaluation.n) if is_each else evaluation.metrics["accuracy"]
+
+
+def to_headline(tune: Report, test: Report | None) -> str:
+    """The one figure that counts, with its interval."""
+    if test is None:
+        return (
+            "Not measured on new slices: every figure here is on slices that had a say in the model. "
+            f"There, {_count(tune.overall)}."
+        )
+    return f"On new slices, which had no say in anything, {_count(test.overall)}."
+
+
+def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool) -> Iterator[str]:
+    """Sentences on what the figures do not show, the gravest first."""
+    evaluation = (test or tune).overall.evaluation
+    share = measure_right((test or tune).overall)[1]
+    guessed = max(evaluation.positives, evaluation.n - evaluation.positives) / evaluation.n
+    if share.low is not None and share.low <= guessed:
+        yield (
+            f"Guessing could have done as well: one answer for all is right {100 * guessed:.0f} % of times."
+        )
+    if evaluation.patients < FEW:
+        least = 100 * exact_interval(evaluation.patients, evaluation.patients)[0]
+        yield (
+            f"From {evaluation.patients} independent cases even a flawless result would prove no more than "
+            f"{least:.0f} %."
+        )
+    if test is not None:
+        yield (
+            f"On the slices that chose its epoch and threshold, {_count(tune.overall)}. That figure "
+            "flatters; it is not the one to report."
+        )
+    if not has_ids:
+        yield "The interval takes each slice for another patient. Slices of one patient make it too narrow."
+    if len((test or tune).sources) < 2:
+        yield (
+            "All slices come from one place. Nothing here tells what becomes of it elsewhere: expect less, "
+            "often much less."
+        )
+    if failed := [check.title for check in audit.checks if check.level is not Level.PASS]:
+        yield f"The audit has doubts about the data ({', '.join(failed)}): see below."
+    if tune.protocol.band == EVERYTHING:
+        yield (
+            "Too few slices to calibrate on: no answer can be ruled out, so it calls every slice "
+            "indeterminate, with a plain call beside it. Its probabilities are no more than scores."
+        )
+
+
+def _count(section: Section) -> str:
+    right, share = measure_right(section)
+    return f"{right} of {section.evaluation.n} are called right: {to_percent(share)}"
+
+
+def to_percent(share: Estimate) -> str:
+    """`92 % (95 % interval 64 to 100 %)`."""
+    value = f"{100 * (share.value or 0.0):.0f} %"
+    if share.low is None or share.high is None:
+        return f"{value} ({share.reason})"
+    return f"{value} (95 % interval {100 * share.low:.0f} to {100 * share.high:.0f} %)"
