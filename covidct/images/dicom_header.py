@@ -50,7 +50,7 @@ KEYWORDS = (*HEADER_KEYWORDS, "PixelData")
 _ENHANCED = (uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
 CT_CLASSES = (uid.CTImageStorage, *_ENHANCED)
 # Modalities (PS3.3 C.7.3.1.1.1) that are projections of X-rays.
-_RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
+RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
 # RescaleType (0028,1054), PS3.3 C.11.1.1.2: the defined terms that are no Hounsfield units. A list of
 # what is allowed would not do: scanners write "Houndsfield Unit" too.
 _OTHER_UNITS = frozenset(("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"))
@@ -124,7 +124,7 @@ def _check_is_ct(dataset: Dataset, name: str) -> None:
     what = ", ".join(part for part in parts if part)
     raise ForeignDicom(
         f"{name}: not a CT ({what}); give a CT slice (Modality CT, CT Image Storage)",
-        Reason.RADIOGRAPH if modality in _RADIOGRAPHS else Reason.NOT_CT,
+        Reason.RADIOGRAPH if modality in RADIOGRAPHS else Reason.NOT_CT,
     )
 
 

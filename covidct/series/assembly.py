@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from covidct.images.dicom_header import RADIOGRAPHS
 from covidct.series.geometry import (
     SAME_MM,
     are_parallel,
@@ -32,8 +33,6 @@ from covidct.series.non_slices import (
 from covidct.series.passes import Pass, choose_pass
 from covidct.series.types import Described, Instance, RefusedSeries, Series, name_series
 from covidct.types import Note, Reason
-
-_RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RF", "RG", "XA", "PX", "IO"))
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _check_kind(slices: Sequence[Described]) -> None:
     modalities = {item.acquisition.modality for item in slices} - {"CT", None}
     if modalities:
         modality = sorted(map(str, modalities))[0]
-        reason = Reason.RADIOGRAPH if modality in _RADIOGRAPHS else Reason.NOT_CT
+        reason = Reason.RADIOGRAPH if modality in RADIOGRAPHS else Reason.NOT_CT
         raise _Refusal(reason, f"not a CT (Modality {modality}); give a CT series")
     if any(map(is_localiser, slices)):
         raise _Refusal(Reason.LOCALISER, "a localiser, no axial slices; give the series it was made for")

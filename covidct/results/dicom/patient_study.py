@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from covidct.errors import ReportError
+from covidct.images.library_errors import damage_as
 from covidct.series.enhanced import FrameBlob
 from covidct.series.types import Instance, Series
 
@@ -102,16 +103,15 @@ def _read_header(instance: Instance) -> Dataset:
         raise ReportError(f"{instance.path}: not read from DICOM, so no DICOM report can be made of it")
     # A frame that was made an object of its own has left the patient behind.
     frame = instance.blob if isinstance(instance.blob, FrameBlob) else None
-    try:
-        with warnings.catch_warnings(), (frame.volume if frame else instance.blob).open() as stream:
-            # Odd values of others are passed on as they are; warnings would quote them.
-            warnings.simplefilter("ignore")
-            header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
-            header.decode()
-            if frame and "ImageOrientationPatient" in frame.head:
-                header.ImageOrientationPatient = frame.head.ImageOrientationPatient
-    except Exception as error:  # broad: a damaged header surfaces as nearly any exception
-        raise ReportError(f"{instance.path}: its header cannot be read; copy it again") from error
+    blob = frame.volume if frame else instance.blob
+    unread = ReportError(f"{instance.path}: its header cannot be read; copy it again")
+    with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
+        # Odd values of others are passed on as they are; warnings would quote them.
+        warnings.simplefilter("ignore")
+        header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
+        header.decode()
+        if frame and "ImageOrientationPatient" in frame.head:
+            header.ImageOrientationPatient = frame.head.ImageOrientationPatient
     if not (header.get("StudyInstanceUID") and header.get("SeriesInstanceUID")):
         raise ReportError(
             f"{instance.path}: lacks StudyInstanceUID or SeriesInstanceUID, so there is no study to report to"

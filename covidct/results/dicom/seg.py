@@ -24,6 +24,7 @@ from pydicom.sr.codedict import codes
 import covidct
 from covidct.errors import SegmentationError
 from covidct.images.blob import Blob
+from covidct.images.library_errors import damage_as
 from covidct.inference.overlay import FULL, lay_strength
 from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
 from covidct.results.dicom.sr import SCHEME, SERIES_NUMBER, to_equipment, to_evidence
@@ -139,14 +140,12 @@ def _read_header(instance: Instance) -> Dataset:
         blob, asked = blob.volume, None
     if blob is None:
         raise SegmentationError(f"{instance.path}: not read from DICOM, so nothing can be laid over it")
-    try:
-        with warnings.catch_warnings(), blob.open() as stream:
-            # Odd values of others are passed on as they are; warnings would quote them.
-            warnings.simplefilter("ignore")
-            header = dcmread(stream, stop_before_pixels=True, specific_tags=asked, force=True)
-            header.decode()
-    except Exception as error:  # broad: a damaged header surfaces as nearly any exception
-        raise SegmentationError(f"{instance.path}: its header cannot be read; copy it again") from error
+    unread = SegmentationError(f"{instance.path}: its header cannot be read; copy it again")
+    with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
+        # Odd values of others are passed on as they are; warnings would quote them.
+        warnings.simplefilter("ignore")
+        header = dcmread(stream, stop_before_pixels=True, specific_tags=asked, force=True)
+        header.decode()
     return header
 
 
