@@ -169,6 +169,7 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
         show_default=True,
         help="How many associations may be open at once; more are rejected.",
     ),
+    click.option("--no-report", is_flag=True, help="Send no structured report, for a PACS that takes none."),
     click.option(
         "--no-picture", is_flag=True, help="Send only the structured report, without a Secondary Capture."
     ),

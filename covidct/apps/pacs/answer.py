@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from covidct.apps.pacs.content import digest_instance
@@ -25,9 +25,16 @@ from covidct.types import Reason, Result
 LOG = logging.getLogger("covidct.node")
 
 
-def answer_series(
-    key: str, spool: Spool, classifier: Classifier, *, picture: bool = True, segmentation: bool = False
-) -> Result | None:
+@dataclass(frozen=True)
+class Kinds:
+    """Which objects are sent of an answer."""
+
+    report: bool = True
+    picture: bool = True
+    segmentation: bool = False
+
+
+def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kinds = Kinds()) -> Result | None:
     """Classify a series and put its report into the outbox; None where its last report covers it.
 
     Where no segmentation can be laid over the images, the report goes without one.
@@ -48,7 +55,9 @@ def answer_series(
     if last is not None:
         _check_replaces(answer, here, last)
         LOG.warning("series %s: %s; a new report replaces the old one", key, ", ".join(news))
-    objects = _to_objects(key, answer, last, picture=picture, segmentation=segmentation)
+    objects = _to_objects(key, answer, last, kinds)
+    if not objects.files:
+        LOG.warning("series %s: there is nothing to send of it without a report", key)
     spool.post(key, objects.files, Record(here, model, objects.report))
     return answer.result
 
@@ -95,12 +104,10 @@ def _check_replaces(answer: SeriesAnswer, here: Mapping[str, Content], last: Rec
         )
 
 
-def _to_objects(
-    key: str, answer: SeriesAnswer, last: Record | None, *, picture: bool, segmentation: bool
-) -> ObjectFiles:
+def _to_objects(key: str, answer: SeriesAnswer, last: Record | None, kinds: Kinds) -> ObjectFiles:
     previous = last.report if last else None
     try:
-        return to_object_files(answer, previous=previous, picture=picture, segmentation=segmentation)
+        return to_object_files(answer, previous=previous, **asdict(kinds))
     except SegmentationError:
         LOG.warning("series %s: no segmentation can be laid over its images; reported without", key)
-        return to_object_files(answer, previous=previous, picture=picture)
+        return to_object_files(answer, previous=previous, report=kinds.report, picture=kinds.picture)

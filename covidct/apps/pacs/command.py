@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from covidct.apps.pacs.answer import Kinds
 from covidct.apps.pacs.node import Node, NodeOptions, check_options
 from covidct.apps.pacs.peer import (
     Tls,
@@ -47,6 +48,9 @@ def to_options(asked: NodeRequest) -> NodeOptions:
     tls = Tls(asked.tls_cert, asked.tls_key, asked.tls_ca)
     if tls.certificate is None and tls.key is not None:
         raise NodeError(f"{tls.key}: a key without --tls-cert; give both")
+    kinds = Kinds(report=not asked.no_report, picture=not asked.no_picture, segmentation=asked.seg)
+    if kinds == Kinds(report=False, picture=False):
+        raise NodeError("--no-report and --no-picture leave nothing to send; drop one of them, or add --seg")
     return NodeOptions(
         title=check_title(asked.ae_title),
         peer=parse_peer(asked.peer),
@@ -55,8 +59,7 @@ def to_options(asked: NodeRequest) -> NodeOptions:
         callers=tuple(parse_caller(text) for text in asked.allow),
         settle=asked.settle,
         quiet=max(asked.quiet, asked.settle),
-        picture=not asked.no_picture,
-        segmentation=asked.seg,
+        kinds=kinds,
         once=asked.once,
         max_associations=asked.max_associations,
         server_tls=to_server_context(tls),
@@ -65,8 +68,15 @@ def to_options(asked: NodeRequest) -> NodeOptions:
 
 
 def default_spool() -> Path:
-    """Where programs keep their state: $XDG_STATE_HOME/covidct/spool, by default in ~/.local/state."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "covidct" / "spool"
+    """Where programs keep their state: $XDG_STATE_HOME/covidct/spool, by default in ~/.local/state.
+
+    Raises NodeError where there is neither.
+    """
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise NodeError("no home directory, so no place for the spool; name a folder with --spool") from error
+    return Path(state) / "covidct" / "spool"
 
 
 def start_log() -> None:

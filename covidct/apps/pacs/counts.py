@@ -11,6 +11,7 @@ NAMES = (
     "associations",
     "associations_rejected",
     "connections_unused",
+    "contexts_refused",
     "instances_kept",
     "instances_refused",
     "instances_no_room",

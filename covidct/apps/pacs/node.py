@@ -18,7 +18,7 @@ from threading import Event, Thread
 
 from pynetdicom.transport import ThreadedAssociationServer
 
-from covidct.apps.pacs.answer import answer_series
+from covidct.apps.pacs.answer import Kinds, answer_series
 from covidct.apps.pacs.arrivals import Arrivals
 from covidct.apps.pacs.counts import Counts
 from covidct.apps.pacs.deliver import Delivery
@@ -48,8 +48,7 @@ class NodeOptions:
     callers: tuple[Caller, ...] = ()
     settle: float = 30.0
     quiet: float = 60.0
-    picture: bool = True
-    segmentation: bool = False
+    kinds: Kinds = field(default_factory=Kinds)
     once: bool = False
     max_associations: int = LIMIT
     server_tls: SSLContext | None = field(default=None, repr=False)
@@ -151,8 +150,7 @@ class Node:
                 key,
                 self._spool,
                 self._classifier,
-                picture=self._options.picture,
-                segmentation=self._options.segmentation,
+                kinds=self._options.kinds,
             )
         except CovidctError as error:
             if key in self._arrivals:  # half of it was of an earlier time, say; the rest is on its way

@@ -38,6 +38,7 @@ LOG = logging.getLogger("covidct.node")
 SUCCESS, OUT_OF_RESOURCES, WRONG_CLASS, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 NEGOTIATION_S = 5.0  # from a connection to its request for an association
 LIMIT = 20  # associations at once
+NAMED = 5  # kinds of objects in one line of the log
 STORED = (uid.CTImageStorage, uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage)
 # Deflated objects are not among them: the library inflates them before anybody can ask how large they get.
 SYNTAXES = (
@@ -181,9 +182,19 @@ class Reception:
         self._log_rejection(event.assoc, "it calls another AE title")
 
     def on_accept(self, event: Event) -> None:
-        """Count an association."""
+        """Count an association, and say what of its offer is not taken: such objects will not come."""
         _set_patience(event.assoc, event.assoc.network_timeout)
         self._counts.add("associations")
+        if refused := event.assoc.rejected_contexts:
+            names = sorted({uid.UID(str(one.abstract_syntax)).name for one in refused})
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            self._counts.add("contexts_refused", len(refused))
+            LOG.warning(
+                "%a at %s offers what is not taken: %s%s",
+                *_name_caller(event.assoc),
+                ", ".join(names[:NAMED]),
+                more,
+            )
 
     def on_echo(self, event: Event) -> int:
         """Answer C-ECHO."""

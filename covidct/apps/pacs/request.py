@@ -20,6 +20,7 @@ class NodeRequest:
     quiet: float
     reserve: int
     max_associations: int
+    no_report: bool
     no_picture: bool
     seg: bool
     once: bool

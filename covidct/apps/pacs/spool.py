@@ -122,7 +122,13 @@ class Spool:
         (self.series / key / ATTEMPTS).unlink(missing_ok=True)
 
     def post(self, key: str, files: Mapping[str, bytes], record: Record) -> None:
-        """Put a report into the outbox, whole or not at all, and remember what it was made of."""
+        """Put a report into the outbox, whole or not at all, and remember what it was made of.
+
+        Without files it is only remembered.
+        """
+        if not files:
+            self.remember(key, record)
+            return
         parcel = self.outbox / f"{key}-{time.time_ns()}"
         partial = parcel.with_name(f"{parcel.name}{PARTIAL}")
         try:

@@ -24,8 +24,8 @@ KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
 
 @dataclass(frozen=True)
 class ObjectFiles:
-    """Files by name, `sr.dcm` always, `sc.dcm` and `seg.dcm` where slices were answered; the SR's UIDs by
-    keyword.
+    """Files by name, of those asked for; `sc.dcm` and `seg.dcm` where slices were answered. The SR's UIDs
+    by keyword.
 
     `series_uid` is that of the series they are about.
     """
@@ -39,21 +39,22 @@ def to_object_files(
     answer: SeriesAnswer,
     *,
     previous: Mapping[str, str] | None = None,
+    report: bool = True,
     picture: bool = True,
     segmentation: bool = False,
 ) -> ObjectFiles:
-    """Make the objects. `previous` are the UIDs of the SR that this one replaces.
+    """Make the objects that are asked for. `previous` are the UIDs of the SR that this one replaces.
 
     Raises ReportError; SegmentationError where only the segmentation cannot be made.
     """
     patient_study = read_patient_study(answer.series)
-    report = to_sr(answer, patient_study, previous=previous)
-    files = {SR: to_bytes(report)}
+    made = to_sr(answer, patient_study, previous=previous)
+    files = {SR: to_bytes(made)} if report else {}
     if picture and (capture := to_sc(answer, patient_study)) is not None:
         files[SC] = to_bytes(capture)
     if segmentation and (evidence := to_seg(answer, patient_study)) is not None:
         files[SEG] = to_bytes(evidence)
-    return ObjectFiles(files, to_references(report), patient_study.series_uid)
+    return ObjectFiles(files, to_references(made), patient_study.series_uid)
 
 
 def choose_reported(answers: Sequence[SeriesAnswer]) -> list[SeriesAnswer]:

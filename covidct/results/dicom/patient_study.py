@@ -17,6 +17,7 @@ from pydicom.valuerep import PersonName
 
 from covidct.errors import ReportError
 from covidct.images.library_errors import damage_as
+from covidct.results.dicom.times import put_times
 from covidct.series.enhanced import FrameBlob
 from covidct.series.types import Instance, Series
 
@@ -45,7 +46,14 @@ SHARED = (
     "DeidentificationMethodCodeSequence",
     "StudyDescription",
 )
-_ASKED = (*SHARED, "SpecificCharacterSet", "SeriesInstanceUID", "SeriesNumber", "ImageOrientationPatient")
+_ASKED = (
+    *SHARED,
+    "SpecificCharacterSet",
+    "TimezoneOffsetFromUTC",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "ImageOrientationPatient",
+)
 # What must be the same in all instances; another patient's slice in a series is worse than no report.
 _SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 
@@ -54,7 +62,8 @@ _SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 class PatientStudy:
     """The modules of patient and study, their text decoded, and what of the series new objects ask for.
 
-    `is_oriented` says whether its slices tell where the patient's left and right are.
+    `is_oriented` says whether its slices tell where the patient's left and right are; `zone` is its
+    TimezoneOffsetFromUTC, empty where it names none.
     """
 
     modules: Dataset
@@ -62,6 +71,7 @@ class PatientStudy:
     series_uid: str
     series_number: int
     is_oriented: bool
+    zone: str = ""
 
 
 def read_patient_study(series: Series) -> PatientStudy:
@@ -87,7 +97,7 @@ def read_patient_study(series: Series) -> PatientStudy:
 
 
 def put_patient_study(target: Dataset, patient_study: PatientStudy) -> None:
-    """Give a new object the patient and study of the series, whatever it had in their place."""
+    """Give a new object the patient and study of the series, whatever it had before, and its times."""
     for keyword in SHARED:
         if keyword in target:
             delattr(target, keyword)
@@ -96,6 +106,7 @@ def put_patient_study(target: Dataset, patient_study: PatientStudy) -> None:
         elif keyword in EMPTY:
             setattr(target, keyword, None)
     target.SpecificCharacterSet = "ISO_IR 192"
+    put_times(target, patient_study.zone)
 
 
 def _read_header(instance: Instance) -> Dataset:
@@ -133,6 +144,7 @@ def _to_patient_study(header: Dataset, path: str) -> PatientStudy:
         series_uid=str(header.SeriesInstanceUID),
         series_number=int(number) if number is not None and str(number).isdecimal() else 0,
         is_oriented=bool(header.get("ImageOrientationPatient")),
+        zone=str(header.get("TimezoneOffsetFromUTC") or ""),
     )
 
 

@@ -268,6 +268,7 @@ def call(*arguments: str) -> tuple[int, str]:
     ("arguments", "message"),
     [
         (["--peer", "PACS"], "not AET@host:port"),
+        (["--peer", "PACS@h:1", "--no-report", "--no-picture"], "nothing to send"),
         (["--peer", "PACS@h:1", "--ae-title", "A" * 17], "no AE title"),
         (["--peer", "PACS@h:1", "--host", "0.0.0.0"], "needs --allow"),
         (["--peer", "PACS@h:1", "--allow", "A@scanner"], "no address or network"),
@@ -279,6 +280,27 @@ def test_what_cannot_be_meant_ends_with_a_word(arguments: list[str], message: st
     code, output = call(*arguments)
     assert code == 2
     assert message in output
+
+
+def test_a_peer_that_takes_no_reports_gets_the_picture(
+    tmp_path: Path, pacs: Pacs, study: list[Path], tiny_bundle: Path
+) -> None:
+    refused = write_series(tmp_path / "b", series="2", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    with NodeProcess(tmp_path / "spool", pacs.port, "--once", "--no-report", model=tiny_bundle) as node:
+        store([*study, *refused], node.port)
+        assert node.wait() == 0, node.log
+    assert [made.Modality for made in pacs.received] == ["OT"]
+    assert "nothing to send of it without a report" in node.log
+    assert not list((tmp_path / "spool" / "outbox").iterdir())
+
+
+def test_without_a_home_the_spool_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    code, output = call("--peer", "PACS@127.0.0.1:1")
+    assert code == 2
+    assert "name a folder with --spool" in output
+    assert len(output.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_ends_with_a_word(tmp_path: Path, pacs: Pacs, tiny_bundle: Path) -> None:

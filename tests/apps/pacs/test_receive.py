@@ -26,6 +26,7 @@ from covidct.apps.pacs.peer import Tls, parse_caller, to_server_context
 from covidct.apps.pacs.receive import (
     LIMIT,
     NEGOTIATION_S,
+    SYNTAXES,
     Identity,
     Misfit,
     Reception,
@@ -218,8 +219,13 @@ def test_a_silent_caller_holds_up_no_other_under_tls(tmp_path: Path) -> None:
             assert silent.recv(10) == b"", "closed by the node"
 
 
-def test_kinds_that_are_no_ct_are_not_negotiated(received: Received) -> None:
-    association = received.associate(storage=uid.MRImageStorage)
+def test_kinds_that_are_no_ct_are_not_negotiated_and_told(
+    received: Received, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "covidct.node"):
+        association = received.associate(storage=uid.MRImageStorage)
+        wait_for(lambda: received.counts["contexts_refused"] == 1)
+    assert "'TESTS' at 127.0.0.1 offers what is not taken: MR Image Storage" in caplog.text
     assert [str(context.abstract_syntax) for context in association.accepted_contexts] == [VERIFICATION]
     association.release()
 
@@ -242,6 +248,15 @@ def test_what_cannot_be_used_is_refused_with_its_status(
     assert received.store(patient_dataset(1, **tags)) == status
     assert received.counts["instances_refused"] == 1
     assert not list(received.spool.series.iterdir())
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_what_the_readers_can_read_is_negotiated(received: Received, syntax: str) -> None:
+    entity = AE("TESTS")
+    entity.add_requested_context(uid.CTImageStorage, syntax)
+    association = entity.associate("127.0.0.1", received.port, ae_title="COVIDCT")
+    assert [context.transfer_syntax for context in association.accepted_contexts] == [[syntax]]
+    association.release()
 
 
 def test_a_full_disk_is_out_of_resources_and_it_serves_on(

@@ -36,12 +36,18 @@ def other() -> SeriesAnswer:
     return make_answer(series="2")
 
 
+TIMES = ("TimezoneOffsetFromUTC", "SeriesDate", "SeriesTime")
+
+
 def test_an_answer_gives_report_and_picture() -> None:
     made = to_object_files(make_answer())
     assert list(made.files) == [SR, SC]
     report = dcmread(BytesIO(made.files[SR]))
     assert made.report["SOPInstanceUID"] == report.SOPInstanceUID
     assert list(to_object_files(make_answer(), picture=False).files) == [SR]
+    assert list(to_object_files(make_answer(), report=False).files) == [SC]
+    for data in to_object_files(make_answer(), segmentation=True).files.values():
+        assert all(keyword in dcmread(BytesIO(data)) for keyword in TIMES)
     assert list(to_object_files(make_answer(), segmentation=True).files) == [SR, SC, SEG]
 
 
