@@ -301,6 +301,7 @@ class SeriesSummary:
     `slices` counts those in the series, `answered` those with lung in view that the model answered for.
     `evidence_share` is the share of the answered, in [0, 1], that was decided positive, None where none was
     answered. `telling` holds places in the series (`slice_index`), the most telling slice first.
+    `is_calibrated` where probability and operating point are those of series, not of slices.
     """
 
     slices: int
@@ -308,6 +309,7 @@ class SeriesSummary:
     evidence_share: float | None = None
     telling: tuple[int, ...] = ()
     notes: tuple[Note, ...] = ()
+    is_calibrated: bool = False
 
 
 @dataclass(frozen=True)

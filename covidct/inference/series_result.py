@@ -36,6 +36,7 @@ from covidct.types import (
 
 TELLING = 5
 MEASURED = "measured on slices, not on studies"
+CALIBRATED = "calibrated on series and pseudo-series of hospitals left out of training"
 
 
 def conclude(
@@ -48,7 +49,7 @@ def conclude(
 ) -> SeriesAnswer:
     """The answer for a series; `slices` are in the order of its instances, `point` is that for slices."""
     answered = [item for item in slices if item.probability is not None]
-    summary = _summarise(series, slices, answered)
+    summary = _summarise(series, slices, answered, is_calibrated=config.series is not None)
     if len(answered) < MIN_ANSWERED:
         refusal = _refuse(series, slices, answered=len(answered))
         result = Result(_to_source(series), Status.REFUSED, refusal, model, series=summary)
@@ -118,7 +119,14 @@ def note_refused(series: Series, refused: SeriesAnswer) -> Series:
     return replace(series, notes=(*series.notes, note))
 
 
-def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Result]) -> SeriesSummary:
+def say_measured(summary: SeriesSummary | None) -> str:
+    """What the figures of a series' answer are from."""
+    return CALIBRATED if summary is not None and summary.is_calibrated else MEASURED
+
+
+def _summarise(
+    series: Series, slices: Sequence[Result], answered: Sequence[Result], *, is_calibrated: bool
+) -> SeriesSummary:
     positive = sum(item.decision is Decision.POSITIVE for item in answered)
     ranked = sorted(answered, key=lambda item: (-(item.probability or 0.0), item.slice_index or 0))
     return SeriesSummary(
@@ -127,6 +135,7 @@ def _summarise(series: Series, slices: Sequence[Result], answered: Sequence[Resu
         evidence_share=positive / len(answered) if answered else None,
         telling=tuple(item.slice_index for item in ranked[:TELLING] if item.slice_index is not None),
         notes=(*series.notes, *_note_ends(slices), *_note_failures(slices)),
+        is_calibrated=is_calibrated,
     )
 
 

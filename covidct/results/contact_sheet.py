@@ -26,7 +26,7 @@ PAPER, INK, QUIET = (16, 16, 16), (240, 240, 240), (170, 170, 170)
 
 @dataclass(frozen=True)
 class Tile:
-    """One slice (H, W) uint8 display as stored, its evidence (h, w) float32 if any, and a line of text.
+    """One slice (H, W) uint8 display as stored, its evidence (h, w) float32 if any, and lines of text.
 
     It is shown turned by `turn`.
     """
@@ -48,7 +48,8 @@ def draw_contact_sheet(tiles: Sequence[Tile], *, title: Sequence[str], footer: s
     width = columns * (SIDE + EDGE) + EDGE
     lines = [piece for line in title for piece in _break(line, width - 2 * EDGE, _size(line, title))]
     top = EDGE + len(lines) * (TITLE_SIZE + 8)
-    height = top + math.ceil(len(tiles) / columns) * (SIDE + CAPTION + EDGE) + TEXT_SIZE + 2 * EDGE
+    caption = CAPTION + (TEXT_SIZE + 4) * max((tile.caption.count("\n") for tile in tiles), default=0)
+    height = top + math.ceil(len(tiles) / columns) * (SIDE + caption + EDGE) + TEXT_SIZE + 2 * EDGE
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     for number, line in enumerate(lines):
@@ -56,7 +57,7 @@ def draw_contact_sheet(tiles: Sequence[Tile], *, title: Sequence[str], footer: s
         draw.text((EDGE, EDGE + number * (TITLE_SIZE + 8)), line, fill=INK, font_size=size)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        left, upper = EDGE + column * (SIDE + EDGE), top + row * (SIDE + CAPTION + EDGE)
+        left, upper = EDGE + column * (SIDE + EDGE), top + row * (SIDE + caption + EDGE)
         sheet.paste(_draw_tile(tile), (left, upper))
         draw.text((left, upper + SIDE + 4), tile.caption, fill=INK, font_size=TEXT_SIZE)
     draw.text((EDGE, height - TEXT_SIZE - EDGE), footer, fill=QUIET, font_size=TEXT_SIZE)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from covidct.images.orientation import turn
 from covidct.inference.overlay import to_overlay
+from covidct.results.finding_words import CAPTIONS
 from covidct.results.series_curve import to_positions
 from covidct.series.slices import read_instance
 from covidct.series.types import SeriesAnswer
@@ -28,12 +29,16 @@ SIDE, QUALITY = 256, 85
 
 @dataclass(frozen=True)
 class Shown:
-    """One slice to show; `plain` and `overlay` are `data:` URIs, `above_mm` is from the lowest slice."""
+    """One slice to show; `plain` and `overlay` are `data:` URIs, `above_mm` is from the lowest slice.
+
+    `finding` is for people, "" where there is none.
+    """
 
     slice_index: int
     above_mm: float
     probability: float | None
     decision: Decision | None
+    finding: str
     plain: str
     overlay: str
 
@@ -70,7 +75,8 @@ def _show_one(answer: SeriesAnswer, at: int, above: float) -> Shown:
     spacing = item.spacing_mm or (1.0, 1.0)
     aspect = spacing[0] / spacing[1] if not item.turn.transpose else spacing[1] / spacing[0]
     pictures = [_to_uri(turn(picture, item.turn), aspect) for picture in (plain, overlay)]
-    return Shown(at, above, result.probability, result.decision, *pictures)
+    finding = CAPTIONS[result.finding] if result.finding else ""
+    return Shown(at, above, result.probability, result.decision, finding, *pictures)
 
 
 def _to_uri(picture: NDArray[np.uint8], aspect: float) -> str:

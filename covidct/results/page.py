@@ -15,12 +15,13 @@ from markupsafe import Markup
 
 from covidct import __version__
 from covidct.inference.series_evidence import rank_of
-from covidct.inference.series_result import MEASURED
+from covidct.inference.series_result import say_measured
+from covidct.results.finding_words import to_finding_sentence
 from covidct.results.formats import name_model
 from covidct.results.montage import Shown
 from covidct.results.series_curve import draw_curve
 from covidct.series.types import Acquisition, SeriesAnswer
-from covidct.types import DISCLAIMER, Decision
+from covidct.types import DISCLAIMER, Decision, Result
 
 MAX_NOTES = 3
 LONGEST = 90  # letters of a value: enough for a UID
@@ -52,7 +53,6 @@ def to_page(sheets: Sequence[Sheet], *, headlines: Sequence[str], identify: bool
     return template.render(
         sheets=[_to_context(sheet, identify=identify) for sheet in sheets],
         headlines=headlines,
-        measured=MEASURED,
         version=__version__,
         disclaimer=DISCLAIMER,
     )
@@ -68,7 +68,8 @@ def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
         "model": name_model(result.model),
         "summary": summary,
         "rank": rank_of(summary.answered if summary else 0),
-        "means": _MEANS[result.decision] if result.decision else f"Refused: {refusal}.",
+        "means": _to_meaning(result) if result.decision else f"Refused: {refusal}.",
+        "measured": say_measured(summary),
         "word": result.decision.value if result.decision else result.status.value,
         "notes": notes[:MAX_NOTES],
         "more_notes": max(0, len(notes) - MAX_NOTES),
@@ -78,6 +79,12 @@ def _to_context(sheet: Sheet, *, identify: bool) -> dict[str, object]:
         "identity": _to_identity(answer, identify=identify),
         "acquisition": _to_acquisition(answer),
     }
+
+
+def _to_meaning(result: Result) -> str:
+    """What the lungs show, where the model says it; else what the decision is about."""
+    shown = to_finding_sentence(result.opacity)
+    return shown or (_MEANS[result.decision] if result.decision else "")
 
 
 def _to_identity(answer: SeriesAnswer, *, identify: bool) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from covidct.results.finding_words import to_finding_sentence
 from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER, Result
 
@@ -33,7 +34,9 @@ def to_conclusion(result: Result) -> str:
             f" {summary.answered} of {summary.slices} slices answered, "
             f"{summary.evidence_share:.0%} of them decided positive."
         )
-    return f"COVID-19: {made.decision.value}, probability {made.probability:.3f}.{share}"
+    shown = to_finding_sentence(made.opacity)
+    finding = f" {shown}" if shown else ""
+    return f"COVID-19: {made.decision.value}, probability {made.probability:.3f}.{finding}{share}"
 
 
 def _notes(result: Result) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 from covidct.series.types import SeriesAnswer
-from covidct.types import Decision, OperatingPoint, Result
+from covidct.types import Decision, OperatingPoint
 
 WIDTH, HEIGHT = 720, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 96, 14, 44  # on the right there is room for what lines mean
@@ -43,8 +43,8 @@ def draw_curve(answer: SeriesAnswer) -> str:
     scale = Scale(min(positions), max(positions))
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of each slice">',
-        *(_draw_point(made.operating_point, scale) if (made := answer.result.prediction) else ()),
-        *_name_lines(answer.result, scale),
+        *(_draw_point(point, scale) if (point := _find_point(answer)) else ()),
+        *_name_lines(answer, scale),
         *_draw_axes(scale, positions),
         *_draw_line(answer, positions, scale),
         *_draw_slices(answer, positions, scale),
@@ -73,16 +73,29 @@ def _draw_point(point: OperatingPoint, scale: Scale) -> list[str]:
     ]
 
 
-def _name_lines(result: Result, scale: Scale) -> list[str]:
+def _find_point(answer: SeriesAnswer) -> OperatingPoint | None:
+    """The operating point of slices; that of the series where it is the same."""
+    answered = [made for item in answer.slices if (made := item.prediction) is not None]
+    return answered[0].operating_point if answer.result.prediction and answered else None
+
+
+def _is_on_scale(answer: SeriesAnswer) -> bool:
+    """Whether the series' probability is one of a slice, as that of a calibrated series is not."""
+    summary = answer.result.series
+    return answer.result.prediction is not None and not (summary and summary.is_calibrated)
+
+
+def _name_lines(answer: SeriesAnswer, scale: Scale) -> list[str]:
     """What the two lines across mean, beside their ends, moved apart where one would cover the other."""
-    if (made := result.prediction) is None:
+    left, point, probability = WIDTH - RIGHT + 6, _find_point(answer), answer.result.probability
+    if point is None or probability is None:
         return []
-    point, probability = made.operating_point, made.probability
+    if not _is_on_scale(answer):
+        return [_text(left, scale.y(point.threshold) + 4, f"threshold {point.threshold:.2f}")]
     series, threshold = scale.y(probability) + 4, scale.y(point.threshold) + 4
     if (lacking := APART - abs(series - threshold)) > 0:
         up = -lacking / 2 if probability >= point.threshold else lacking / 2
         series, threshold = series + up, threshold - up
-    left = WIDTH - RIGHT + 6
     return [
         _text(left, series, f"series {probability:.2f}", weight="bold"),
         _text(left, threshold, f"threshold {point.threshold:.2f}"),
@@ -119,7 +132,7 @@ def _draw_line(answer: SeriesAnswer, positions: Sequence[float], scale: Scale) -
         joined = item.probability is not None
     if path:
         parts.append(f'<path d="{path}" fill="none" stroke="#9aa5ad" stroke-width="1.2"/>')
-    if answer.result.probability is not None:
+    if answer.result.probability is not None and _is_on_scale(answer):
         y = scale.y(answer.result.probability)
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#111" '

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,15 @@ def test_any_number_of_slices_of_any_shape(count: int, height: int, width: int) 
     columns = max(min(count, 3), 2)
     assert drawn.shape[1] == columns * (SIDE + EDGE) + EDGE
     assert drawn.shape[0] > -(-count // columns) * (SIDE + CAPTION)
+
+
+def test_a_second_line_of_text_has_room_of_its_own() -> None:
+    one = draw_contact_sheet([tile()], title=["a"], footer="")
+    two = draw_contact_sheet([replace(tile(), caption="slice 1 of 1\nno opacity")], title=["a"], footer="")
+    more = two.shape[0] - one.shape[0]
+    assert more > 0
+    # Nothing is written over: what comes after the first line is lower by as much.
+    assert np.array_equal(one[: EDGE + SIDE], two[: EDGE + SIDE])
 
 
 def test_slices_keep_their_shape() -> None:

@@ -15,14 +15,16 @@ import pytest
 from PIL import Image
 
 from answers import to_notes
+from bundles import write_tiny_bundle
 from covidct.apps.cli.commands.predict_report import render_report, write_report
 from covidct.errors import ReadError
 from covidct.inference.classifier import Classifier
+from covidct.results.finding_words import WORDS
 from covidct.results.montage import OVERVIEW, show_overview, show_telling, spread
 from covidct.results.series_curve import draw_curve, to_positions
 from covidct.series.study import read_study
 from covidct.series.types import SeriesAnswer
-from covidct.types import DISCLAIMER
+from covidct.types import DISCLAIMER, Finding
 from predictions import predicted, with_prediction
 from stacks import save, stack, volume
 
@@ -72,6 +74,22 @@ def test_the_page_asks_for_nothing(classifier: Classifier, answer: SeriesAnswer)
     assert "url(" not in page
     assert outside.tags.count("section") == 2
     assert outside.tags.count("img") == 2 * 5 + 8
+
+
+def test_a_calibrated_series_has_figures_of_its_own(tmp_path: Path) -> None:
+    two = Classifier.load(write_tiny_bundle(tmp_path / "two", asks_twice=True), threads=1)
+    folder = save(tmp_path / "s", stack(volume(8, lesions=(2, 3))))
+    answer = two.predict_series(read_study([folder]).series[0])
+    page = render_report([answer], two.bundle)
+    assert "calibrated on series and pseudo-series of hospitals left out of training" in page
+    assert "Slices, not studies" not in page
+    assert "measured on slices" not in page
+    assert WORDS[Finding.NEGATIVE] in page
+    assert "of the lungs opaque" in page
+    assert page.count("<br>no opacity</figcaption>") == 5
+    # The curve is of slices: the probability of the series is on another scale.
+    assert "series 0." not in draw_curve(answer)
+    assert "threshold 0.50" in draw_curve(answer)
 
 
 def test_what_the_page_says(classifier: Classifier, answer: SeriesAnswer) -> None:

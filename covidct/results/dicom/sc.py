@@ -10,10 +10,11 @@ from highdicom import UID
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 
-from covidct.inference.series_result import MEASURED
+from covidct.inference.series_result import say_measured
 from covidct.results.contact_sheet import Tile, draw_contact_sheet
 from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
 from covidct.results.dicom.sr import SERIES_NUMBER, to_equipment
+from covidct.results.finding_words import CAPTIONS
 from covidct.results.formats import name_model
 from covidct.results.sentences import to_conclusion, without_paths
 from covidct.series.slices import read_given
@@ -32,9 +33,10 @@ def to_sc(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
     if not tiles:
         return None
     notes = [note.text for note in answer.result.series.notes] if answer.result.series else []
+    model, measured = name_model(answer.result.model), say_measured(answer.result.series)
     title = (
         to_conclusion(answer.result),
-        f"{name_model(answer.result.model)}, series {patient_study.series_number}; {MEASURED}",
+        f"{model}, series {patient_study.series_number}; {measured}",
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(
@@ -75,4 +77,7 @@ def _to_caption(answer: SeriesAnswer, at: int, result: Result) -> str:
     place = f"slice {at + 1} of {len(answer.series.instances)}"
     position = answer.series.instances[at].position_mm
     where = place if position is None else f"{place}, {position:.0f} mm"
-    return f"{where}: {result.decision}, {result.probability:.2f}" if result.decision else where
+    if result.decision is None:
+        return where
+    shown = f"\n{CAPTIONS[result.finding]}" if result.finding else ""
+    return f"{where}: {result.decision}, {result.probability:.2f}{shown}"

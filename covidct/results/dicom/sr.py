@@ -36,10 +36,11 @@ from pydicom.sr.codedict import codes
 import covidct
 from covidct.errors import ReportError
 from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
+from covidct.results.finding_words import WORDS
 from covidct.results.formats import name_model
 from covidct.results.sentences import to_sentences
 from covidct.series.types import Instance, SeriesAnswer
-from covidct.types import AtPrevalence, Decision, Result
+from covidct.types import AtPrevalence, Decision, Finding, Opacity, Result
 
 SCHEME = "99COVIDCT"
 COVID_19 = CodedConcept("840539006", "SCT", "COVID-19")
@@ -53,6 +54,9 @@ SLICES = CodedConcept("slices", SCHEME, "Slices in the series")
 ANSWERED = CodedConcept("answered", SCHEME, "Slices with lung in view that were answered")
 EVIDENCE_SHARE = CodedConcept("evidence-share", SCHEME, "Share of the answered slices decided positive")
 AT_PREVALENCE = CodedConcept("probability-at-prevalence", SCHEME, "Probability at the prevalence asked for")
+APPEARANCE = CodedConcept("appearance", SCHEME, "Appearance of the lungs, RSNA consensus on COVID-19")
+OPACITY_PROBABILITY = CodedConcept("opacity-probability", SCHEME, "Probability that there is an opacity")
+EXTENT = CodedConcept("extent", SCHEME, "Share of the lungs that is opaque")
 REASON = CodedConcept("reason", SCHEME, "Why not answered, or why undecided")
 SERIES_NUMBER = 99_000  # added to that of the series, so that reports come after the images
 
@@ -178,8 +182,9 @@ def _to_group(
         measurements = [_measure(codes.DCM.Probability, round(made.probability, 6)), *measurements]
         if made.at_prevalence is not None:
             measurements.append(_measure(AT_PREVALENCE, round(made.at_prevalence.probability, 6)))
+        measurements += _measure_opacity(made.opacity)
     value = DECISIONS[result.decision] if result.decision else NOT_EVALUATED
-    evaluations = [QualitativeEvaluation(COVID_19, value)]
+    evaluations = [QualitativeEvaluation(COVID_19, value), *_evaluate_opacity(result.finding)]
     if result.reason is not None:
         word = result.reason.value
         meaning = CodedConcept(word, SCHEME, word.replace("_", " ").capitalize())
@@ -192,6 +197,25 @@ def _to_group(
         qualitative_evaluations=evaluations,
         source_images=[_to_source(instance) for instance in images],
     )
+
+
+def _measure_opacity(opacity: Opacity | None) -> list[Measurement]:
+    """Probability and extent, where the model says them."""
+    if opacity is None:
+        return []
+    extent = _measure(EXTENT, round(100 * opacity.extent, 2), codes.UCUM.Percent)
+    if opacity.probability is None:
+        return [extent]
+    return [_measure(OPACITY_PROBABILITY, round(opacity.probability, 6)), extent]
+
+
+def _evaluate_opacity(finding: Finding | None) -> list[QualitativeEvaluation]:
+    """Whether there is an opacity, and the finding; no published scheme with verified codes has its words."""
+    if finding is None:
+        return []
+    is_seen = codes.SCT.Absent if finding is Finding.NEGATIVE else codes.SCT.Present
+    word = CodedConcept(f"appearance-{finding.value}", SCHEME, WORDS[finding])
+    return [QualitativeEvaluation(codes.DCM.Opacity, is_seen), QualitativeEvaluation(APPEARANCE, word)]
 
 
 def _to_algorithm(result: Result) -> AlgorithmIdentification:

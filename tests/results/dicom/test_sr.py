@@ -18,18 +18,22 @@ from covidct.errors import ReportError
 from covidct.inference.series_result import to_refused_answer
 from covidct.results.dicom.patient_study import read_patient_study
 from covidct.results.dicom.sr import (
+    APPEARANCE,
     AT_PREVALENCE,
     COVID_19,
     EVIDENCE_SHARE,
+    EXTENT,
+    OPACITY_PROBABILITY,
     REASON,
     SCHEME,
     to_bytes,
     to_references,
     to_sr,
 )
+from covidct.results.finding_words import WORDS
 from covidct.results.sentences import to_sentences
 from covidct.series.types import RefusedSeries, SeriesAnswer
-from covidct.types import DISCLAIMER, AtPrevalence, Decision, Reason, Refusal, Status
+from covidct.types import DISCLAIMER, AtPrevalence, Decision, Finding, Opacity, Reason, Refusal, Status
 from pacs import needs
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
 from predictions import with_prediction
@@ -114,6 +118,36 @@ def test_decisions_have_standard_codes(decision: Decision, code: Any) -> None:
     answer = replace(answer, result=with_prediction(answer.result, decision=decision))
     evaluations = groups(report_of(answer))[0].get_qualitative_evaluations()
     assert [(item.name, item.value) for item in evaluations] == [(COVID_19, code)]
+
+
+@pytest.mark.parametrize("finding", Finding)
+def test_what_the_lungs_show_is_coded(finding: Finding) -> None:
+    answer = make_answer()
+    seen = Opacity(2.0, 1.0, 0.123456, probability=0.75, finding=finding)
+    report = report_of(replace(answer, result=with_prediction(answer.result, opacity=seen)))
+    whole = groups(report)[0]
+    values = {item.name: (item.value, item.unit) for item in whole.get_measurements()}
+    assert values[OPACITY_PROBABILITY] == (0.75, codes.UCUM.NoUnits)
+    assert values[EXTENT] == (12.35, codes.UCUM.Percent)
+    evaluations = {item.name: item.value for item in whole.get_qualitative_evaluations()}
+    is_clear = finding is Finding.NEGATIVE
+    assert evaluations[codes.DCM.Opacity] == (codes.SCT.Absent if is_clear else codes.SCT.Present)
+    assert (evaluations[APPEARANCE].scheme_designator, evaluations[APPEARANCE].meaning) == (
+        SCHEME,
+        WORDS[finding],
+    )
+    assert any(WORDS[finding] in text for text in texts(report))
+
+
+def test_without_cutoffs_the_report_has_the_extent_alone() -> None:
+    answer = make_answer()
+    whole = groups(
+        report_of(replace(answer, result=with_prediction(answer.result, opacity=Opacity(2, 1, 0.1))))
+    )[0]
+    names = {item.name for item in whole.get_measurements()}
+    assert EXTENT in names
+    assert OPACITY_PROBABILITY not in names
+    assert APPEARANCE not in {item.name for item in whole.get_qualitative_evaluations()}
 
 
 def test_telling_slices_have_groups_of_their_own_that_refer_to_their_images() -> None:
