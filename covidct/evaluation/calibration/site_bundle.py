@@ -85,8 +85,17 @@ def to_config(bundle: Bundle, site: Site, calibration: Calibration, comparison: 
         "prevalence": calibration.prevalence,
         "operating_points": [asdict(point) for point in calibration.points],
         "site": record,
+        "series": _keep_series(bundle, calibration),
     }
     return old | new
+
+
+def _keep_series(bundle: Bundle, calibration: Calibration) -> dict[str, Any] | None:
+    """The calibration for series, as it was; None where its operating points have other names."""
+    series = bundle.config.series
+    names = [point.name for point in calibration.points]
+    is_kept = series is not None and [point.name for point in series.operating_points] == names
+    return asdict(series) if series is not None and is_kept else None
 
 
 def write_site_bundle(bundle: Bundle, config: Mapping[str, Any], out: Path) -> None:

@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from pydicom import uid
 
 import covidct
+from bundles import write_tiny_bundle
 from covidct.apps.cli.main import main
 from covidct.apps.cli.options import MISSING
 from covidct.images.hounsfield import to_display
@@ -333,6 +334,12 @@ def test_info(tiny_bundle: Path) -> None:
     assert result.stderr == f"{DISCLAIMER}\n"
 
 
+def test_info_tells_the_operating_points_of_series(tmp_path: Path) -> None:
+    lines = call("info", write_tiny_bundle(tmp_path / "two", asks_twice=True)).stdout.splitlines()
+    assert sum("series left out: sets hold the truth" in line for line in lines) == 2
+    assert sum("on tune sets hold the truth" in line for line in lines) == 2
+
+
 def test_info_of_the_shipped_bundle() -> None:
     assert call("info").stdout == call("info", default_path()).stdout
 
@@ -442,6 +449,7 @@ def test_version() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = f"""
 import sys
+from bundles import write_tiny_bundle
 from covidct.apps.cli.main import main
 for command in ([], *([name] for name in {COMMANDS!r})):
     main([*command, "--help"], standalone_mode=False)
@@ -455,6 +463,7 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
 def test_predicting_a_png_imports_what_it_needs(tiny_bundle: Path, slices: list[Path]) -> None:
     code = f"""
 import sys
+from bundles import write_tiny_bundle
 from covidct.apps.cli.main import main
 try:
     main(["predict", *sys.argv[1:]])

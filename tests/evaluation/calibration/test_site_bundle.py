@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bundles import CUTOFFS
 from cards import bundle as bundle  # the fixture: a bundle that records its figures
 from covidct.apps.cli.commands.calibrate import to_calibration
 from covidct.apps.cli.commands.card import rewrite_card
@@ -62,6 +63,25 @@ def test_files_that_a_bundle_has_besides_come_with_it(tmp_path: Path) -> None:
     write_sums(home, names)
     assert (calibrate(home, tmp_path / "ward") / "LICENSE").read_text() == "terms"
     assert "LICENSE" in load_bundle(tmp_path / "ward").files
+
+
+@pytest.mark.parametrize(("second", "is_kept"), [("high_sensitivity", True), ("sensitive", False)])
+def test_a_calibration_for_series_stays_where_its_points_have_their_names(
+    tmp_path: Path, second: str, is_kept: bool
+) -> None:
+    home = write_home_bundle(tmp_path / "home")
+    table = json.loads((home / CONFIG).read_text())
+    points = [
+        point | {"name": name}
+        for point, name in zip(table["operating_points"], ("balanced", second), strict=True)
+    ]
+    table |= {"operating_points": points, "findings": CUTOFFS}
+    table["series"] = {"temperature": 3.0, "shift": 1.0, "operating_points": points, "findings": CUTOFFS}
+    (home / CONFIG).write_text(json.dumps(table))
+    write_sums(home)
+    before, after = load_bundle(home).config, load_bundle(calibrate(home, tmp_path / "ward")).config
+    assert after.findings == before.findings
+    assert after.series == (before.series if is_kept else None)
 
 
 def test_a_disk_that_fills_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

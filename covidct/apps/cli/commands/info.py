@@ -25,6 +25,8 @@ def to_short_card(bundle: Bundle) -> str:
     ]
     site = config.site
     lines += [_to_line(point, "in the folds" if site else "on tune") for point in config.operating_points]
+    if config.series:
+        lines += [_to_line(point, "series left out:") for point in config.series.operating_points]
     if site:
         lines.append(
             f"  calibrated   for {site.name}, {site.day}: shares above are from its folds, "
