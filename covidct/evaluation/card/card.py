@@ -15,6 +15,7 @@ from covidct.errors import BundleError
 from covidct.evaluation.calibration.site_card import add_site, to_original
 from covidct.evaluation.card.checklist_item import EXAMINED, EXTERNAL, FAILURES
 from covidct.evaluation.card.checklists import sum_up
+from covidct.evaluation.card.pooled import describe_pool, is_pooled
 from covidct.evaluation.card.provenance import (
     describe_audit,
     describe_data,
@@ -36,7 +37,7 @@ INTENDED = """\
 ## Intended use
 
 Research on, and teaching about, the classification of axial chest-CT slices. Research use only; not a
-medical device. It answers for one slice at a time and has not been measured on whole studies.
+medical device. {series}
 
 ## Misuse
 
@@ -58,13 +59,15 @@ LIMITS = """\
   it was trained on flatter it; expect those from the sources left out, or less, from a hospital it never saw.
 - Other pneumonias are few among the negatives: "positive" is nearer to "opacities as in COVID-19
   pneumonia" than to a diagnosis.
-- `tune` chose {chosen}, so its figures are optimistic.
+- {tuned}
 - Where a source has no patient ids, neighbours in number stand in for a patient: splits may leak and
   intervals may be too narrow.
 - Probabilities hold for a mix with about as many positives as negatives, not for a screening prevalence.
 - Age, sex, ethnicity, severity, vaccination and variant are unknown for most slices: whether it is fair to
   everyone cannot be told from these data.
 """
+SLICES = "It answers for one slice at a time and has not been measured on whole studies."
+SERIES = "It answers for slices and for series; few whole series were there to measure it on."
 OPEN_EXTERNAL = """\
 Not measured for this card. `covidct benchmark RECIPE --leave-one-source-out` measures it, and
 `covidct card BUNDLE --benchmark DIR/benchmark.json` brings it in. Until then take no figure below for what
@@ -88,6 +91,10 @@ SETS = (
     "The promise of the sets (split conformal, by class) holds for a random slice of a patient like those "
     "of `calibrate`; where that split lacked a label, `tune` stood in, and nothing is promised. It does not "
     "hold for a single patient, nor in another hospital: there the coverage on external sources counts."
+)
+POOLED_SETS = (
+    "The sets are split conformal sets by class, made on sources left out of training. How far they hold in "
+    "another hospital can be told only from those sources (below); for a single patient they promise nothing."
 )
 SUBGROUP_HEAD = ("Group", "Slices", "COVID-19", "AUC", "Sensitivity", "Specificity", "ECE")
 
@@ -124,10 +131,14 @@ def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
         TITLE,
         _headline(reports["float"]),
         *([_headline_external(standings, training)] if standings else []),
-        INTENDED.format(gate=GATE if config.get("gate") else NO_GATE),
-        LIMITS.format(chosen=_chosen_by_tune(training["recipe"])),
+        INTENDED.format(
+            gate=GATE if config.get("gate") else NO_GATE,
+            series=SERIES if training.get("pool_series") else SLICES,
+        ),
+        LIMITS.format(tuned=_say_what_tune_chose(training)),
         _external(standings),
-        _decision(config),
+        _decision(config, pooled=is_pooled(training)),
+        *([describe_pool(training)] if is_pooled(training) else []),
         *(_figures(name, report) for name, report in reports.items()),
         _subgroups(training, *next(iter(reports.items()))),
         f"## What it looks at, and how steady it is\n\n{later.examination or OPEN_EXAMINED}",
@@ -165,8 +176,13 @@ def _unmeasured(later: Later, standings: Standings | None) -> frozenset[str]:
     return frozenset(name for name, done in measured.items() if not done)
 
 
-def _chosen_by_tune(recipe: Mapping[str, Any]) -> str:
-    return "the thresholds" if recipe.get("choose") == "last" else "the thresholds and the epoch"
+def _say_what_tune_chose(training: Mapping[str, Any]) -> str:
+    """Why figures on `tune` flatter."""
+    by_last = training["recipe"].get("choose") == "last"
+    if is_pooled(training) and by_last:
+        return "`tune` chose nothing, but is of sources that the model was trained on: its figures flatter."
+    chosen = ["the thresholds"] * (not is_pooled(training)) + ["the epoch"] * (not by_last)
+    return f"`tune` chose {' and '.join(chosen)}, so its figures are optimistic."
 
 
 def _headline(report: Report) -> str:
@@ -208,24 +224,28 @@ def _external(standings: Standings | None) -> str:
     )
 
 
-def _decision(config: Mapping[str, Any]) -> str:
+def _decision(config: Mapping[str, Any], *, pooled: bool) -> str:
+    where = "sources left out of training" if pooled else "`calibrate`"
     scale = (
         f"- Probability = sigmoid((logit − {config['shift']:.3f}) / {config['temperature']:.3f}), fitted on "
-        f"`calibrate`, for a mix where {config['prevalence']:.0%} of the slices show COVID-19."
+        f"{where}, for a mix where {config['prevalence']:.0%} of the slices show COVID-19."
     )
-    points = [_point(point) for point in config["operating_points"]]
-    return "\n".join(["## From logit to decision\n", scale, *points, f"- {SETS}", ""])
+    points = [
+        _point(point, where="those sources" if pooled else "`tune`") for point in config["operating_points"]
+    ]
+    sets = POOLED_SETS if pooled else SETS
+    return "\n".join(["## From logit to decision\n", scale, *points, f"- {sets}", ""])
 
 
-def _point(point: Mapping[str, Any]) -> str:
+def _point(point: Mapping[str, Any], *, where: str) -> str:
     (low, high), alpha, coverage = point["band"], point["alpha"], point["coverage"]
     return (
         f"- Operating point *{point['name']}*: positive above a probability of {high:.3f}, negative below "
         f"{low:.3f}, indeterminate from one to the other, where the prediction set holds both labels. Sets "
         f"are made to hold the truth for {1 - alpha[0]:.0%} of slices with COVID-19 and {1 - alpha[1]:.0%} "
-        f"of others; on `tune` they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
+        f"of others; on {where} they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
         f"{point['threshold']:.3f}: sensitivity {point['sensitivity']:.3f}, specificity "
-        f"{point['specificity']:.3f} on what of `tune` is answered."
+        f"{point['specificity']:.3f} on what of {where} is answered."
     )
 
 
