@@ -28,7 +28,7 @@ def test_what_was_never_decided_has_no_accuracy(record: dict[str, Any]) -> None:
     assert first.split(" | ")[4] == "–"
 
 
-def test_a_calibration_on_splits_says_nothing() -> None:
-    for training in ({}, {"pool": []}):
-        assert not is_pooled(training)
-        assert describe_pool(training) == ""
+@pytest.mark.parametrize("training", [{}, {"pool": []}])
+def test_a_calibration_on_splits_says_nothing(training: dict[str, Any]) -> None:
+    assert not is_pooled(training)
+    assert describe_pool(training) == ""
