@@ -20,12 +20,15 @@ Detail = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SIDE = 96
-# Enhanced correlation: so many steps, or until it gains less.
-STEPS, GAIN = 30, 1e-4
+# Enhanced correlation: so many steps, or until it gains less; at half the size a rough answer will do.
+STEPS, ROUGH_STEPS, GAIN = 30, 10, 1e-4
 # Corners hold letters, tables and air: an ellipse with these half axes is compared, as a share of the side.
 REACH = 0.47
-# The overlap in pixels without which two pictures have too little in common to judge: a sixth of a thumbnail.
-OVERLAP = 1500
+# The share of a thumbnail without whose overlap two pictures have too little in common to judge.
+OVERLAP = 1 / 6
+# Pairs of 1000 slices of 13 sources: at half the size those that count as alike reach 0.91; one in nine of
+# the others reaches this.
+PROMISING = 0.75
 # No copy is enlarged or squeezed by more.
 LARGEST_CHANGE = 1.6
 FINE, COARSE = 0.7, 2.0
@@ -47,11 +50,30 @@ def correlate(moving: Pixels, fixed: Pixels, start: Matrix) -> float:
     contrast, so that an outline counts no more than a vessel, and correlated inside an ellipse, the worst
     twentieth of the area left out.
     """
-    matrix = _align(moving, fixed, start)
+    return _correlate(moving, fixed, start, steps=STEPS)
+
+
+def is_promising(moving: Pixels, fixed: Pixels, start: Matrix) -> bool:
+    """Whether two thumbnails are alike at half their size: else `correlate`, at four times the cost, is not.
+
+    Arguments as those of `correlate`.
+    """
+    linear, offset = start[:, :2], start[:, 2]
+    # The middle of the first pixel lies half a pixel inside, whatever the size.
+    halved = np.hstack([linear, ((offset + (linear.sum(axis=1) - 1) / 2) / 2)[:, None]])
+    first, second = (
+        np.asarray(cv2.resize(each, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA), np.uint8)
+        for each in (moving, fixed)
+    )
+    return _correlate(first, second, halved.astype(np.float32), steps=ROUGH_STEPS) >= PROMISING
+
+
+def _correlate(moving: Pixels, fixed: Pixels, start: Matrix, *, steps: int) -> float:
+    matrix = _align(moving, fixed, start, steps=steps)
     if matrix is None:
         return 0.0
     moved, inside = _warp(moving, matrix)
-    if inside.sum() < OVERLAP:
+    if inside.sum() < OVERLAP * inside.size:
         return 0.0
     first, second = _detail(moved.astype(np.float32)), _detail(_soften(fixed, matrix))
     if min(_structure(first, inside), _structure(second, inside)) < STRUCTURE:
@@ -59,10 +81,10 @@ def correlate(moving: Pixels, fixed: Pixels, start: Matrix) -> float:
     return _correlation(first, second, _trim(first, second, inside))
 
 
-def _align(moving: Pixels, fixed: Pixels, start: Matrix) -> Matrix | None:
+def _align(moving: Pixels, fixed: Pixels, start: Matrix, *, steps: int) -> Matrix | None:
     """The affine map that aligns them; None where there is none, or none that a copy could have."""
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, GAIN)
-    unmasked = np.full((SIDE, SIDE), 255, np.uint8)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, GAIN)
+    unmasked = np.full(fixed.shape, 255, np.uint8)
     try:
         _, matrix = cv2.findTransformECC(
             fixed, moving, start.copy(), cv2.MOTION_AFFINE, criteria, unmasked, 3
@@ -76,17 +98,17 @@ def _align(moving: Pixels, fixed: Pixels, start: Matrix) -> Matrix | None:
 
 def _warp(moving: Pixels, matrix: Matrix) -> tuple[Pixels, Mask]:
     """The aligned picture, and where both can be compared."""
-    size = (SIDE, SIDE)
-    moved = cv2.warpAffine(moving, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    ones = np.ones((SIDE, SIDE), np.uint8)
-    covered = cv2.warpAffine(ones, matrix, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    side = len(moving)
+    moved = cv2.warpAffine(moving, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    ones = np.ones((side, side), np.uint8)
+    covered = cv2.warpAffine(ones, matrix, (side, side), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
     safe = cv2.erode(covered, np.ones((5, 5), np.uint8)) > 0
-    return np.asarray(moved, np.uint8), safe & _ellipse()
+    return np.asarray(moved, np.uint8), safe & _ellipse(side)
 
 
 @cache
-def _ellipse() -> Mask:
-    y, x = (np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2) / (REACH * SIDE)
+def _ellipse(side: int) -> Mask:
+    y, x = (np.mgrid[:side, :side] - (side - 1) / 2) / (REACH * side)
     return np.asarray(x * x + y * y < 1)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from covidct.audit.sample import Sample
-from covidct.audit.similarity.alignment import correlate
+from covidct.audit.similarity.alignment import correlate, is_promising
 from covidct.audit.similarity.embedding import (
     FEW,
     Vectors,
@@ -168,7 +168,12 @@ def _verify(thumbnails: Sequence[Pixels], candidates: Candidates) -> list[float]
 
 
 def _correlate(first: Pixels, second: Pixels, view: NDArray[np.float32]) -> float:
-    """The better of both ways round: what a turned copy lost at its corners is outside one way only."""
+    """The better of both ways round: what a turned copy lost at its corners is outside one way only.
+
+    0 where a rough look promises nothing, as of most pairs.
+    """
+    if not is_promising(first, second, view):
+        return 0.0
     correlation = correlate(first, second, view)
     if not DOUBTFUL <= correlation < COPY:
         return correlation

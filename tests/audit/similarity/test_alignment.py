@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covidct.audit.similarity.alignment import correlate
+from covidct.audit.similarity.alignment import correlate, is_promising
 from covidct.audit.similarity.embedding import make_views
 from covidct.audit.similarity.search import COPY, NEIGHBOUR
 from covidct.images.hounsfield import to_display
@@ -46,7 +46,9 @@ def test_it_finds_what_was_moved(angle: float, scale: float, x: float, y: float,
     if mirrored:
         matrix = matrix @ np.array([[-1, 0, 95], [0, 1, 0], [0, 0, 1]], np.float32)
     matrix[:, 2] += (x, y)
-    assert correlate(draw(3), move(draw(3), matrix), rough(matrix)) > 0.95
+    moved = move(draw(3), matrix)
+    assert correlate(draw(3), moved, rough(matrix)) > 0.95
+    assert is_promising(draw(3), moved, rough(matrix))
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
@@ -54,10 +56,16 @@ def test_another_patient_is_no_neighbour(seed: int) -> None:
     assert correlate(draw(), draw(seed), IDENTITY) < NEIGHBOUR
 
 
+def test_a_rough_look_spares_the_closer_one_for_what_is_unlike() -> None:
+    assert not is_promising(draw(), draw(1)[::-1].copy(), IDENTITY)
+    assert not is_promising(draw(), np.full((96, 96), 90, np.uint8), IDENTITY)
+
+
 def test_between_a_copy_and_another_patient_are_neighbours() -> None:
     """Of a neighbour, most is the same and some is new."""
     mixed = (0.75 * draw() + 0.25 * draw(1)).astype(np.uint8)
     assert NEIGHBOUR < correlate(draw(), mixed, IDENTITY) < COPY
+    assert is_promising(draw(), mixed, IDENTITY)
 
 
 def test_brightness_and_contrast_drop_out() -> None:
