@@ -218,6 +218,20 @@ def marks_for_covid(planted: Planted) -> None:
         planted.redraw(at, np.asarray(image))
 
 
+def letter_on_some_covid(planted: Planted) -> None:
+    """An L in the corner of 40 % of one class."""
+    for at in planted.covid:
+        if at % 10 in (0, 4):
+            image = Image.fromarray(planted.pixels(at))
+            ImageDraw.Draw(image).text((3, 2), "L", fill=255)
+            planted.redraw(at, np.asarray(image))
+
+
+def mirrored_covid(planted: Planted) -> None:
+    for at in planted.covid:
+        planted.redraw(at, planted.pixels(at)[:, ::-1])
+
+
 def one_source_a_class(planted: Planted) -> None:
     for at, line in enumerate(planted.lines):
         planted.change(at, source="sick" if line.label == "covid" else "well")
@@ -271,6 +285,8 @@ FAULTS: list[tuple[str, Callable[[Planted], None], Level, str]] = [
     ("metadata", jpeg_for_others, Level.WARN, "JPEG"),
     ("shortcuts", frame_for_covid, Level.FAIL, "border"),
     ("shortcuts", marks_for_covid, Level.FAIL, "marks"),
+    ("shortcuts", letter_on_some_covid, Level.WARN, "Marks outside the body, by place: AUC 0."),
+    ("shortcuts", mirrored_covid, Level.FAIL, "The side of the heart, of "),
     ("sources", one_source_a_class, Level.FAIL, "Cramér"),
     ("sources", older_with_covid, Level.FAIL, "Age alone"),
     ("modality", photographs, Level.WARN, ""),

@@ -1,8 +1,8 @@
 """Check 5: what a network could learn from the pixels without looking at the lungs, or at a glance.
 
 Border, marks and the slice with its lungs blacked out hold next to no legitimate signal; a thumbnail and a
-histogram may hold some. The best of all five is the floor that an honest model has to beat. Knows the
-vectors that were measured at reading, not the pixels.
+histogram may hold some. The best of these is the floor that an honest model has to beat. The side of the
+heart tells whether one class was mirrored. Knows the vectors that were measured at reading, not the pixels.
 """
 
 from __future__ import annotations
@@ -11,8 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from covidct.audit.probes.features import BLACKED_OUT, BORDER, HISTOGRAM, MARKS, THUMBNAIL
+from covidct.audit.probes.features import (
+    BLACKED_OUT,
+    BORDER,
+    HISTOGRAM,
+    MARKS,
+    OUTSIDE,
+    SIDE_OF_HEART,
+    THUMBNAIL,
+)
 from covidct.audit.probes.forest import Probe, judge, measure_part, pick_sources, run_probe
+from covidct.audit.probes.sides import SURE
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Figure, Finding, Level, Table, advise
 from covidct.types import Estimate
@@ -21,22 +30,23 @@ SHORTCUTS = {
     BORDER: "The border, 4 pixels wide",
     BLACKED_OUT: "The slice with its lungs blacked out",
     MARKS: "Burned-in marks and colour outside the lungs",
+    OUTSIDE: "Marks outside the body, by place",
 }
 GLANCES = {THUMBNAIL: "An 8 x 8 thumbnail", HISTOGRAM: "The histogram of grey levels"}
 ADVICE = (
-    "Crop to the body or blank what is outside the lungs, and remove marks; report a model's AUC beside the "
-    "floor, and test on a source that was left out of training. (Tight crops, and what disease does outside "
-    "the lungs, can leave a little honest signal in these probes.)"
+    "Crop to the body or blank what is outside the lungs, remove marks, turn mirrored slices back; report a "
+    "model's AUC beside the floor, and test on a source that was left out of training. (Tight crops, and "
+    "what disease does outside the lungs, can leave a little honest signal in these probes.)"
 )
 
 
 def check_shortcuts(
     samples: Sequence[Sample], groups: Sequence[str], *, model_auc: Estimate | None = None
 ) -> Check:
-    """Five probes of pixels against the label; `model_auc` is a model's on the same slices, to compare with.
+    """Probes of pixels against the label; `model_auc` is a model's on the same slices, to compare with.
 
-    `groups` (n,) are the samples' patients. Border, marks and blacked-out lungs set the level, over all
-    sources together; by source they stand in a table.
+    `groups` (n,) are the samples' patients. Border, marks, blacked-out lungs and the side of the heart set
+    the level, over all sources together; by source all but the last stand in a table.
     """
     labels = [sample.label for sample in samples]
     probes = {
@@ -45,6 +55,7 @@ def check_shortcuts(
     best = max(probes, key=lambda name: probes[name].auc.value or 0.0)
     findings = (
         *(judge(probes[name], text) for name, text in SHORTCUTS.items()),
+        *_judge_sides(samples, groups),
         *_compare(model_auc, best, probes[best]),
     )
     return Check(
@@ -60,6 +71,20 @@ def check_shortcuts(
         tables=(_table(probes, model_auc), *_source_tables(probes, samples, groups)),
         curves=tuple(probe.curve for probe in probes.values() if probe.curve),
     )
+
+
+def _judge_sides(samples: Sequence[Sample], groups: Sequence[str]) -> Iterator[Finding]:
+    """Whether the heart is on another side in one class, by the slices whose side can be told."""
+    told = [
+        (sample, group)
+        for sample, group in zip(samples, groups, strict=True)
+        if abs(sample.features.vectors[SIDE_OF_HEART][0]) >= SURE
+    ]
+    labels = [sample.label for sample, _ in told]
+    if len(set(labels)) == 2:
+        sides = np.sign(_stack([sample for sample, _ in told], SIDE_OF_HEART))
+        probe = run_probe(sides, labels, [group for _, group in told], name=SIDE_OF_HEART)
+        yield judge(probe, f"The side of the heart, of {len(told)} slices that show one")
 
 
 def _stack(samples: Sequence[Sample], name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

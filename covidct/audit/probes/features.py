@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from covidct.audit.lung_segmentation import SIDE, Lungs, Mask, find_lungs, shrink
 from covidct.audit.probes.appearance import Appearance, measure_view
-from covidct.audit.probes.marks import measure_marks
+from covidct.audit.probes.marks import measure_marks, measure_outside
+from covidct.audit.probes.sides import measure_side
 from covidct.types import Pixels
 
 Vector = NDArray[np.float32]
 
 BORDER, MARKS, BLACKED_OUT = "border", "marks", "lungs blacked out"
+OUTSIDE, SIDE_OF_HEART = "marks outside the body", "side of the heart"
 THUMBNAIL, HISTOGRAM = "8 x 8 thumbnail", "grey histogram"
 STRIP = 4
 BLACK = 4
@@ -40,15 +42,17 @@ class Features:
 def measure_features(pixels: Pixels, *, colour: float) -> Features:
     """Measure a slice (H, W) uint8; `colour` is the share of its pixels that are not grey.
 
-    The vectors' names and lengths are "border" 84, "marks" 15, "lungs blacked out" 256, "8 x 8 thumbnail"
-    64 and "grey histogram" 32.
+    The vectors' names and lengths are "border" 84, "marks" 15, "marks outside the body" 16, "lungs blacked
+    out" 256, "side of the heart" 1, "8 x 8 thumbnail" 64 and "grey histogram" 32.
     """
     lungs = find_lungs(pixels)
     height, width = pixels.shape
     vectors = {
         BORDER: _border(pixels),
         MARKS: measure_marks(pixels, lungs, colour=colour),
+        OUTSIDE: measure_outside(pixels, lungs),
         BLACKED_OUT: black_out(lungs),
+        SIDE_OF_HEART: np.array([measure_side(lungs)], np.float32),
         THUMBNAIL: _flatten(shrink(pixels, 8)),
         HISTOGRAM: _histogram(pixels),
     }

@@ -138,14 +138,23 @@ def is_beyond_chance(auc: Estimate, patients: tuple[int, int]) -> bool:
     if auc.value is None:
         return False
     if auc.low is None:
-        return auc.value > 1 - 1e-9 and comb(sum(patients), min(patients)) * TAIL >= 1
+        return auc.value > 1 - 1e-9 and is_enough(patients)
     return auc.low > 0.5
+
+
+def is_enough(patients: tuple[int, int]) -> bool:
+    """Whether so many patients of either class could tell anything: no chance order them without error."""
+    return comb(sum(patients), min(patients)) * TAIL >= 1
 
 
 def judge(probe: Probe, what: str) -> Finding:
     """Say in a sentence that starts with `what` how well the probe does, and whether that may be chance."""
     if probe.auc.value is None:
         return Finding(Level.WARN, f"{what}: not measured, as it is {probe.auc.reason}.")
+    if not is_enough(probe.patients):
+        ill, well = probe.patients
+        few = f"{ill} patients with COVID-19 and {well} without are too few to tell anything"
+        return Finding(Level.WARN, f"{what}: not measured, as {few}.")
     text = f"{what}: AUC {probe.auc.to_text()}"
     if probe.auc.value > WARN_AUC and not is_beyond_chance(probe.auc, probe.patients):
         text += "; that may be chance, the set is too small to tell"

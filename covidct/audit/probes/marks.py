@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from covidct.audit.lung_segmentation import Lungs, Mask
 from covidct.types import Pixels
 
+Floats = NDArray[np.float64]
+
 LONGEST = 256
 WHITE, BLACK = 200, 20
 # Pixels, and share of the picture: letters and arrows at 256 pixels.
 SMALLEST, LARGEST = 3, 0.01
-# Pixels of the (128, 128) copy that are added to the lungs' outlines.
-REACH = 4
+# Pixels of the (128, 128) copy that are added to the lungs' outlines, and to the body.
+REACH, MARGIN = 4, 2
+# Outside the body there is nothing else that is bright, so thin letters may count that shrinking has dimmed.
+BRIGHT, GRID = 120, 4
 
 
 def measure_marks(pixels: Pixels, lungs: Lungs, *, colour: float) -> NDArray[np.float32]:
@@ -43,20 +47,41 @@ def _fit(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def measure_outside(pixels: Pixels, lungs: Lungs) -> NDArray[np.float32]:
+    """Marks outside the body by place, (16,) float32: the share of each cell of a 4 x 4 grid, row by row.
+
+    Arguments as those of `measure_marks`. Bones do not count here, so that a letter on a part of the slices
+    stands out. All 0 where the picture is cropped to the body.
+    """
+    small = _fit(pixels)
+    height, width = small.shape
+    body = cv2.dilate(lungs.body.astype(np.uint8), np.ones((2 * MARGIN + 1, 2 * MARGIN + 1)))
+    covered = cv2.resize(body, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    areas, x, y = _find_marks((small >= BRIGHT) & ~covered, np.zeros_like(covered))
+    cells = np.zeros((GRID, GRID), np.float32)
+    np.add.at(cells, ((GRID * y / height).astype(int), (GRID * x / width).astype(int)), areas)
+    return np.asarray(cells.ravel() * GRID**2 / small.size, np.float32)
+
+
 def _measure(mask: Mask, lung: Mask) -> tuple[float, ...]:
-    """Count and place the small components of a mask (H, W) whose middle lies outside the lungs."""
+    """Count and place the marks of a mask (H, W) whose middle lies outside the lungs."""
     height, width = mask.shape
-    count, _, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[1:count, cv2.CC_STAT_AREA]
-    x, y = centres[1:count, 0], centres[1:count, 1]
-    apart = ~lung[
-        np.clip(np.rint(y), 0, height - 1).astype(int), np.clip(np.rint(x), 0, width - 1).astype(int)
-    ]
-    chosen = (areas >= SMALLEST) & (areas <= LARGEST * mask.size) & apart
-    shares = np.where(chosen, areas, 0) / mask.size
+    areas, x, y = _find_marks(mask, lung)
+    shares = areas / mask.size
     quarters = [
         float(shares[((y >= height / 2) == low) & ((x >= width / 2) == right)].sum())
         for low in (False, True)
         for right in (False, True)
     ]
-    return float(chosen.sum()), float(shares.sum()), float(shares.max(initial=0)), *quarters
+    return float(areas.size), float(shares.sum()), float(shares.max(initial=0)), *quarters
+
+
+def _find_marks(mask: Mask, hidden: Mask) -> tuple[Floats, Floats, Floats]:
+    """Areas in pixels, x and y of the small components of a mask (H, W), but those with the middle hidden."""
+    count, _, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[1:count, cv2.CC_STAT_AREA].astype(np.float64)
+    middles = np.asarray(centres[1:count], np.float64)
+    column, row = np.rint(middles).astype(int).T
+    is_mark = (areas >= SMALLEST) & (areas <= LARGEST * mask.size)
+    is_mark &= ~hidden[np.clip(row, 0, mask.shape[0] - 1), np.clip(column, 0, mask.shape[1] - 1)]
+    return areas[is_mark], middles[is_mark, 0], middles[is_mark, 1]

@@ -1,4 +1,4 @@
-"""The five probes on phantoms: planted shortcuts are found, lesions are not."""
+"""The probes on phantoms: planted shortcuts are found, lesions are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import pytest
 
 from audits import make_sample, texts
 from covidct.audit.checks.shortcuts import check_shortcuts
-from covidct.audit.probes.features import BLACKED_OUT, BORDER, HISTOGRAM, MARKS, THUMBNAIL, measure_features
+from covidct.audit.probes.features import (
+    BLACKED_OUT,
+    BORDER,
+    HISTOGRAM,
+    MARKS,
+    OUTSIDE,
+    THUMBNAIL,
+    measure_features,
+)
 from covidct.audit.sample import Sample
 from covidct.audit.verdict import Check, Level
 from covidct.images.hounsfield import to_display
@@ -41,6 +49,13 @@ def cohort(
 
 def check(samples: list[Sample], model: Estimate | None = None) -> Check:
     return check_shortcuts(samples, [sample.row.patient_id for sample in samples], model_auc=model)
+
+
+def test_five_slices_can_tell_nothing_and_that_is_said() -> None:
+    found = check(cohort(3)[:5])
+    assert found.level is Level.WARN
+    assert "2 patients with COVID-19 and 3 without are too few to tell anything" in texts(found, Level.WARN)
+    assert not [finding for finding in found.findings if finding.level is Level.PASS]
 
 
 def auc(found: Check, name: str) -> float:
@@ -80,11 +95,18 @@ def test_a_planted_shortcut_fails(spoil: Callable[[Pixels, int], None], name: st
     assert found.advice
 
 
-def test_five_curves_and_a_table_by_source() -> None:
+def test_curves_and_a_table_by_source() -> None:
     found = check(cohort(20))
-    assert [curve.name for curve in found.curves] == [BORDER, BLACKED_OUT, MARKS, THUMBNAIL, HISTOGRAM]
+    assert [curve.name for curve in found.curves] == [
+        BORDER,
+        BLACKED_OUT,
+        MARKS,
+        OUTSIDE,
+        THUMBNAIL,
+        HISTOGRAM,
+    ]
     probes, sources = found.tables
-    assert len(probes.rows) == 5
+    assert len(probes.rows) == 6
     assert [row[0] for row in sources.rows] == ["a", "b"]
     assert all(len(row) == len(sources.head) for row in sources.rows)
 

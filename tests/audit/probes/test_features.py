@@ -7,12 +7,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covidct.audit.probes.features import BLACKED_OUT, BORDER, HISTOGRAM, MARKS, THUMBNAIL, measure_features
+from covidct.audit.probes.features import (
+    BLACKED_OUT,
+    BORDER,
+    HISTOGRAM,
+    MARKS,
+    OUTSIDE,
+    SIDE_OF_HEART,
+    THUMBNAIL,
+    measure_features,
+)
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_slice
 from covidct.types import Pixels
 
-LENGTHS = {BORDER: 84, MARKS: 15, BLACKED_OUT: 256, THUMBNAIL: 64, HISTOGRAM: 32}
+LENGTHS = {
+    BORDER: 84,
+    MARKS: 15,
+    OUTSIDE: 16,
+    BLACKED_OUT: 256,
+    SIDE_OF_HEART: 1,
+    THUMBNAIL: 64,
+    HISTOGRAM: 32,
+}
 
 
 def vector(name: str, pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from covidct.audit.lung_segmentation import find_lungs
-from covidct.audit.probes.marks import measure_marks
+from covidct.audit.probes.marks import measure_marks, measure_outside
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.types import Pixels
@@ -37,6 +37,22 @@ def test_letters_in_a_corner_are_counted_there(place: tuple[int, int], quarter: 
     assert added[1] >= 2
     assert int(np.argmax(added[4:8])) == quarter
     assert added[2] == pytest.approx(added[4:8].sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("place", "cell"), [((6, 6), 0), ((225, 6), 3), ((6, 235), 12), ((225, 235), 15)])
+def test_outside_the_body_there_is_nothing_but_the_table_and_the_letter(
+    place: tuple[int, int], cell: int
+) -> None:
+    for seed in range(3):
+        plain, written = phantom(seed=seed), write(phantom(seed=seed), place, 255, "L")
+        before, after = (measure_outside(each, find_lungs(each)) for each in (plain, written))
+        assert before[:12].max() == 0
+        assert np.flatnonzero(after - before > 0.001).tolist() == [cell]
+
+
+def test_a_picture_that_is_cropped_to_the_body_has_no_outside() -> None:
+    cropped = np.ascontiguousarray(phantom(seed=2)[50:195, 25:240])
+    assert measure_outside(cropped, find_lungs(cropped)).tolist() == [0] * 16
 
 
 def test_black_strokes_on_white_are_counted_too() -> None:
@@ -73,3 +89,6 @@ def test_any_picture_has_fifteen_numbers(height: int, width: int, seed: int) -> 
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
     assert (found[[2, 9]] <= 1).all()
+    outside = measure_outside(pixels, find_lungs(pixels))
+    assert outside.shape == (16,)
+    assert np.isfinite(outside).all()
