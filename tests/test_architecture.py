@@ -217,6 +217,12 @@ def test_functions_take_few_parameters(name: str) -> None:
 def test_no_pickle(name: str) -> None:
     risky = {"pickle", "shelve", "marshal", "dill", "joblib"}
     assert not {dotted.partition(".")[0] for dotted in imports(MODULES[name])} & risky
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert given.get("allow_pickle", "False") == "False"
+            if ast.unparse(node.func) in ("torch.load", "torch.hub.load_state_dict_from_url"):
+                assert given.get("weights_only") == "True"
 
 
 @pytest.mark.parametrize("name", MODULES)

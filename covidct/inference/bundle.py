@@ -15,6 +15,7 @@ from covidct.inference.config import CONFIG, Config, parse_config
 from covidct.types import Precision
 
 SUMS = "SHA256SUMS"
+MAX_BYTES = 2**30  # what is verified is read into memory first
 CARD, REFERENCE = "README.md", "reference.json"
 GRAPHS: dict[Precision, str] = {"float": "model.onnx", "int8": "model.int8.onnx"}
 REQUIRED = (*GRAPHS.values(), CONFIG, CARD, REFERENCE)
@@ -86,6 +87,8 @@ def _read_sums(folder: Path) -> dict[str, str]:
 
 def _read_verified(path: Path, digest: str) -> bytes:
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise BundleError(f"{path}: is of {size} bytes, and no file of a bundle has over {MAX_BYTES}")
         data = path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); copy the bundle again") from error

@@ -160,7 +160,7 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
                 "install the covidct it was made with"
             )
         config = _parse_config(table)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise BundleError(f"{where}: is no configuration of a bundle: {error}") from error
     if fault := _find_fault(config):
         raise BundleError(f"{where}: {fault}; the bundle cannot decide, train it again")
@@ -300,6 +300,8 @@ def _find_fault(config: Config) -> str:
     """What keeps a configuration from deciding, or nothing."""
     if not 0 < config.prevalence < 1:
         return f"has a prevalence of {config.prevalence}, which must lie between 0 and 1"
+    if not math.isfinite(config.window[0]) or not 0 < config.window[1] < math.inf:
+        return f"has a window of {config.window}, which needs a finite centre, and a width above 0"
     fault = _find_point_fault(config, config.operating_points)
     if fault or config.series is None:
         return fault

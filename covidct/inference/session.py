@@ -5,6 +5,7 @@ Knows the graph's inputs and outputs. Knows nothing of files or of what a logit 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from covidct.images.cores import count_cores
 from covidct.types import WHOLE, Evidence, Pixels
 
 OPTIONAL = ("box", "gate", "lung", "opacity", "typical", "extent")
+AXES = {"logit": 1, "map": 3, "box": 2, "gate": 2}
 PIXELS = 2**25  # in one run: large slices go through one by one, or their float copies fill the memory
 
 
@@ -64,21 +66,26 @@ class Session:
     def run(self, slices: Pixels) -> Outputs:
         """Run (N, H, W) uint8 slices, N >= 1, display grey levels of the lung window, through the graph.
 
-        Raises ValueError for another shape or type, BundleError for a number that is not finite.
+        Raises ValueError for another shape or type, BundleError for a graph that fails, or whose outputs have
+        other shapes or are not finite.
         """
         if slices.ndim != 3 or slices.dtype != np.uint8 or not slices.size:
             raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
         count, height, width = slices.shape
         step = max(1, PIXELS // (height * width))
-        parts = [
-            self._session.run(self._wanted, {"slices": slices[at : at + step]})
-            for at in range(0, count, step)
-        ]
-        joined = (np.concatenate(part) for part in zip(*parts, strict=True))
+        try:
+            parts = [
+                self._session.run(self._wanted, {"slices": slices[at : at + step]})
+                for at in range(0, count, step)
+            ]
+            joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        except Exception as error:  # as above; numpy's where an output has no axis for slices
+            raise BundleError(
+                f"the graph fails on slices of {height} x {width}, as the bundle is damaged or memory is "
+                f"short: {str(error).strip()}"
+            ) from error
         given = dict(zip(self._wanted, joined, strict=True))
-        numbers = (given[name] for name in given if name not in ("map", "box"))
-        if not all(np.isfinite(values).all() for values in numbers):
-            raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")
+        _check_outputs(given, count)
         # A graph that does not crop has no box: its map covers the whole slice.
         whole = np.tile(np.array(WHOLE, np.float32), (count, 1))
         return Outputs(
@@ -87,3 +94,14 @@ class Session:
             given.get("box", whole),
             *(given.get(name) for name in OPTIONAL[1:]),
         )
+
+
+def _check_outputs(given: Mapping[str, NDArray[np.float32]], count: int) -> None:
+    """Raise BundleError for outputs of `count` slices that have other shapes, or that are no numbers."""
+    axes = {name: values.ndim for name, values in given.items() if name in AXES}
+    if axes != {name: AXES[name] for name in axes} or any(len(values) != count for values in given.values()):
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in given.items())
+        raise BundleError(f"the graph gives outputs of other shapes ({shapes}); it is no graph of covidct's")
+    numbers = (values for name, values in given.items() if name not in ("map", "box"))
+    if not all(np.isfinite(values).all() for values in numbers):
+        raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")

@@ -102,6 +102,14 @@ def test_a_file_cut_off(bundle: Path, name: str) -> None:
         load_bundle(bundle)
 
 
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_file_that_would_fill_the_memory(bundle: Path, name: str) -> None:
+    with (bundle / name).open("r+b") as file:
+        file.truncate(2**30 + 1)  # a hole: it takes no space on the disk
+    with pytest.raises(BundleError, match=f"{name}: is of 1073741825 bytes"):
+        load_bundle(bundle)
+
+
 def test_no_directory(tmp_path: Path, bundle: Path) -> None:
     for path in (tmp_path / "none", bundle / CONFIG):
         with pytest.raises(BundleError, match="no such model directory"):
@@ -150,7 +158,9 @@ def test_sums_are_those_of_sha256sum(tiny_bundle: Path) -> None:
     assert [line[66:] for line in lines] == sorted(REQUIRED)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'"format"'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'"format"', b"[" * 100_000, b'{"a":' * 100_000]
+)
 def test_broken_json_with_the_right_sum(bundle: Path, data: bytes) -> None:
     (bundle / CONFIG).write_bytes(data)
     write_sums(bundle)

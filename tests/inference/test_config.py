@@ -62,6 +62,9 @@ def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
         ({"prevalence": 0}, "has a prevalence of 0.0, which must lie between 0 and 1"),
         ({"prevalence": 1}, "has a prevalence of 1.0"),
         ({"prevalence": math.nan}, "has a prevalence of nan"),
+        ({"window": [math.nan, 1500]}, "needs a finite centre"),
+        ({"window": [-600, 0]}, "needs .* a width above 0"),
+        ({"window": [-600, math.inf]}, "needs .* a width above 0"),
         ({"operating_points": []}, "needs operating points"),
         ({"operating_points": [POINT, POINT]}, "each with a name of its own"),
         (

@@ -127,6 +127,57 @@ def test_another_graph(name: str) -> None:
         Session(model.SerializeToString())
 
 
+def test_weights_in_another_file_are_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = onnx.load_from_string(tiny_graph(0))
+    onnx.save(model, "m.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    assert (tmp_path / "weights").is_file()
+    with pytest.raises(BundleError, match="cannot be loaded by ONNX Runtime"):
+        Session((tmp_path / "m.onnx").read_bytes())
+
+
+def test_operators_of_ones_own_are_refused() -> None:
+    model = onnx.load_from_string(tiny_graph(0))
+    model.graph.node[0].domain = "own"
+    model.opset_import.append(onnx.helper.make_opsetid("own", 1))
+    with pytest.raises(BundleError, match=r"cannot be loaded .* not a registered function"):
+        Session(model.SerializeToString())
+
+
+def replace_logit(*nodes: onnx.NodeProto, shape: list[int]) -> Session:
+    """The tiny graph whose `logit` is made by other nodes, of a `shape` and the `first` logit."""
+    model = onnx.load_from_string(tiny_graph(0))
+    for node in model.graph.node:
+        node.output[:] = ["first" if name == "logit" else name for name in node.output]
+    model.graph.initializer.append(
+        onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [len(shape)], shape)
+    )
+    model.graph.node.extend(nodes)
+    value = next(value for value in model.graph.output if value.name == "logit")
+    value.type.tensor_type.ClearField("shape")
+    return Session(model.SerializeToString(), threads=1)
+
+
+def test_a_graph_whose_temporaries_fill_the_memory_is_refused() -> None:
+    make = onnx.helper.make_node
+    fill = make("ConstantOfShape", ["shape"], ["huge"])
+    session = replace_logit(
+        fill,
+        make("ReduceMax", ["huge"], ["top"], keepdims=0),
+        make("Add", ["first", "top"], ["logit"]),
+        shape=[2**22, 2**22],
+    )
+    with pytest.raises(BundleError, match=r"fails on slices of 32 x 40, as .* memory is short: "):
+        session.run(noise(1, 32, 40))
+
+
+@pytest.mark.parametrize("shape", [[], [1, 1], [3]])
+def test_outputs_of_other_shapes_are_refused(shape: list[int]) -> None:
+    session = replace_logit(onnx.helper.make_node("ConstantOfShape", ["shape"], ["logit"]), shape=shape)
+    with pytest.raises(BundleError, match=r"fails on slices|gives outputs of other shapes"):
+        session.run(noise(1, 32, 40))
+
+
 def test_cores() -> None:
     assert count_cores() >= 1
 
