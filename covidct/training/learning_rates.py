@@ -84,6 +84,16 @@ def find_rate(
     return found
 
 
+def read_rate(out: Path, phase: int) -> float | None:
+    """What an earlier search under `out` suggested for a phase, None where there was none."""
+    place = out / f"rates-{phase + 1}.csv"
+    if not place.is_file():
+        return None
+    with place.open(newline="", encoding="utf-8") as file:
+        lines = [(float(line["rate"]), float(line["loss"])) for line in csv.DictReader(file)]
+    return suggest_rate(*zip(*lines, strict=True))
+
+
 def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     """Where the loss falls most steeply over the logarithm of the rate, before its lowest point.
 

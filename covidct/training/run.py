@@ -10,13 +10,14 @@ import json
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import torch
 from sklearn.metrics import roc_auc_score
 
 import covidct
@@ -52,7 +53,7 @@ from covidct.training.export import check_float, check_int8, count_spared, expor
 from covidct.training.fit import find_finder, find_finder_rows, fit
 from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
 from covidct.training.fit_lung_finder import FINDER, read_finder, save_finder
-from covidct.training.learning_rates import find_rate
+from covidct.training.learning_rates import find_rate, read_rate
 from covidct.training.networks.build import Network
 from covidct.training.networks.gate_head import GateHead
 from covidct.training.networks.lung_finder import LungFinder
@@ -73,7 +74,7 @@ class Job:
 
     `accept` is why to go on where the audit of the data fails; it goes into the model card. `pool` is the
     folder of a benchmark of this recipe: the model is calibrated on the sources left out there, or else on
-    splits of its own.
+    splits of its own. `search` is whether the rate of each phase is searched, in place of the recipe's.
     """
 
     recipe: Recipe
@@ -85,6 +86,7 @@ class Job:
     workers: int = 0
     accept: str = ""
     pool: Path | None = None
+    search: bool = False
 
 
 def train(job: Job) -> Path:
@@ -103,12 +105,19 @@ def train(job: Job) -> Path:
     audited = audit_rows(job, rows)
     write_digest(job.out, data)
     make_finder(job, rows)
+    if job.search:
+        job = replace(job, recipe=choose_rates(job, rows))
     network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
     if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
         network.guard(gate)
     bundle = build_bundle(job, rows, network, audited=audited)
     write_page(job.out, job.manifest, job.recipe, rows=rows, audited=audited)
     return bundle
+
+
+def use_threads(count: int) -> None:
+    """Train on so many cores, 1 or more."""
+    torch.set_num_threads(count)
 
 
 def check_data(job: Job, rows: Sequence[Row]) -> dict[str, str]:
@@ -131,6 +140,19 @@ def split_rows(job: Job) -> tuple[Row, ...]:
             err=True,
         )
     return assign_splits(rows, plan)
+
+
+def choose_rates(job: Job, rows: Sequence[Row]) -> Recipe:
+    """The recipe with the rates that a search suggests; those of an earlier search under `out` stay."""
+    phases = []
+    for number, phase in enumerate(job.recipe.phases):
+        rate = read_rate(job.out, number)
+        if rate is None:
+            found = find_rate(job.recipe, rows, out=job.out, pretrained=job.pretrained, phase=number)
+            rate = found.suggestion
+        click.echo(f"{phase.name}: learning rate {rate:.1e}, {phase.rate:.1e} in the recipe", err=True)
+        phases.append(replace(phase, rate=rate))
+    return replace(job.recipe, phases=tuple(phases))
 
 
 def search_rates(job: Job) -> Iterator[str]:

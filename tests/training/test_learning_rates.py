@@ -16,6 +16,7 @@ from covidct.data.split import assign_splits
 from covidct.errors import ManifestError, RecipeError
 from covidct.training import learning_rates as rates
 from covidct.training.learning_rates import find_rate, suggest_rate
+from covidct.training.run import Job, choose_rates
 from training import tiny_recipe, write_phantoms
 
 TINY = """
@@ -124,3 +125,16 @@ def test_noise_of_the_first_steps_is_no_fall() -> None:
     losses = 1 / (1 + np.exp(4 * (np.log10(tried) + 3)))
     losses[:6] += np.linspace(3, 0, 6)
     assert suggest_rate(tried.tolist(), losses.tolist()) == pytest.approx(1e-3)
+
+
+def test_a_search_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "STEPS", 3)
+    manifest = read_manifest(write_phantoms(tmp_path, patients=2))
+    job = Job(tiny_recipe(), manifest, tmp_path / "out")
+    rows = assign_splits(manifest.rows, job.recipe.data)
+    assert rates.read_rate(job.out, 0) is None
+    chosen = choose_rates(job, rows)
+    assert [phase.rate for phase in chosen.phases] == [rates.read_rate(job.out, number) for number in (0, 1)]
+    assert replace(chosen, phases=job.recipe.phases) == job.recipe
+    monkeypatch.setattr("covidct.training.run.find_rate", None)  # not called again
+    assert choose_rates(job, rows) == chosen

@@ -18,6 +18,7 @@ from covidct.apps.cli.options import (
     PLACE,
     PRETRAINED,
     SOURCES,
+    THREADS,
     WORKERS,
     data_option,
     gather,
@@ -53,6 +54,14 @@ from covidct.types import DISCLAIMER
     click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model."),
     click.option("--notes", type=FILE, metavar="FILE", help="Markdown to add to the model card."),
     WORKERS,
+    THREADS,
+    click.option(
+        "--rate",
+        type=click.Choice(["recipe", "auto"]),
+        default="recipe",
+        show_default=True,
+        help="Learning rates: the recipe's, or those that a search suggests.",
+    ),
     click.option(
         "--find-rate",
         is_flag=True,

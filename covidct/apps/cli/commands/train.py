@@ -12,11 +12,13 @@ from covidct.data.manifest import select_rows
 from covidct.data.recipe import find_recipe, read_recipe
 from covidct.training.pretrained import load_pretrained
 from covidct.training.report.write import PAGE
-from covidct.training.run import Job, search_rates, train, train_gate
+from covidct.training.run import Job, search_rates, train, train_gate, use_threads
 
 
 def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
     """Do what is asked; gives lines for the terminal. Raises as `train`."""
+    if asked.threads:
+        use_threads(asked.threads)
     job = to_job(data, asked)
     if asked.find_rate:
         yield from search_rates(job)
@@ -43,4 +45,5 @@ def to_job(data: Path, asked: RunOptions) -> Job:
         workers=asked.workers,
         accept=asked.accept.strip(),
         pool=asked.pool,
+        search=asked.rate == "auto",
     )
