@@ -57,7 +57,7 @@ class Unreadable:
 def read_samples(
     rows: Sequence[Row], names: Sequence[str], labels: Sequence[int]
 ) -> tuple[tuple[Sample, ...], tuple[Unreadable, ...]]:
-    """Read every row, in order, under a progress bar; what cannot be read is told, not raised."""
+    """Read every row, in order, under a progress bar; what cannot be read is reported, not raised."""
     with ThreadPoolExecutor(count_cores()) as threads:
         results = threads.map(_read, rows, names, labels)
         with click.progressbar(results, len(rows), label="reading slices".ljust(24), file=sys.stderr) as bar:

@@ -108,7 +108,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """All checks of one data set, in the order in which they are told.
+    """All checks of one data set, in the order in which they are reported.
 
     `subject` is the manifest's name as it was given, `digest` its SHA-256; `slices` and `positives` count
     what was looked at.

@@ -37,7 +37,7 @@ def check_digest(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
     if not place.is_file():
         if begun:
             raise ManifestError(
-                f"{out}: holds a run, but no {DIGEST} that says of what data; choose another --out"
+                f"{out}: holds a run, but no {DIGEST} that names its data; choose another --out"
             )
         return
     known = _read_digest(place)
@@ -58,7 +58,7 @@ def _read_digest(place: Path) -> Mapping[str, str]:
         known: Mapping[str, str] = dict(json.loads(place.read_bytes()))
     except (TypeError, ValueError) as error:
         raise ManifestError(
-            f"{place}: is damaged, so that nothing tells of what data the run is; choose another --out"
+            f"{place}: is damaged, so nobody can say which data the run is from; choose another --out"
         ) from error
     return known
 

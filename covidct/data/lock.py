@@ -62,7 +62,7 @@ def read_lock(manifest: Path) -> Lock | None:
         return _parse(json.loads(path.read_bytes()), path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(
-            f"{path}: no lock that can be read ({error}); bring back the file that was written with the "
+            f"{path}: cannot be read as a lock ({error}); bring back the file that was written with the "
             "manifest"
         ) from error
 

@@ -250,7 +250,7 @@ def parse_recipe(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
 def _build(kind: type[T], table: object, where: str) -> T:
     """A frozen value from a TOML table, each key of the type and in the range that it must have."""
     if not isinstance(table, dict):
-        raise RecipeError(f"{where}: {table!r} is no table; write its keys below")
+        raise RecipeError(f"{where}: {table!r} is not a table; write its keys below")
     types = get_type_hints(kind)
     if unknown := sorted(set(table) - set(types)):
         raise RecipeError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(types))}")

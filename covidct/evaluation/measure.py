@@ -26,7 +26,7 @@ def evaluate_rows(
     digest: str,
     prevalences: Sequence[float] = PREVALENCES,
 ) -> Report:
-    """Measure what a classifier answers for rows; slices without an answer are told on stderr.
+    """Measure what a classifier answers for rows; slices without an answer are reported on stderr.
 
     Raises ManifestError where none has an answer.
     """

@@ -204,7 +204,7 @@ def _draw_caption(paper: Axes, x: float, y: float, mistake: Mistake, *, number: 
 
 
 def _to_text(probability: float) -> str:
-    """Three digits; what they would round to certainty is told as less."""
+    """Three digits; what they would round to certainty is given as less."""
     if 0 < probability < 0.0005:
         return "< 0.001"
     return "> 0.999" if 0.9995 <= probability < 1 else f"{probability:.3f}"

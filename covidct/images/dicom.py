@@ -226,8 +226,8 @@ def _check_is_hounsfield(hu: NDArray[np.float64], header: Header, name: str) -> 
         if what := find_implausible(hu):
             slope, intercept = header.rescale
             raise UnsupportedDicom(
-                f"{name}: no Hounsfield units with RescaleSlope {slope:g}, RescaleIntercept {intercept:g}: "
-                f"{what}; give the original CT slice, whose rescale fits its pixels"
+                f"{name}: not in Hounsfield units with RescaleSlope {slope:g} and RescaleIntercept "
+                f"{intercept:g}: {what}; give the original CT slice, whose rescale fits its pixels"
             )
         return
     if (header.rescale or header.signed) and has_air(hu):

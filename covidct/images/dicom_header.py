@@ -132,8 +132,8 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
     frames = whole(dataset, "NumberOfFrames", 1, name=name)
     if frames > 1 or sop_class(dataset) in _ENHANCED:
         raise UnsupportedDicom(
-            f"{name}: a multi-frame object ({frames} frames), no single slice; with functional groups it is "
-            "read as a series (read_study), without them export single slices"
+            f"{name}: a multi-frame object ({frames} frames), not a single slice; with functional groups it "
+            "is read as a series (read_study), without them export single slices"
         )
     if not dataset.get("PixelData"):
         raise UnsupportedDicom(
@@ -141,7 +141,8 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
         )
     if find_localiser(texts(dataset, "ImageType")):
         raise ForeignDicom(
-            f"{name}: a localizer (ImageType), no axial slice; give slices of the series", Reason.RADIOGRAPH
+            f"{name}: a localizer (ImageType), not an axial slice; give slices of the series",
+            Reason.RADIOGRAPH,
         )
 
 
@@ -176,7 +177,7 @@ def _check_is_grey(dataset: Dataset, name: str) -> None:
 
 def _check_unit(dataset: Dataset, name: str) -> None:
     if (unit := _first(dataset, "RescaleType").upper()) in _OTHER_UNITS:
-        raise UnsupportedDicom(f"{name}: no Hounsfield units (RescaleType {unit}); give the CT itself")
+        raise UnsupportedDicom(f"{name}: not in Hounsfield units (RescaleType {unit}); give the CT itself")
 
 
 def _bits(dataset: Dataset, name: str) -> tuple[int, int]:
@@ -186,7 +187,7 @@ def _bits(dataset: Dataset, name: str) -> tuple[int, int]:
     high = whole(dataset, "HighBit", stored - 1, name=name)
     if allocated not in (8, 16, 32) or not 0 < stored <= allocated or high != stored - 1:
         raise UnsupportedDicom(
-            f"{name}: no CT stores pixels like this (BitsAllocated {allocated}, BitsStored {stored}, HighBit "
+            f"{name}: not how CT stores pixels (BitsAllocated {allocated}, BitsStored {stored}, HighBit "
             f"{high}); export it again"
         )
     return allocated, stored
@@ -208,7 +209,7 @@ def _rescale(dataset: Dataset, name: str) -> tuple[float, float] | None:
     # The bounds are those of any number that could stand there.
     if slope is None or intercept is None or not 0 < abs(slope) < 1e6 or not abs(intercept) < 1e9:
         raise ReadError(
-            f"{name}: RescaleSlope {slope} and RescaleIntercept {intercept} give no Hounsfield units; "
+            f"{name}: RescaleSlope {slope} and RescaleIntercept {intercept} do not give Hounsfield units; "
             "export it again"
         )
     return slope, intercept

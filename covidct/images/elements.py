@@ -56,7 +56,9 @@ def number(dataset: Dataset, keyword: str, *, name: str) -> float | None:
         return None
     found = next(_floats(stored[:1]), None)
     if found is None:
-        raise ReadError(f"{name}: {keyword} is {stored[0][:32]!r}, no number; export it again, with a number")
+        raise ReadError(
+            f"{name}: {keyword} is {stored[0][:32]!r}, not a number; export it again, with a number"
+        )
     return found
 
 

@@ -95,9 +95,7 @@ def read_bytes(path: Path, *, name: str) -> bytes:
     except FileNotFoundError as error:
         raise ReadError(f"{name}: no such file; check the path") from error
     except PermissionError as error:
-        raise ReadError(
-            f"{name}: may not be read (permission denied); change its rights or copy it"
-        ) from error
+        raise ReadError(f"{name}: permission denied; change its permissions, or copy it") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ReadError(f"{name}: cannot be read ({error}); check the path and the disk") from error
 

@@ -15,7 +15,7 @@ MAX_BYTES = 256 * 1024 * 1024
 def check_pixels(rows: int, columns: int, *, name: str, error: type[ReadError] = UnsupportedImage) -> None:
     """Raise `error` for a picture without pixels or with more than MAX_PIXELS."""
     if rows < 1 or columns < 1:
-        raise error(f"{name}: {columns} x {rows} pixels: there is nothing in it; export it again")
+        raise error(f"{name}: {columns} x {rows} pixels: the picture is empty; export it again")
     if rows * columns > MAX_PIXELS:
         raise error(
             f"{name}: {columns} x {rows} pixels, and at most {MAX_PIXELS:,} are read; "

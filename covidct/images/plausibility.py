@@ -33,10 +33,10 @@ def find_implausible(hu: NDArray[Any]) -> str | None:
     if dense > DENSE:
         return f"{100 * dense:.0f} % of the pixels denser than bone marrow"
     if dense > DENSE_WITHOUT_AIR and (values < AIR_HU).mean() < MIN_AIR:
-        return "no air, and tissue near 1000 in place of 0"
+        return "no air, and tissue near 1000 instead of 0"
     if (values[values > values.min()] < BELOW_AIR_HU).sum() > BELOW_AIR * values.size:
         known = values[values >= BELOW_AIR_HU]
         low, high = TISSUE_HU
         if ((known > low) & (known < high)).sum() < MIN_TISSUE * known.size:
-            return "air near -2000 in place of -1000"
+            return "air near -2000 instead of -1000"
     return None

@@ -163,7 +163,7 @@ def _to_grey(image: Image.Image, *, is_deep: bool, name: str) -> NDArray[Any]:
 def _scale_deep(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
-        raise UnsupportedImage(f"{name}: values from {low} to {high} are no 16-bit grey levels; {_INSTEAD}")
+        raise UnsupportedImage(f"{name}: values from {low} to {high} are not 16-bit grey levels; {_INSTEAD}")
     _check_fills_range(low, high, name)
     return np.rint(values / 257).astype(np.uint8)
 

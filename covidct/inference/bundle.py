@@ -75,7 +75,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
         lines = (folder / SUMS).read_bytes().decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(
-            f"{folder}: has no readable {SUMS}; it is no bundle, or was copied in part"
+            f"{folder}: has no readable {SUMS}; it is not a bundle, or was copied in part"
         ) from error
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
     if missing := sorted(set(REQUIRED) - set(sums)):

@@ -161,9 +161,9 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
             )
         config = _parse_config(table)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise BundleError(f"{where}: is no configuration of a bundle: {error}") from error
+        raise BundleError(f"{where}: is not the configuration of a bundle: {error}") from error
     if fault := _find_fault(config):
-        raise BundleError(f"{where}: {fault}; the bundle cannot decide, train it again")
+        raise BundleError(f"{where}: {fault}; the bundle cannot be used; train it again")
     return config
 
 

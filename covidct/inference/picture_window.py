@@ -2,10 +2,10 @@
 
 In a soft-tissue or bone window lungs are black, and so are the air around the body and what disease leaves
 no trace in; stretched over the whole range of values, they are nearly so. Tissue is then grey, where a lung
-window shows it white. Of 3,782 real slices of the public sets 51 are told to be in another window, and are,
-as eyes find; of 226 slices shown in soft-tissue windows on purpose 97 to 99 % are told, of bone windows 96 to
-100 %, of the whole 12-bit range all (`studies/picture_window.py`). Knows grey levels. Knows nothing of what
-is pictured: ask only where the gate takes it for a chest.
+window shows it white. Of 3,782 real slices of the public sets 51 are reported as in another window, and are,
+as eyes find; of 226 slices shown in soft-tissue windows on purpose 97 to 99 % are found, of bone windows 96
+to 100 %, of the whole 12-bit range all (`studies/picture_window.py`). Knows grey levels. Knows nothing of
+what is pictured: ask only where the gate takes it for a chest.
 """
 
 from __future__ import annotations

@@ -56,4 +56,4 @@ def predictive_values(
 def check_prevalence(prevalence: float) -> None:
     """Raise ValueError for what is no prevalence, in (0, 1)."""
     if not 0 < prevalence < 1:
-        raise ValueError(f"prevalence is {prevalence}: it must lie between 0 and 1, both left out")
+        raise ValueError(f"prevalence is {prevalence}: it must lie between 0 and 1, exclusive")

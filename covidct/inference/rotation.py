@@ -1,6 +1,6 @@
 """Whether a slice seems turned by a quarter: the lungs lie one above the other, not side by side.
 
-Told from the evidence of a network that lays it out on the lungs alone, so that where evidence is, lung is;
+Judged by the evidence of a network that lays it out on the lungs alone, so that where evidence is, lung is;
 `studies/orientation.py` measures how often that errs. Knows maps. Knows nothing of pixels, nor of how a file
 says that it is turned.
 """

@@ -59,7 +59,7 @@ class Session:
         outputs = {value.name for value in self._session.get_outputs()}
         names = outputs | {value.name for value in self._session.get_inputs()}
         if missing := sorted({"slices", "logit", "map"} - names):
-            raise BundleError(f"the graph lacks {', '.join(missing)}; it is no graph of covidct's")
+            raise BundleError(f"the graph lacks {', '.join(missing)}; it was not made by covidct")
         optional = [name for name in OPTIONAL if name in outputs]
         self._wanted = ["logit", "map", *optional]
 

@@ -153,7 +153,7 @@ def _check_bounds(name: str, files: Iterable[tuple[str, Blob]]) -> None:
     """Raise ReadError for an archive that is empty or holds too much."""
     sizes = [blob.size for _, blob in files]
     if not sizes:
-        raise ReadError(f"{name}: an archive with nothing in it; make it again")
+        raise ReadError(f"{name}: the archive is empty; make it again")
     if len(sizes) > MAX_ENTRIES:
         raise ReadError(f"{name}: {len(sizes):,} files in an archive, and at most {MAX_ENTRIES:,} are read")
     if (total := sum(sizes)) > MAX_TOTAL:

@@ -111,7 +111,9 @@ def _check_kind(slices: Sequence[Described]) -> None:
         reason = Reason.RADIOGRAPH if modality in RADIOGRAPHS else Reason.NOT_CT
         raise _Refusal(reason, f"not a CT (Modality {modality}); give a CT series")
     if any(map(is_localiser, slices)):
-        raise _Refusal(Reason.LOCALISER, "a localiser, no axial slices; give the series it was made for")
+        raise _Refusal(
+            Reason.LOCALISER, "a localiser, not axial slices; give the series that it was made for"
+        )
     if what := next(filter(None, map(name_derived, slices)), None):
         raise _Refusal(Reason.DERIVED, f"a projection or rendering ({what}); give the slices themselves")
     if len(slices) < MIN_SLICES:

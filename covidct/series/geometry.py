@@ -115,5 +115,5 @@ def _note_gaps(gaps: Sequence[tuple[float, float]], usual: float) -> Note:
 
 
 def _round(value: float) -> float:
-    """To four digits, as it is told."""
+    """To four digits, as it is reported."""
     return float(f"{value:.4g}")

@@ -25,7 +25,7 @@ from covidct.series.enhanced import FrameBlob, is_enhanced, to_frames
 from covidct.series.passes import MARKS
 from covidct.series.types import Acquisition, Described, Instance
 
-# What a slice is read by, and what is told of its series.
+# What a slice is read by, and what is reported of its series.
 _KEYWORDS = (
     *HEADER_KEYWORDS,
     "SpecificCharacterSet",

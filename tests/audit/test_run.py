@@ -290,7 +290,7 @@ FAULTS: list[tuple[str, Callable[[Planted], None], Level, str]] = [
     ("sources", one_source_a_class, Level.FAIL, "Cramér"),
     ("sources", older_with_covid, Level.FAIL, "Age alone"),
     ("modality", photographs, Level.WARN, ""),
-    ("sample-size", few_patients, Level.FAIL, "measure nothing"),
+    ("sample-size", few_patients, Level.FAIL, "too few to measure on"),
 ]
 
 

@@ -96,7 +96,7 @@ def test_a_slice_that_is_gone_cannot_be_locked(manifest: Manifest) -> None:
 )
 def test_damaged_locks_are_told(manifest: Manifest, text: str) -> None:
     to_lock_path(manifest.path).write_text(text)
-    with pytest.raises(ManifestError, match="no lock that can be read"):
+    with pytest.raises(ManifestError, match="cannot be read as a lock"):
         read_lock(manifest.path)
 
 

@@ -281,7 +281,7 @@ def test_not_dicom(data: bytes) -> None:
 def test_values_that_are_no_numbers_are_named() -> None:
     dataset = ct_dataset(HU)
     dataset.add_new("RescaleSlope", "LO", "one")
-    with pytest.raises(ReadError, match=r"^x\.dcm: RescaleSlope is 'one', no number; export it again"):
+    with pytest.raises(ReadError, match=r"^x\.dcm: RescaleSlope is 'one', not a number; export it again"):
         show(dataset)
 
 

@@ -99,12 +99,12 @@ def test_what_may_lack() -> None:
         ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "a sagittal image"),
         ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, r"a colour picture \(RGB, 3 samples"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "a colour picture"),
-        ({"RescaleType": "Z_EFF"}, r"no Hounsfield units \(RescaleType Z_EFF\)"),
-        ({"BitsAllocated": 12}, "no CT stores pixels like this .*BitsAllocated 12"),
+        ({"RescaleType": "Z_EFF"}, r"not in Hounsfield units \(RescaleType Z_EFF\)"),
+        ({"BitsAllocated": 12}, "not how CT stores pixels .*BitsAllocated 12"),
         ({"BitsStored": 17}, "BitsStored 17"),
         ({"HighBit": 15}, "HighBit 15"),
         ({"Rows": 60000, "Columns": 60000}, "60000 x 60000 pixels, and at most 50,000,000"),
-        ({"Rows": None}, "16 x 0 pixels: there is nothing in it"),
+        ({"Rows": None}, "16 x 0 pixels: the picture is empty"),
     ],
 )  # fmt: skip
 def test_unsupported(tags: dict[str, Any], message: str) -> None:
@@ -130,7 +130,7 @@ def test_tilted_and_prone_slices_are_axial(tilt: list[float]) -> None:
     ],
 )
 def test_impossible_rescale(tags: dict[str, Any]) -> None:
-    with pytest.raises(ReadError, match=r"Rescale.* (give no Hounsfield units|no number); export it"):
+    with pytest.raises(ReadError, match=r"Rescale.* (do not give Hounsfield units|not a number); export it"):
         parse(**tags)
 
 
@@ -167,7 +167,7 @@ def test_an_element_that_decides_nothing_fails_softly(keyword: str, value: str) 
 
 @pytest.mark.parametrize("keyword", ["RescaleIntercept", "RescaleSlope", "NumberOfFrames", "Rows"])
 def test_an_element_that_decides_is_named(keyword: str) -> None:
-    with pytest.raises(ReadError, match=rf"^x\.dcm: {keyword} is '1\.024\.0', no number; export it again"):
+    with pytest.raises(ReadError, match=rf"^x\.dcm: {keyword} is '1\.024\.0', not a number; export it again"):
         parse_worded(**{keyword: "1.024.0"})
 
 

@@ -50,5 +50,5 @@ def test_numbers() -> None:
     assert whole(dataset, "NumberOfFrames", 1, name="x") == 1
     assert whole(dataset, "Rows", 0, name="x") == 16
     dataset.add_new("SliceThickness", "LO", "thin")
-    with pytest.raises(ReadError, match="x: SliceThickness is 'thin', no number"):
+    with pytest.raises(ReadError, match="x: SliceThickness is 'thin', not a number"):
         number(dataset, "SliceThickness", name="x")

@@ -11,7 +11,7 @@ def test_pixels() -> None:
     check_pixels(MAX_PIXELS, 1, name="x")
     with pytest.raises(UnsupportedImage, match="x: 1 x 50000001 pixels, and at most 50,000,000 are read"):
         check_pixels(MAX_PIXELS + 1, 1, name="x")
-    with pytest.raises(UnsupportedDicom, match="x: 512 x 0 pixels: there is nothing in it"):
+    with pytest.raises(UnsupportedDicom, match="x: 512 x 0 pixels: the picture is empty"):
         check_pixels(0, 512, name="x", error=UnsupportedDicom)
 
 

@@ -170,7 +170,7 @@ def test_dark_colour_of_sixteen_bits_is_refused_too() -> None:
 def test_floats_and_hounsfield_units_in_tiff_are_refused() -> None:
     with pytest.raises(UnsupportedImage, match=r"^scan: 32-bit float values.*; window it to 8 bits"):
         parse(encode(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
-    with pytest.raises(UnsupportedImage, match="values from -1024 to 90 are no 16-bit grey levels"):
+    with pytest.raises(UnsupportedImage, match="values from -1024 to 90 are not 16-bit grey levels"):
         parse(encode(Image.fromarray(np.array([[-1024, 90]], dtype=np.int32)), "TIFF"))
 
 

@@ -161,7 +161,7 @@ def test_arrays_in_any_memory_layout() -> None:
         (np.zeros((4, 4, 1), np.uint8), r"shape \(4, 4, 1\)"),
         (np.zeros(4, np.uint8), r"shape \(4,\)"),
         (np.uint8(3), r"shape \(\)"),
-        (np.zeros((0, 4), np.uint8), "4 x 0 pixels: there is nothing in it"),
+        (np.zeros((0, 4), np.uint8), "4 x 0 pixels: the picture is empty"),
         (np.broadcast_to(np.uint8(0), (60_000, 60_000)), "60000 x 60000 pixels, and at most"),
         (np.zeros((4, 4), np.uint16), "type uint16; give uint8 .* or signed integers or floats"),
         (np.zeros((4, 4), bool), "type bool"),

@@ -164,5 +164,5 @@ def test_sums_are_those_of_sha256sum(tiny_bundle: Path) -> None:
 def test_broken_json_with_the_right_sum(bundle: Path, data: bytes) -> None:
     (bundle / CONFIG).write_bytes(data)
     write_sums(bundle)
-    with pytest.raises(BundleError, match=r"config\.json: is no configuration"):
+    with pytest.raises(BundleError, match=r"config\.json: is not the configuration"):
         load_bundle(bundle)

@@ -48,7 +48,7 @@ def test_another_format(number: object) -> None:
     ],
 )
 def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
-    with pytest.raises(BundleError, match=r"^here: is no configuration of a bundle"):
+    with pytest.raises(BundleError, match=r"^here: is not the configuration of a bundle"):
         parse_config(config(**changes), where="here")
 
 
@@ -80,7 +80,7 @@ def test_values_that_make_no_sense(changes: dict[str, object]) -> None:
     ],
 )
 def test_what_cannot_decide(changes: dict[str, object], fault: str) -> None:
-    with pytest.raises(BundleError, match=rf"^here: .*{fault}.*; the bundle cannot decide, train it again$"):
+    with pytest.raises(BundleError, match=rf"^here: .*{fault}.*; the bundle cannot be used; train it again$"):
         parse_config(config(**changes), where="here")
 
 
@@ -101,7 +101,7 @@ def test_the_limits_of_a_gate() -> None:
         {"least_lung": 2},
         {"least_chest": "x"},
     ):
-        with pytest.raises(BundleError, match="is no configuration"):
+        with pytest.raises(BundleError, match="is not the configuration"):
             parse_config(json.dumps(CONFIG_TABLE | {"gate": gate | wrong}).encode())
 
 
@@ -177,5 +177,5 @@ def test_external_figures_are_of_the_own_recipe_or_say_whose() -> None:
     ],
 )
 def test_an_error_names_the_key(changes: dict[str, object], key: str) -> None:
-    with pytest.raises(BundleError, match=rf"^here: is no configuration of a bundle: {key}"):
+    with pytest.raises(BundleError, match=rf"^here: is not the configuration of a bundle: {key}"):
         parse_config(config(**changes), where="here")

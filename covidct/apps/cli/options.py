@@ -144,7 +144,7 @@ def data_option(
 
 
 class _Prevalence(click.FloatRange):
-    """Between 0 and 1, both left out; a range alone lets `nan` pass."""
+    """Between 0 and 1, exclusive; a range alone lets `nan` pass."""
 
     def __init__(self) -> None:
         super().__init__(0, 1, min_open=True, max_open=True)
@@ -152,7 +152,7 @@ class _Prevalence(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value} is no number between 0 and 1.", param, ctx)
+            self.fail(f"{value} is not a number between 0 and 1.", param, ctx)
         return float(number)
 
 

@@ -68,7 +68,7 @@ def parse_caller(text: str) -> Caller:
         network = ipaddress.ip_network(address, strict=False) if at else None
     except ValueError as error:
         raise NodeError(
-            f"{text!r}: {address!r} is no address or network; names of hosts are not looked up"
+            f"{text!r}: {address!r} is not an address or network; host names are not looked up"
         ) from error
     return Caller(check_title(title) if title else None, network)
 

@@ -117,7 +117,7 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
         raise ReadError("instance: without all of its pixel data")
     uids = (identity.announced.uid, identity.series_uid, dataset.get("StudyInstanceUID"))
     if not all(map(_is_uid, uids)):
-        raise ReadError("instance: one of its UIDs is none")
+        raise ReadError("instance: one of its UIDs is not valid")
     if identity.announced.uid != sop_instance_uid:
         raise Misfit("instance: another one than was announced")
     if dataset.get("Modality") != "CT" or dataset.get("SOPClassUID") not in STORED:

@@ -116,7 +116,9 @@ class Api:
         """GET /api/jobs/ID/evidence/N: the map that result N rests on."""
         made = self._find_answer(request).result.prediction
         if made is None or made.evidence is None or made.logit is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "This result has no evidence: it is no answer for a slice.")
+            raise Problem(
+                HTTPStatus.NOT_FOUND, "This result has no evidence: it does not answer for a slice."
+            )
         # Of two questions the map answers the first.
         answered = made.opacity.logit if made.opacity else made.logit
         height, width = made.evidence.shape
@@ -142,7 +144,7 @@ class Api:
                 "This slice has no Hounsfield units to show in a window; without one it is shown as it is.",
             )
         if picture is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "There is no slice to show: this result is about none.")
+            raise Problem(HTTPStatus.NOT_FOUND, "There is no slice to show: this result is not about one.")
         return Response(picture, media_type="image/png")
 
     async def show_hounsfield(self, request: Request) -> Response:
@@ -151,7 +153,7 @@ class Api:
         async with self._drawing:
             units = await run_in_threadpool(_read, answer, to_words)
         if units is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "This result is about no slice with Hounsfield units.")
+            raise Problem(HTTPStatus.NOT_FOUND, "This result is not about a slice with Hounsfield units.")
         return Response(units, media_type="application/octet-stream")
 
     async def show_geometry(self, request: Request) -> Response:
@@ -207,9 +209,7 @@ class Api:
     def _find(self, request: Request) -> Job:
         job = self.jobs.find(request.path_params["id"])
         if job is None:
-            raise Problem(
-                HTTPStatus.NOT_FOUND, "There is no such job, or no longer; send the files once more."
-            )
+            raise Problem(HTTPStatus.NOT_FOUND, "There is no such job, or no longer; send the files again.")
         return job
 
     def _find_answer(self, request: Request) -> StudyAnswer:

@@ -38,7 +38,7 @@ def check_names(names: Iterable[str], known: Sequence[str]) -> None:
         if name not in known:
             near = get_close_matches(name, known, 1)
             meant = f"{near[0]} may be meant" if near else f"there are {', '.join(known)}"
-            raise _invalid(f"{name[:40]!r} is no field or parameter here; {meant}.")
+            raise _invalid(f"{name[:40]!r} is not a field or parameter here; {meant}.")
 
 
 def parse_window(text: str | None) -> str | None:
@@ -64,7 +64,7 @@ def _parse_prevalence(text: str | None) -> float | None:
         value = float(text)
         check_prevalence(value)
     except ValueError as error:
-        raise _invalid("prevalence must be a number between 0 and 1, both left out.") from error
+        raise _invalid("prevalence must be a number between 0 and 1, exclusive.") from error
     return value
 
 

@@ -208,4 +208,4 @@ def _unreadable(message: str, settings: Settings) -> Problem:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"More than {settings.files} files in one upload; send fewer at a time.",
         )
-    return Problem(HTTPStatus.BAD_REQUEST, f"The upload is no multipart/form-data as it should be: {message}")
+    return Problem(HTTPStatus.BAD_REQUEST, f"The upload is not valid multipart/form-data: {message}")

@@ -1,6 +1,6 @@
 """Check 2: pictures that are in the set more than once, and where: in which splits, of which sources.
 
-Knows samples and their matches, not pixels. Copies under two labels are told by `labels`.
+Knows samples and their matches, not pixels. Copies under two labels are reported by `labels`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from covidct.stats.means import estimate_share
 
 SMALL_SHARE = 0.1
 SHOWN = 12
-ADVICE = "Mend or remove the files named here; of a picture under two labels, keep neither copy."
+ADVICE = "Repair or remove the files named here; of a picture under two labels, keep neither copy."
 
 
 def check_labels(data: Dataset) -> Check:

@@ -150,11 +150,11 @@ def _headline(
         return f"Not measured: {worst.auc.reason}."
     text = f"AUC {worst.auc.to_text()}, {where}{f', {worst.note}' if worst.note else ''}"
     if worst.level is Level.PASS:
-        return f"Without a pixel, the files alone say little of the label: {text}."
-    text = f"Without a pixel, the files alone tell COVID-19 from the rest: {text}"
+        return f"Without their pixels, the files say little about the label: {text}."
+    text = f"Even without their pixels, the files separate COVID-19 from the rest: {text}"
     if one_sided and one_sided[0].share >= NOTABLE:
         return f"{text}; {one_sided[0]}."
-    return f"{text}; the most telling is {next(name for name in families if name != BYTES)}."
+    return f"{text}; the most informative is {next(name for name in families if name != BYTES)}."
 
 
 def _family_table(families: Mapping[str, Probe | None]) -> Table:

@@ -81,7 +81,7 @@ def _judge(part: _Part, unit: str) -> Finding:
     fewest = min(part.positives, part.others)
     text = f"{part.name}: {part.positives} {unit} with COVID-19 and {part.others} without."
     if fewest < TOO_FEW and part.name != "tune":
-        return Finding(Level.FAIL, f"{text} Fewer than {TOO_FEW} of a class measure nothing.")
+        return Finding(Level.FAIL, f"{text} Fewer than {TOO_FEW} of a class are too few to measure on.")
     if fewest < ENOUGH:
         return Finding(Level.WARN, f"{text} At least {ENOUGH} of each are advised to validate a model.")
     return Finding(Level.PASS, text)
@@ -91,7 +91,7 @@ def _claim(part: _Part, unit: str) -> str:
     """What a flawless result would prove."""
     n = part.positives
     low = exact_interval(n, n)[0]
-    return f"On {part.name}, {n} of {n} {unit} found would mean a sensitivity of at least {low:.0%}."
+    return f"On {part.name}, {n} of {n} {unit} detected would only show a sensitivity of {low:.0%} or more."
 
 
 def _figures(part: _Part) -> tuple[Figure, ...]:

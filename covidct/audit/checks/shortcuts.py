@@ -99,8 +99,8 @@ def _headline(best: str, probe: Probe) -> str:
     note = f", {probe.note}" if probe.note else ""
     floor = f"The shortcut floor is {probe.auc.value:.2f} ({best}{note})"
     if probe.auc.value > 0.995:
-        return f"{floor}: no model can show on these slices that it saw more."
-    return f"{floor}; a model trained here that does not beat it has shown nothing."
+        return f"{floor}: on these slices no model can show that it learned anything else."
+    return f"{floor}; a model must beat it to show that it learned anything about the lungs."
 
 
 def _model(auc: Estimate | None) -> str:
@@ -119,7 +119,7 @@ def _compare(model: Estimate | None, best: str, probe: Probe) -> Iterator[Findin
     if bottom > probe.auc.value:
         yield Finding(Level.PASS, f"The model beats the shortcut floor: {text}.")
     else:
-        yield Finding(Level.WARN, f"The model is not shown to beat what needs no medicine: {text}.")
+        yield Finding(Level.WARN, f"The model is not shown to beat the shortcut floor: {text}.")
 
 
 def _table(probes: Mapping[str, Probe], model: Estimate | None) -> Table:

@@ -79,9 +79,7 @@ def _headline(samples: Sequence[Sample], association: Estimate) -> str:
     names = {sample.row.source for sample in samples}
     if len(names) < 2:
         return f"There is one source, {next(iter(names), 'none')}."
-    return (
-        f"{len(names)} sources; knowing the source tells the label with Cramér's V {association.to_text()}."
-    )
+    return f"{len(names)} sources; source and label are associated, Cramér's V {association.to_text()}."
 
 
 def _judge_sources(samples: Sequence[Sample], association: Estimate) -> Iterator[Finding]:
@@ -90,13 +88,14 @@ def _judge_sources(samples: Sequence[Sample], association: Estimate) -> Iterator
         yield Finding(
             Level.WARN,
             f"All slices are of one source, {next(iter(counts))}: nothing here can show whether a model "
-            "travels.",
+            "generalises.",
         )
     alone = [name for name, (positives, others) in counts.items() if not positives or not others]
     if alone and len(counts) > 1:
         yield Finding(
             Level.WARN,
-            f"Sources with one class only: {', '.join(alone)}; whatever marks the source marks the class.",
+            f"Sources with one class only: {', '.join(alone)}; whatever gives away the source gives away "
+            "the class.",
         )
     yield from _judge(association, "Source and label are associated", (WARN_V, FAIL_V))
 
@@ -117,9 +116,7 @@ def _judge_age(age: Estimate | None) -> Iterator[Finding]:
     strength = max(age.value, 1 - age.value)
     if strength > WARN_AUC:
         level = Level.FAIL if strength > FAIL_AUC else Level.WARN
-        yield Finding(
-            level, f"Age alone tells the classes apart: AUC {age.to_text()}, over {age.n} patients."
-        )
+        yield Finding(level, f"Age alone separates the classes: AUC {age.to_text()}, over {age.n} patients.")
 
 
 def _patients(samples: Sequence[Sample], groups: Sequence[str]) -> list[_Patient]:

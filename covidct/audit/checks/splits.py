@@ -18,7 +18,7 @@ from covidct.images.files import natural_key
 from covidct.stats.means import estimate_share
 
 ADVICE = "Split by patient with `covidct split` before copies are made; keep copies with their picture."
-RELOCK = "Bring back the locked test split, or divide anew into another file and say so beside the figures."
+RELOCK = "Restore the locked test split, or split again into another file and say so beside the figures."
 _NUMBER = re.compile(r"^(.*?)([0-9]+)([^0-9]*)$")
 
 

@@ -157,7 +157,7 @@ def judge(probe: Probe, what: str) -> Finding:
         return Finding(Level.WARN, f"{what}: not measured, as {few}.")
     text = f"{what}: AUC {probe.auc.to_text()}"
     if probe.auc.value > WARN_AUC and not is_beyond_chance(probe.auc, probe.patients):
-        text += "; that may be chance, the set is too small to tell"
+        text += "; that may be chance: the set is too small to know"
     return Finding(probe.level, f"{text}.")
 
 

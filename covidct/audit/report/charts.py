@@ -79,9 +79,9 @@ def draw_bars(bars: Bars) -> str:
         _write(paper, WIDTH, y, f"{covid:,} / {other:,}", to_right=True)
         paper.barh(y + 15, covid * scale, BAR, color=COVID, linewidth=0, clip_on=False)
         paper.barh(y + 15, other * scale, BAR, left=covid * scale, color=OTHER, linewidth=0, clip_on=False)
-    told = "; ".join(f"{name}: {covid} COVID-19, {other} other" for name, covid, other in rows)
+    values = "; ".join(f"{name}: {covid} COVID-19, {other} other" for name, covid, other in rows)
     names = [elide(to_printable(name), BAR_NAME) for name, _, _ in rows]
-    return _to_svg(figure, names, f"{bars.title}. {told}")
+    return _to_svg(figure, names, f"{bars.title}. {values}")
 
 
 def _to_rows(bars: Bars) -> list[tuple[str, int, int]]:

@@ -14,9 +14,9 @@ WIDTH = 100
 FILES = 3
 INDENT = 6
 VERDICTS = {
-    Level.PASS: "nothing was found that speaks against learning from it",
-    Level.WARN: "fit to learn from with care: mind the warnings",
-    Level.FAIL: "not fit to learn from as it is",
+    Level.PASS: "no reason was found not to train on it",
+    Level.WARN: "fit to train on with care: mind the warnings",
+    Level.FAIL: "not fit to train on as it is",
 }
 
 

@@ -112,18 +112,26 @@ def fit_site(slices: Slices) -> Calibration:
 
 def compare(slices: Slices, before: Calibration, resampling: Resampling = RESAMPLING) -> Comparison:
     """Measure `before`, and calibrations made from the other folds, on all slices. Needs both labels."""
-    told, anew = answer(before, slices), answer_by_folds(slices, deal_folds(slices, seed=resampling.seed))
+    original, refitted = (
+        answer(before, slices),
+        answer_by_folds(slices, deal_folds(slices, seed=resampling.seed)),
+    )
     labels, patients = slices.labels, np.array(slices.patients)
-    shown = [_to_mix(told.probabilities, labels, before.prevalence), _to_mix(anew.probabilities, labels)]
+    shown = [
+        _to_mix(original.probabilities, labels, before.prevalence),
+        _to_mix(refitted.probabilities, labels),
+    ]
     scored = [(labels, p, patients) for p in shown]
     found = [evaluate_scores(*one, threshold=0.5, resampling=resampling).metrics for one in scored]
     drawn = [bootstrap(*one, threshold=0.5, resampling=resampling)["brier"] for one in scored]
-    first = [next(iter(answers.flags.values()))["sensitivity"] == (labels == 1) for answers in (told, anew)]
+    first = [
+        next(iter(answers.flags.values()))["sensitivity"] == (labels == 1) for answers in (original, refitted)
+    ]
     calls = [bootstrap_calls(labels, called, patients, resampling)["balanced_accuracy"] for called in first]
     values = [_to_accuracy(called, labels) for called in first]
     figures = [
         Figures(metrics["ece"], metrics["brier"], _measure(answers, slices, resampling))
-        for metrics, answers in zip(found, (told, anew), strict=True)
+        for metrics, answers in zip(found, (original, refitted), strict=True)
     ]
     return Comparison(
         slices=(int(labels.sum()), int((1 - labels).sum())),
@@ -150,10 +158,10 @@ def check_enough(slices: Slices, *, where: str) -> None:
     ill, well = count_patients(slices)
     if min(ill, well) < PATIENTS:
         raise ManifestError(
-            f"{where}: {ill} patients with COVID-19 and {well} without can be calibrated on, {PATIENTS} of "
-            "each are needed: from fewer than nine no prediction set can rule anything out nine times in "
-            "ten, and every tenth is set apart to measure on. Label slices of more patients; rows without "
-            "patient_id count ten neighbours as one patient, so fill that column in where it is known"
+            f"{where}: {ill} patients with COVID-19 and {well} without, and calibration needs {PATIENTS} of "
+            "each: prediction sets at 90 % need nine, and a tenth is held out to measure on. Label slices of "
+            "more patients; rows without patient_id count ten neighbours as one patient, so fill in that "
+            "column where it is known"
         )
 
 

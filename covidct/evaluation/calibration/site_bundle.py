@@ -53,16 +53,15 @@ def check_site(bundle: Bundle, name: str, out: Path) -> None:
     """
     if not SITE.fullmatch(name):
         raise BundleError(
-            f"{name!r} is no name of a site: take 1 to 24 letters, digits and dots, as it goes into the "
-            "version"
+            f"{name!r} cannot name a site: use 1 to 24 letters, digits and dots, as it goes into the version"
         )
     if bundle.config.site is not None:
         raise BundleError(
-            f"{bundle.path}: {bundle.config.model} is calibrated for a site already; take the bundle that "
+            f"{bundle.path}: {bundle.config.model} is calibrated for a site already; give the bundle that "
             "it was made from"
         )
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise BundleError(f"{out}: is there already; give another name, or move it away first")
+        raise BundleError(f"{out}: already exists; give another name, or move it away first")
 
 
 def to_config(bundle: Bundle, site: Site, calibration: Calibration, comparison: Comparison) -> dict[str, Any]:

@@ -64,7 +64,7 @@ LIMITS = """\
   intervals may be too narrow.
 - Probabilities hold for a mix with about as many positives as negatives, not for a screening prevalence.
 - Age, sex, ethnicity, severity, vaccination and variant are unknown for most slices: whether it is fair to
-  everyone cannot be told from these data.
+  everyone cannot be known from these data.
 """
 SLICES = "It answers for one slice at a time and has not been measured on whole studies."
 SERIES = "It answers for slices and for series; few whole series were there to measure it on."

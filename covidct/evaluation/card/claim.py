@@ -26,12 +26,12 @@ CLAIM = (
     left_open(
         "3",
         "background, current practice, and the role the model is for",
-        "how CT serves against COVID-19, and other work, are hardly described; the role: card, Intended use",
+        "the role of CT in COVID-19 and related work are hardly described; the model's: card, Intended use",
     ),
     answered(
         "4",
         "aims and hypotheses",
-        "docs/training/benchmark.md: does it hold on a source left out? Aims as figures",
+        "docs/training/benchmark.md: does it generalise to a source left out? Aims are figures",
     ),
     answered("5", "prospective or retrospective", "retrospective: card, first lines"),
     answered(
@@ -40,24 +40,24 @@ CLAIM = (
     answered("7", "sources of the data", "docs/training/data.md; card, Data"),
     left_open(
         "8",
-        "who was included and left out, where, when and in what order",
-        "the sets' makers chose patients and slices, and say little of how (docs/training/data.md)",
+        "inclusion and exclusion criteria: who, where, when and in what order",
+        "the sets' makers chose patients and slices, and say little about how (docs/training/data.md)",
     ),
     answered(
-        "9", "preparation of the pictures", "docs/reference/architecture.md: all of it is inside the graph"
+        "9", "preprocessing of the images", "docs/reference/architecture.md: all of it is inside the graph"
     ),
     left_open(
         "10",
-        "what was selected of the raw data, and by whom",
-        "how single slices of a scan were picked is not told; the crop to the lungs is in the graph",
+        "how raw data were selected, and by whom",
+        "how single slices of a scan were picked is not reported; the crop to the lungs is in the graph",
     ),
     left_open("11", "how the data were de-identified", "done by whoever published them, not checked here"),
     answered(
         "12",
-        "what was done about missing data",
+        "how missing data were handled",
         "rows without a label are passed over, neighbours stand in for patient ids (docs/training/train.md)",
     ),
-    left_open("13", "how the pictures were taken", "scanner and protocol are unknown for nearly all slices"),
+    left_open("13", "how images were acquired", "scanner and protocol are unknown for nearly all slices"),
     left_open(
         "14",
         "how the reference standard was obtained",
@@ -67,13 +67,15 @@ CLAIM = (
     left_open(
         "15",
         "why that reference standard, and its errors",
-        "taken as the sets bring it: no other was at hand, and wrong labels are not counted",
+        "as given by the sets: no other was available, and label errors are not estimated",
     ),
     left_open(
-        "16", "who annotated, and how skilled", "stated for outlines of lesions alone (docs/training/data.md)"
+        "16",
+        "who the annotators were, and their expertise",
+        "stated for outlines of lesions alone (docs/training/data.md)",
     ),
     left_open("17", "how the test set was annotated", "as the rest of its set; nobody read it again"),
-    left_open("18", "how far annotators agree", "no set has two readings of COVID-19 in a slice"),
+    left_open("18", "agreement between annotators", "no set has two readings of COVID-19 in a slice"),
     answered(
         "19",
         "how slices were assigned to splits",
@@ -82,7 +84,7 @@ CLAIM = (
     answered(
         "20", "at what level splits are disjoint", "patient, or neighbours in number: card, Data and Audit"
     ),
-    left_open("21", "how large the test set had to be", "all there was; no size was set beforehand"),
+    left_open("21", "sample size of the test set", "all slices available; no size was planned"),
     answered(
         "22",
         "the model, in full",
@@ -106,7 +108,7 @@ CLAIM = (
     inapplicable("27", "ensembles", "a bundle is one network; averaged logits are only measured"),
     answered(
         "28",
-        "measures of performance, and published models beside",
+        "performance measures, beside published models",
         "covidct/stats/metrics.py; card, Figures; docs/training/benchmark.md, Published figures",
     ),
     answered(
@@ -132,14 +134,14 @@ CLAIM = (
     answered(
         "33",
         "external test",
-        "card, External: of models that lack a source each; the one that ships has learned from all",
+        "card, External: of models trained without one source each; the shipped one was trained on all",
         needs=EXTERNAL,
     ),
-    inapplicable("34", "registration of a clinical trial", "nothing was tried on patients"),
+    inapplicable("34", "registration of a clinical trial", "not a clinical trial"),
     left_open(
         "35",
-        "how many were included and left out",
-        "slices left out are not counted, no chart is drawn; those used: card, Data",
+        "how many were included and excluded",
+        "excluded slices are not counted and no flow chart is drawn; those used: card, Data",
     ),
     left_open(
         "36",
@@ -148,7 +150,7 @@ CLAIM = (
     ),
     left_open(
         "37",
-        "performance on every split, and by group of people",
+        "performance on every split, and by subgroup",
         "not on train, nor by age, sex or ethnicity where unknown; the rest: card, Figures and External",
     ),
     answered(
@@ -163,7 +165,7 @@ CLAIM = (
         needs=FAILURES,
     ),
     answered("40", "limits", "card, Limits"),
-    answered("41", "what follows for practice", "card, Misuse: nothing for care, as yet"),
+    answered("41", "implications for practice", "none for care yet: card, Misuse"),
     answered(
         "42",
         "where a full protocol or further details are",

@@ -29,7 +29,9 @@ TRIPOD = (
     ),
     left_open("5b", "dates", "2020 for most COVID-19 slices; not recorded by slice (docs/training/data.md)"),
     left_open(
-        "6a", "setting, number and place of centres", "told in part by one set or two (docs/training/data.md)"
+        "6a",
+        "setting, number and place of centres",
+        "reported in part by one or two sets (docs/training/data.md)",
     ),
     left_open("6b", "who was eligible", "not stated for slices with COVID-19 (docs/training/data.md)"),
     left_open("6c", "treatments received", "not recorded"),
@@ -41,7 +43,7 @@ TRIPOD = (
     left_open(
         "8a",
         "outcome: what, how and when assessed, why it",
-        "COVID-19 pneumonia by the set's label; how and when is told in part (docs/training/data.md)",
+        "COVID-19 pneumonia by the set's label; how and when is reported in part (docs/training/data.md)",
     ),
     left_open("8b", "who judged the outcome, where that takes judgement", "not stated by the sets"),
     left_open("8c", "whether they were blinded", "not stated by the sets"),

@@ -107,7 +107,7 @@ def read_examination(path: Path) -> Examination:
         return _parse(table)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(
-            f"{path}: is no examination that can be read ({error!r}); make it with covidct examine"
+            f"{path}: cannot be read as an examination ({error!r}); make it with covidct examine"
         ) from error
 
 

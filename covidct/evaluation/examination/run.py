@@ -85,7 +85,7 @@ def examine(
 ) -> Examination:
     """Examine a bundle on rows, labelled or not, and on drawn slices.
 
-    Raises ManifestError naming the first labelled file that cannot be read; others are told on stderr.
+    Raises ManifestError naming the first labelled file that cannot be read; others are reported on stderr.
     """
     notes = Notes()
     rendered = choose_rendered(rows)

@@ -91,7 +91,7 @@ def read_standings(path: Path) -> Standings:
         return parse_standings(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(
-            f"{path}: is no benchmark that can be read ({error!r}); make it with covidct benchmark"
+            f"{path}: cannot be read as a benchmark ({error!r}); make it with covidct benchmark"
         ) from error
 
 

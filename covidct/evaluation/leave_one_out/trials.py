@@ -73,7 +73,8 @@ def read_trials(out: Path) -> tuple[Kept, ...]:
     kept = [_read_trial(folder) for folder in folders]
     if len(digests := {one.record["manifest_sha256"] for one in kept}) > 1:
         raise ManifestError(
-            f"{out}: its trials are of {len(digests)} different manifests; keep each benchmark apart"
+            f"{out}: its trials are of {len(digests)} different manifests; keep each benchmark in a "
+            "folder of its own"
         )
     return tuple(sorted(kept, key=lambda one: (one.left_out, one.recipe, one.seed)))
 

@@ -29,7 +29,7 @@ def test_fields_are_read(fields: dict[str, str], asked: Asking, tiny_bundle: Pat
         ({"operating_point": "best"}, "balanced, sensitive"),
         (
             {"prevalance": "0.05"},
-            "'prevalance' is no field or parameter here; prevalence may be meant.",
+            "'prevalance' is not a field or parameter here; prevalence may be meant.",
         ),
         ({"else": "x"}, "there are operating_point, prevalence"),
         ({"operating_point": "Balanced"}, "balanced, sensitive"),

@@ -264,7 +264,7 @@ def test_files_in_another_field_are_told_of() -> None:
     problem = refused(Sender(body_of([("files", "a.png", b"1"), ("file", "b.png", b"2")])))
     assert (problem.status, problem.detail) == (
         422,
-        "'file' is no field or parameter here; files may be meant.",
+        "'file' is not a field or parameter here; files may be meant.",
     )
 
 

@@ -181,7 +181,7 @@ def test_a_lock_whose_slices_are_gone_fails(locked: Manifest) -> None:
 
 def test_a_damaged_lock_fails(locked: Manifest) -> None:
     to_lock_path(locked.path).write_text("{}")
-    assert "no lock that can be read" in texts(check_locked(locked), Level.FAIL)
+    assert "cannot be read as a lock" in texts(check_locked(locked), Level.FAIL)
 
 
 def test_lock_is_a_value(locked: Manifest) -> None:

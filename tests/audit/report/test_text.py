@@ -31,7 +31,7 @@ def test_a_line_a_check_and_the_verdict_last() -> None:
     assert words == ["PASS", "WARN", "FAIL", "FAIL", "WARN"]
     assert lines[0] == "Audit of data/manifest.csv: 2,305 slices, 1,109 with COVID-19"
     assert lines[-1] == (
-        "Verdict: FAIL. Not fit to learn from as it is. Of 5 checks 2 failed, 2 warned, 1 passed."
+        "Verdict: FAIL. Not fit to train on as it is. Of 5 checks 2 failed, 2 warned, 1 passed."
     )
 
 
@@ -65,7 +65,7 @@ def test_what_has_passed_takes_one_line() -> None:
         "",
         "PASS  One: It is so.",
         "",
-        "Verdict: PASS. Nothing was found that speaks against learning from it. Of 1 check 1 passed.",
+        "Verdict: PASS. No reason was found not to train on it. Of 1 check 1 passed.",
     ]
 
 

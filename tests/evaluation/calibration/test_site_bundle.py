@@ -109,7 +109,7 @@ def test_a_record_that_is_none_is_refused_on_loading(tmp_path: Path, record: obj
     home = write_home_bundle(tmp_path / "home")
     (home / CONFIG).write_text(json.dumps(json.loads((home / CONFIG).read_text()) | {"site": record}))
     write_sums(home)
-    with pytest.raises(BundleError, match="is no configuration of a bundle"):
+    with pytest.raises(BundleError, match="is not the configuration of a bundle"):
         load_bundle(home)
 
 

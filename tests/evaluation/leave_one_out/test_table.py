@@ -29,7 +29,7 @@ def test_a_table_from_before_recipes_were_compared_is_read(tmp_path: Path) -> No
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2, "protocol": {}}', "é"])
 def test_what_is_no_benchmark_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text, encoding="latin-1")
-    with pytest.raises(ManifestError, match=r"x\.json: is no benchmark .*covidct benchmark"):
+    with pytest.raises(ManifestError, match=r"x\.json: cannot be read as a benchmark .*covidct benchmark"):
         read_standings(tmp_path / "x.json")
 
 

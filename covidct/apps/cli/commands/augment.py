@@ -34,7 +34,7 @@ def run_augment(data: Path, out: Path, plan: DataPlan, enlargement: Enlargement)
 
 def _check_place(out: Path, data: Path) -> None:
     if os.path.lexists(out):
-        raise ManifestError(f"{out}: is there already; give another name, or move it away first")
+        raise ManifestError(f"{out}: already exists; give another name, or move it away first")
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
         raise ManifestError(f"{out}: lies in {data}, where copies would pass for slices; put it beside")
 
@@ -47,7 +47,7 @@ def _written_beside(out: Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
     except FileExistsError as error:
         # Never emptied unasked: it might be somebody's own.
-        raise ManifestError(f"{partial}: is there already, of a run that broke off; remove it") from error
+        raise ManifestError(f"{partial}: was left by an interrupted run; remove it") from error
     try:
         yield partial
         partial.rename(out)

@@ -94,7 +94,7 @@ def find_doubt(comparison: Comparison, path: Path) -> str:
         )
     if low <= 0.5:
         return (
-            f"the model may not tell these slices apart better than chance: AUC {auc.to_text()}; check the "
+            f"on these slices the model may be no better than chance: AUC {auc.to_text()}; check the "
             "labels, label slices of more patients"
         )
     if not comparison.is_better:

@@ -13,7 +13,8 @@ from covidct.types import OperatingPoint
 
 def to_short_card(bundle: Bundle) -> str:
     """Name, sizes, decision rule and training data of a verified bundle."""
-    config = bundle.config
+    config, site = bundle.config, bundle.config.site
+    where = "measured in the site's folds" if site else "measured on tune"
     sizes = ", ".join(f"{name} {len(bundle.files[file]) / 1e6:.1f} MB" for name, file in GRAPHS.items())
     lines = [
         config.model,
@@ -21,27 +22,24 @@ def to_short_card(bundle: Bundle) -> str:
         f"  graphs       {sizes}",
         f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
         f"  probability  sigmoid((logit {-config.shift:+.3f}) / {config.temperature:.3f}), "
-        f"where {config.prevalence:.0%} of the slices show COVID-19",
+        f"at a prevalence of {config.prevalence:.0%} among slices",
+        f"  decisions    positive above the band, negative below it, indeterminate in it; {where}:",
+        f"    {'':<18}{'band':<14}  threshold  sensitivity  specificity  coverage",
+        *map(_to_line, config.operating_points),
     ]
-    site = config.site
-    lines += [_to_line(point, "in the folds" if site else "on tune") for point in config.operating_points]
     if config.series:
-        lines += [_to_line(point, "series left out:") for point in config.series.operating_points]
+        lines.append("  series       the same for series, measured on series left out of the fit:")
+        lines += map(_to_line, config.series.operating_points)
     if site:
-        lines.append(
-            f"  calibrated   for {site.name}, {site.day}: shares above are from its folds, "
-            "figures below are from before"
-        )
+        lines.append(f"  calibrated   for {site.name}, {site.day}; the figures below are from before")
     return "\n".join([*lines, *(f"  figures      {headline}" for headline in bundle.headlines)])
 
 
-def _to_line(point: OperatingPoint, where: str) -> str:
+def _to_line(point: OperatingPoint) -> str:
+    low, high = point.band
     return (
-        f"  {point.name:<12} positive above {point.band[1]:.3f}, indeterminate from {point.band[0]:.3f} on; "
-        f"{where} sets hold the truth for {point.coverage[0]:.0%} of COVID-19 and {point.coverage[1]:.0%} "
-        "of others; "
-        f"at threshold {point.threshold:.3f} sensitivity {point.sensitivity:.3f}, "
-        f"specificity {point.specificity:.3f}"
+        f"    {point.name:<18}{low:.3f} to {high:.3f}  {point.threshold:9.3f}  {point.sensitivity:11.3f}  "
+        f"{point.specificity:11.3f}  {point.coverage[0]:.0%} COVID-19, {point.coverage[1]:.0%} other"
     )
 
 

@@ -45,7 +45,7 @@ def run_split(
     check_place(out)
     for path in (out, to_lock_path(out)):
         if path.exists():
-            raise ManifestError(f"{path}: is there already; give another name, or move it away first")
+            raise ManifestError(f"{path}: already exists; give another name, or move it away first")
     manifest = read_data(data, plan)
     chosen = [at for at, row in enumerate(manifest.rows) if row.label in plan.labels]
     if not chosen:

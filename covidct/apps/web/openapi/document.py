@@ -18,7 +18,7 @@ from covidct.images.hounsfield import WINDOWS
 from covidct.types import DISCLAIMER
 
 PROBLEMS = {
-    400: "The upload is no multipart/form-data as it should be.",
+    400: "The upload is not valid multipart/form-data.",
     401: "The token is missing, or another.",
     403: "A page of another site asks.",
     404: "There is nothing of the kind, or no longer.",

@@ -128,8 +128,8 @@ def test_the_points_say_what_the_folds_measured(done: tuple[Path, Result]) -> No
     for point in config.operating_points:
         assert point.sensitivity == figures[point.name]["sensitivity"]["value"]
         assert point.coverage[1] == figures[point.name]["coverage_negative"]["value"]
-    assert "  balanced     positive above" in to_short_card(load_bundle(done[0]))
-    assert "in the folds" in to_short_card(load_bundle(done[0]))
+    assert "    balanced        " in to_short_card(load_bundle(done[0]))
+    assert "in the site's folds" in to_short_card(load_bundle(done[0]))
     assert "  calibrated   for ward.7, 2" in to_short_card(load_bundle(done[0]))
 
 
@@ -207,9 +207,9 @@ def test_an_empty_folder_is_filled_and_any_other_refused(
     assert call(bundle, hospital, tmp_path / "empty").exit_code == 0
     full = call(bundle, hospital, tmp_path / "empty")
     assert full.exit_code == 2
-    assert "empty: is there already; give another name, or move it away first" in full.stderr
+    assert "empty: already exists; give another name, or move it away first" in full.stderr
     (tmp_path / "file").write_text("x")
-    assert "is there already" in call(bundle, hospital, tmp_path / "file").stderr
+    assert "already exists" in call(bundle, hospital, tmp_path / "file").stderr
     assert (tmp_path / "file").read_text() == "x"
 
 
@@ -217,7 +217,7 @@ def test_an_empty_folder_is_filled_and_any_other_refused(
 def test_names_that_are_no_part_of_a_version(bundle: Path, hospital: Path, tmp_path: Path, name: str) -> None:
     result = call(bundle, hospital, tmp_path / "out", "--site", name)
     assert result.exit_code == 2
-    assert "is no name of a site: take 1 to 24 letters, digits and dots" in result.stderr
+    assert "cannot name a site: use 1 to 24 letters, digits and dots" in result.stderr
 
 
 def test_a_calibrated_bundle_is_not_calibrated_again(
@@ -226,7 +226,7 @@ def test_a_calibrated_bundle_is_not_calibrated_again(
     result = call(done[0], hospital, tmp_path / "out")
     assert result.exit_code == 2
     assert (
-        "tiny-1.2.3+ward.7 is calibrated for a site already; take the bundle that it was made"
+        "tiny-1.2.3+ward.7 is calibrated for a site already; give the bundle that it was made"
         in result.stderr
     )
 
@@ -234,7 +234,7 @@ def test_a_calibrated_bundle_is_not_calibrated_again(
 @pytest.mark.parametrize(
     ("patients", "options", "message"),
     [
-        (18, (), "9 patients with COVID-19 and 9 without can be calibrated on, 10 of each are needed"),
+        (18, (), "9 patients with COVID-19 and 9 without, and calibration needs 10 of each"),
         (24, ("--source", "nowhere"), "has no source nowhere; it has ward"),
     ],
 )
@@ -314,7 +314,7 @@ def test_what_may_be_chance_needs_a_reason(bundle: Path, tmp_path: Path) -> None
     relabel(manifest, lambda patient, _: ("non-covid", "covid")[patient // 2 % 2])
     result = call(bundle, manifest, tmp_path / "out")
     assert result.exit_code == 2
-    assert "may not tell these slices apart better than chance" in result.stderr
+    assert "on these slices the model may be no better than chance" in result.stderr
     assert not (tmp_path / "out").exists()
     assert call(bundle, manifest, tmp_path / "out", "--accept", "to see").exit_code == 0
 

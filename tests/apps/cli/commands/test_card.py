@@ -165,7 +165,7 @@ def test_figures_that_are_none_are_named(bundle: Path, figures: object) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": 9}', '{"schema": 1, "protocol": {}}'])
 def test_what_is_no_examination_is_refused(bundle: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "e.json").write_text(text)
-    with pytest.raises(ManifestError, match=r"e\.json: is no examination .*covidct examine"):
+    with pytest.raises(ManifestError, match=r"e\.json: cannot be read as an examination .*covidct examine"):
         rewrite_card(bundle, examination=tmp_path / "e.json")
 
 

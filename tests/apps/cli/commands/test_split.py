@@ -132,9 +132,9 @@ def test_nothing_is_overwritten(manifest: Path, tmp_path: Path) -> None:
     before = out.read_bytes()
     result = call(manifest, "--out", out, "--no-pixels", "--seed", "5")
     assert result.exit_code == 2
-    assert "is there already" in result.stderr
+    assert "already exists" in result.stderr
     out.unlink()
-    assert "lock.json: is there already" in call(manifest, "--out", out, "--no-pixels").stderr
+    assert "lock.json: already exists" in call(manifest, "--out", out, "--no-pixels").stderr
     assert not out.exists()
     assert before
 
