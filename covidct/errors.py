@@ -7,7 +7,7 @@
     │       └── ForeignDicom         its header says that it is something else (MR, coronal ...)
     ├── BundleError          a model directory is missing, damaged or of another version
     ├── ManifestError        a manifest cannot be used (columns, labels, splits, missing files)
-    ├── AuditError           a data set is not fit to learn from, and nobody said why to go on
+    ├── AuditError           a data set is not fit to train on, and nobody said why to go on
     ├── RecipeError          a recipe has unknown keys or impossible values
     ├── TrainingError        a run cannot go on (its loss diverged, its checkpoint is damaged ...)
     ├── PretrainedError      pretrained weights are missing or not what they should be
@@ -60,7 +60,7 @@ class ManifestError(CovidctError):
 
 
 class AuditError(CovidctError):
-    """A data set is not fit to learn from."""
+    """A data set is not fit to train on."""
 
 
 class RecipeError(CovidctError):

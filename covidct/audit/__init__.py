@@ -1,1 +1,1 @@
-"""Is this data set fit to learn from? Knows manifests and files; nothing of torch. Needs extra `audit`."""
+"""Is this data set fit to train on? Knows manifests and files; nothing of torch. Needs extra `audit`."""

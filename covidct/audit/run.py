@@ -29,7 +29,7 @@ def audit(
     only: Sequence[str] = (),
     measure_model: Callable[[Dataset], Estimate] | None = None,
 ) -> Audit:
-    """Ask whether a data set is fit to learn from.
+    """Ask whether a data set is fit to train on.
 
     `plan` names sources and labels; `only` some of `CHECKS`, all by default; `measure_model` gives the AUC
     of a model on the same slices, to stand beside the shortcut floor. Raises ManifestError where no row has a

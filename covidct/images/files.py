@@ -25,7 +25,21 @@ VOLUME_ENDINGS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".npy")
 
 # What lies beside slices and is none: nobody misses it where it is not read.
 DOCUMENT_ENDINGS = frozenset(
-    (".md", ".txt", ".rst", ".pdf", ".html", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml")
+    (
+        ".md",
+        ".txt",
+        ".rst",
+        ".pdf",
+        ".html",
+        ".json",
+        ".jsonl",
+        ".csv",
+        ".tsv",
+        ".xml",
+        ".yaml",
+        ".yml",
+        ".ipynb",
+    )
 )
 DOCUMENT_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "changelog"))
 

@@ -95,7 +95,7 @@ def train(job: Job) -> Path:
     Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
     `curves.png`, checkpoints, `evaluation/` of the bundle on `tune`, and on `test/` where there is such a
     split and no lock on it, and `report.html`, which tells all of it. Raises ManifestError where `out`
-    holds a run on other data, and AuditError where the data are not fit to learn from and the job accepts no
+    holds a run on other data, and AuditError where the data are not fit to train on and the job accepts no
     such thing.
     """
     rows = split_rows(job)

@@ -76,7 +76,9 @@ def test_what_can_be_is_left_alone(hu: NDArray[Any]) -> None:
     ],
 )
 def test_the_error_names_the_rescale(dataset: Any) -> None:
-    with pytest.raises(UnsupportedDicom, match=r"x: not in Hounsfield units with RescaleSlope -?1 and .*fits"):
+    with pytest.raises(
+        UnsupportedDicom, match=r"x: not in Hounsfield units with RescaleSlope -?1 and .*fits"
+    ):
         parse_dicom(dataset, name="x")
 
 

@@ -84,7 +84,7 @@ def audit(
     negative: tuple[str, ...],
     model: Path | None,
 ) -> None:
-    """Check whether a data set is fit to learn from.
+    """Check whether a data set is fit to train on.
 
     Takes a manifest, or a folder with one sub-folder per class. Looks for wrong labels, duplicates, patients
     in two splits, shortcuts, and claims that so few patients cannot support.

@@ -336,8 +336,8 @@ def test_info(tiny_bundle: Path) -> None:
 
 def test_info_tells_the_operating_points_of_series(tmp_path: Path) -> None:
     lines = call("info", write_tiny_bundle(tmp_path / "two", asks_twice=True)).stdout.splitlines()
-    assert sum("series left out: sets hold the truth" in line for line in lines) == 2
-    assert sum("on tune sets hold the truth" in line for line in lines) == 2
+    assert sum("measured on series left out of the fit" in line for line in lines) == 1
+    assert sum("% COVID-19, " in line for line in lines) == 4
 
 
 def test_info_of_the_shipped_bundle() -> None:
