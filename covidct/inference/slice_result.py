@@ -65,14 +65,21 @@ def to_unread_result(path: str, error: Exception, model: ModelUsed) -> Result:
     return Result(Source(path), status, Refusal(reason, message), model)
 
 
+def find_plain_call(prediction: Prediction) -> str | None:
+    """The label on the threshold's side, where the model can rule nothing out; None where it can."""
+    point = prediction.operating_point
+    if point.band != EVERYTHING:
+        return None
+    return prediction.prediction_set[prediction.probability < point.threshold]
+
+
 def say_undecided(prediction: Prediction) -> str | None:
     """Why an answer is indeterminate; None where it is not."""
     if prediction.decision is not Decision.INDETERMINATE:
         return None
     point = prediction.operating_point
     low, high = point.band
-    if (low, high) == EVERYTHING:
-        call = prediction.prediction_set[prediction.probability < point.threshold]
+    if call := find_plain_call(prediction):
         return (
             f"the model was calibrated on too few slices to rule anything out; its plain call, at a "
             f"threshold of {point.threshold:.3f}, is {call}"

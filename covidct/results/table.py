@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
 
+from covidct.inference.slice_result import find_plain_call
 from covidct.inference.study_answers import StudyAnswer
 from covidct.results.printable import to_printable
 from covidct.series.types import Series, name_series
@@ -126,6 +127,8 @@ class Table:
             return f": {sentence}"
         if result.seems_turned:
             return ": looks turned"
+        if result.prediction and (call := find_plain_call(result.prediction)):
+            return f": plain call {call}"
         return "" if result.decision else f": {result.reason}"
 
     def _is_new(self, sentence: str) -> bool:

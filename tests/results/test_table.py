@@ -127,3 +127,22 @@ def test_why_a_series_is_refused_is_said() -> None:
     refused_one = replace(answer.result, status=Status.REFUSED, answer=refusal)
     (line, _) = Table().add(StudyAnswer(refused_one, series=answer))
     assert line.split(maxsplit=2) == ["refused", "-", f"{FOLDER}: another is read"]
+
+
+def test_a_plain_call_is_given_for_each_slice_where_nothing_can_be_ruled_out() -> None:
+    point = replace(POINT, band=(0.0, 1.0), threshold=0.5)
+    results = [
+        with_prediction(
+            slice_of(f"/a/{at}.png"),
+            decision=Decision.INDETERMINATE,
+            probability=probability,
+            prediction_set=("covid", "non-covid"),
+            operating_point=point,
+            message=f"/a/{at}.png: too few",
+        )
+        for at, probability in enumerate((0.1, 0.2, 0.9))
+    ]
+    _, *shown = lines(Table(), *results)
+    assert shown[0].endswith("/a/0.png: too few")
+    assert shown[1].endswith(".../1.png: plain call non-covid")
+    assert shown[2].endswith(".../2.png: plain call covid")
