@@ -98,7 +98,7 @@ def serving(
     )
     reader.start()
     try:
-        server.wait_for("Research use only")
+        server.wait_for("Research use only", seconds=120)
         found = re.search(r" at (https?://\S+)", server.log)
         assert found
         server.url = found.group(1)

@@ -50,6 +50,13 @@ from covidct.types import DISCLAIMER, ModelChoice
         help="A name under which browsers may call this server; repeatable.",
     ),
     click.option(
+        "--root-path",
+        "root",
+        default="",
+        metavar="PATH",
+        help="Path that a proxy has put the server under, such as /covidct.",
+    ),
+    click.option(
         "--token",
         envvar="COVIDCT_TOKEN",
         metavar="TOKEN",

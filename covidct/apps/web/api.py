@@ -85,14 +85,16 @@ class Api:
             self.memory.give_back(upload.size)
             raise
         self.jobs.add(job)
-        headers = {"Location": f"/api/jobs/{job.id}"}
-        return JSONResponse(_to_status(job), status_code=HTTPStatus.ACCEPTED, headers=headers)
+        # Addresses are relative to the one that was asked: a proxy may have the server under another.
+        headers = {"Location": f"jobs/{job.id}"}
+        status = _to_status(job, f"jobs/{job.id}/results")
+        return JSONResponse(status, status_code=HTTPStatus.ACCEPTED, headers=headers)
 
     async def show_or_drop_job(self, request: Request) -> Response:
         """GET /api/jobs/ID: how far it is. DELETE: cancelled where it still runs, and forgotten."""
         job = self._find(request)
         if request.method != "DELETE":
-            return JSONResponse(_to_status(job))
+            return JSONResponse(_to_status(job, f"{job.id}/results"))
         self.jobs.forget(job)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -100,7 +102,7 @@ class Api:
         """POST /api/jobs/ID/cancel: no more of it is read; the results that are there stay."""
         job = self._find(request)
         job.task.cancel()
-        return JSONResponse(_to_status(job))
+        return JSONResponse(_to_status(job, "results"))
 
     async def show_results(self, request: Request) -> Response:
         """GET /api/jobs/ID/results: those that are there so far."""
@@ -256,14 +258,14 @@ async def _wait(request: Request, task: Task) -> None:
         raise busy("The server was stopped before this was done; try again in a minute.", seconds=60)
 
 
-def _to_status(job: Job) -> dict[str, str | int | None]:
+def _to_status(job: Job, results_url: str) -> dict[str, str | int | None]:
     return {
         "id": job.id,
         "state": job.state.value,
         "done": len(job.reading.answers),
         "total": job.reading.total,
         "skipped": job.reading.skipped,
-        "results_url": f"/api/jobs/{job.id}/results",
+        "results_url": results_url,
         "message": None if job.task.error is None else _to_message(job.task.error),
     }
 

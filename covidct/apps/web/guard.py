@@ -1,4 +1,4 @@
-"""Who may ask, from which page, under which name, and what a browser may do with the answer.
+"""Who may ask, from which page, under which name and path, and what a browser may do with the answer.
 
 Host: a name that is not the server's own is refused, so that no foreign name can be made to point at it (DNS
 rebinding). Origin: a page of another site may not make a browser post here. Token: the API wants a bearer's
@@ -14,6 +14,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from covidct.apps.web.problem import Problem, to_response
@@ -45,6 +46,9 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 PRIVATE = ("/api/", "/metrics")
+# What asks these comes by address, or without any name (HTTP/1.0): load balancers. They tell nothing.
+NAMELESS = ("/health", "/ready")
+PORTS = {"http": 80, "https": 443}
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -69,11 +73,34 @@ class Guard:
         await self._app(scope, receive, answer)
 
     def _check(self, method: str, path: str, headers: Headers) -> None:
-        check_host(headers, self._settings)
+        if path not in NAMELESS:
+            check_host(headers, self._settings)
         if method not in SAFE:
             check_origin(headers)
         if self._settings.token is not None and path.startswith(PRIVATE):
             check_token(headers, self._settings.token)
+
+
+class Rooted:
+    """The server under a path of another: passes requests to `app` without `root`, such as `/covidct`.
+
+    A proxy may take its path away before it passes a request on, or leave it; both are understood. All
+    addresses that are given out are relative, so that they hold in either case. Empty for none.
+    """
+
+    def __init__(self, app: ASGIApp, root: str):
+        self._app = app
+        self._root = root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; see ASGI."""
+        if self._root and scope["type"] == "http":
+            if scope["path"] == self._root:  # a page's relative addresses need the slash
+                await RedirectResponse(f"{self._root.rpartition('/')[2]}/")(scope, receive, send)
+                return
+            if scope["path"].startswith(f"{self._root}/"):
+                scope["path"] = scope["path"].removeprefix(self._root)
+        await self._app(scope, receive, send)
 
 
 def check_host(headers: Headers, settings: Settings) -> None:
@@ -89,13 +116,18 @@ def check_host(headers: Headers, settings: Settings) -> None:
 
 def check_origin(headers: Headers) -> None:
     """Raise Problem for a request that a page of another site has made."""
-    origin = headers.get("origin")
+    origin, host = headers.get("origin"), headers.get("host", "")
     # Without an Origin it is no page at all, but a program; unless the browser says otherwise.
-    foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    if origin is not None:
-        foreign = _to_netloc(origin) != headers.get("host", "").lower()
-    if foreign:
-        raise Problem(HTTPStatus.FORBIDDEN, "A page of another site asks; open the page that is served here.")
+    if origin is None and headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
+        return
+    if origin is not None and _is_same(origin, host):
+        return
+    raise Problem(
+        HTTPStatus.FORBIDDEN,
+        f"A page of another site asks: its Origin is {_quote(origin)}, the Host that it asked for is "
+        f"{_quote(host)}. Open the page that is served here; a proxy in between must pass the name on, as "
+        "nginx does with: proxy_set_header Host $http_host;",
+    )
 
 
 def check_token(headers: Headers, token: str) -> None:
@@ -119,11 +151,22 @@ def _to_name(host: str) -> str:
         return ""
 
 
-def _to_netloc(origin: str) -> str:
+def _is_same(origin: str, host: str) -> bool:
+    """Whether an origin is what the server was called by; its scheme's own port may be named or not."""
     try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
+        page = urlsplit(origin)
+        called = urlsplit(f"{page.scheme}://{host}")
+        own = PORTS[page.scheme]
+        return bool(page.hostname) and (
+            (page.hostname, page.port or own) == (called.hostname, called.port or own)
+        )
+    except (ValueError, KeyError):
+        return False
+
+
+def _quote(value: str | None) -> str:
+    """What a header said, short enough to be shown."""
+    return "not given" if value is None else ascii(value[:100])
 
 
 def _is_address(name: str) -> bool:

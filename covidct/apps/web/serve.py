@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import secrets
 import socket
 import sys
@@ -39,7 +40,7 @@ def run_serve(serving: Serving, choice: ModelChoice) -> None:
     token = check_token(serving.token)
     check_reach(serving.host, token, no_auth=serving.no_auth)
     settings = to_settings(serving.host, serving.names, token)
-    settings = replace(settings, body_bytes=serving.upload_mb * MIB)
+    settings = replace(settings, body_bytes=serving.upload_mb * MIB, root=check_root(serving.root))
     classifier = Classifier.choose(choice)
     server = Server(classifier, settings)
     listener = _listen(serving.host, serving.port)
@@ -100,6 +101,14 @@ def check_token(token: str | None) -> str | None:
             f"--token {MAKE_ONE} makes one"
         )
     return token
+
+
+def check_root(path: str) -> str:
+    """The path without a slash at its end. Raises ServeError for what is no path."""
+    root = path.rstrip("/")
+    if not re.fullmatch(r"(/[\w.~-]+)*", root, re.ASCII):
+        raise ServeError(f"--root-path {path!r} is no path; give one such as /covidct")
+    return root
 
 
 def check_reach(host: str, token: str | None, *, no_auth: bool) -> None:

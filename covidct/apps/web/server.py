@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Scope
 
 from covidct.apps.web.access_log import AccessLog, answer_failure
 from covidct.apps.web.api import Api
-from covidct.apps.web.guard import Guard
+from covidct.apps.web.guard import Guard, Rooted
 from covidct.apps.web.openapi.document import to_document
 from covidct.apps.web.openapi.page import STYLE, to_page
 from covidct.apps.web.problem import Problem, answer_problem
@@ -42,11 +42,12 @@ class Server:
         self.api = Api(classifier, self.settings)
         points = [point.name for point in classifier.bundle.config.operating_points]
         self.document = to_document(self.settings, points)
-        self.app: ASGIApp = AccessLog(Guard(self._to_router(page), self.settings), self.api.counters)
+        guarded = Guard(self._to_router(page), self.settings)
+        self.app: ASGIApp = AccessLog(Rooted(guarded, self.settings.root), self.api.counters)
 
     def _to_router(self, page: Path) -> Starlette:
         routes = [*_to_routes(self.api), *self._to_documents(), _to_front(page)]
-        return Starlette(
+        app = Starlette(
             routes=routes,
             exception_handlers={
                 Problem: answer_problem,
@@ -55,6 +56,8 @@ class Server:
             },
             lifespan=self._live,
         )
+        app.router.redirect_slashes = False  # it would send browsers to http, whatever a proxy speaks
+        return app
 
     def _to_documents(self) -> list[BaseRoute]:
         """The document of the API, and the same for people."""
@@ -130,6 +133,6 @@ def _to_front(page: Path) -> BaseRoute:
         return _Front("/", StaticFiles(directory=page, html=True))
 
     async def show_docs(request: Request) -> Response:
-        return RedirectResponse("/docs")
+        return RedirectResponse("docs")
 
     return Route("/", show_docs)

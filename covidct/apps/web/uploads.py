@@ -28,6 +28,8 @@ FIELD = "files"
 LONGEST_NAME = 1024
 FIELD_BYTES = 4096  # of each field that is no file
 FIELDS = 16
+# Bytes a second on the whole, from `idle_s` on: who drips on purpose would hold a place for long.
+SLOWEST = 4096
 # What is too large is read on, up to so many times the limit: browsers show no answer that comes early.
 DRAINED = 4
 
@@ -91,7 +93,9 @@ class _Body:
     def __init__(self, request: Request, settings: Settings, memory: Memory):
         self.held = 0
         self._chunks = request.stream()
-        self._ends = time.monotonic() + settings.upload_s
+        self._begun = time.monotonic()
+        self._ends = self._begun + settings.upload_s
+        self._read = 0
         self._settings = settings
         self._memory = memory
 
@@ -112,13 +116,16 @@ class _Body:
 
     async def _next(self) -> bytes | None:
         """The next chunk, None at the end. Raises Problem where it takes too long."""
-        seconds = min(self._settings.idle_s, self._ends - time.monotonic())
+        in_time = min(self._ends, self._begun + self._settings.idle_s + self._read / SLOWEST)
+        seconds = min(self._settings.idle_s, in_time - time.monotonic())
         try:
-            return await asyncio.wait_for(anext(self._chunks, None), max(seconds, 0))
+            chunk = await asyncio.wait_for(anext(self._chunks, None), max(seconds, 0))
         except TimeoutError as error:
             raise Problem(
                 HTTPStatus.REQUEST_TIMEOUT, "The upload came to a halt; check the network and send it again."
             ) from error
+        self._read += len(chunk or b"")
+        return chunk
 
 
 async def _parse(headers: Headers, body: _Body, settings: Settings) -> FormData:

@@ -75,6 +75,38 @@ def test_pages_of_other_sites_may_not_post(headers: dict[str, str], status: int)
 
 
 @pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("https://ct.example", "ct.example:443", 200),
+        ("https://ct.example:443", "CT.example", 200),
+        ("http://ct.example", "ct.example:80", 200),
+        ("https://ct.example:8443", "ct.example:8443", 200),
+        ("https://ct.example:8443", "ct.example", 403),
+        ("https://ct.example", "ct.example:80", 403),
+        ("https://ct.example", "127.0.0.1:8000", 403),
+        ("ftp://ct.example", "ct.example", 403),
+        ("https://ct.example", "[", 403),
+    ],
+)
+def test_origins_with_and_without_their_own_port(origin: str, host: str, status: int) -> None:
+    assert status_of(check_origin, {"host": host, "origin": origin}) == status
+
+
+def test_a_foreign_origin_is_told_what_to_set_in_a_proxy() -> None:
+    with pytest.raises(Problem) as caught:
+        check_origin(Headers({"host": "127.0.0.1:8000", "origin": "https://ct.example"}))
+    for said in ("'https://ct.example'", "'127.0.0.1:8000'", "proxy_set_header Host $http_host;"):
+        assert said in caught.value.detail
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_load_balancers_need_not_know_the_name(tiny_bundle: Path, path: str) -> None:
+    with client(make_server(tiny_bundle)) as caller:
+        assert caller.get(path, headers={"host": "10.0.0.1"}).status_code == 200
+        assert caller.get("/api/model", headers={"host": "10.0.0.1"}).status_code == 421
+
+
+@pytest.mark.parametrize(
     ("shown", "status"),
     [
         (f"Bearer {TOKEN}", 200),
@@ -113,7 +145,7 @@ def test_every_answer_tells_browsers_what_they_may(tiny_bundle: Path) -> None:
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["referrer-policy"] == "no-referrer"
             assert headers["cache-control"] == ("no-store" if path.startswith("/api") else "no-cache")
-        refused = caller.get("/health", headers={"host": "evil.example"})
+        refused = caller.get("/nothing", headers={"host": "evil.example"})
         assert refused.status_code == 421
         assert refused.headers["content-security-policy"] == POLICY
 

@@ -213,7 +213,7 @@ def test_a_stop_waits_for_a_jobs_results_to_be_fetched(tiny_bundle: Path) -> Non
                 break
             time.sleep(0.05)
         assert running.process.poll() is None
-        assert len(json.loads(ask(running, status["results_url"])[1])) == 9
+        assert len(json.loads(ask(running, f"/api/jobs/{status['results_url']}")[1])) == 9
         assert running.process.wait(20) == 0
 
 

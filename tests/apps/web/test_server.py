@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
 from covidct.apps.web import server as module
 from covidct.apps.web.server import Server
+from covidct.apps.web.settings import Settings
 from covidct.inference.classifier import Classifier
 from servers import BRIGHT, client, files, make_server
 
@@ -41,7 +43,28 @@ def test_the_page_and_its_files_are_served(tiny_bundle: Path, page: Path) -> Non
 
 def test_without_a_page_the_front_leads_to_the_api(tiny_bundle: Path) -> None:
     with client(make_server(tiny_bundle)) as caller:
-        assert caller.get("/", follow_redirects=False).headers["location"] == "/docs"
+        assert caller.get("/", follow_redirects=False).headers["location"] == "docs"
+        assert caller.get("/docs/", follow_redirects=False).status_code == 404, "no redirect to http"
+
+
+def test_under_a_path_of_a_proxy(tiny_bundle: Path, page: Path) -> None:
+    """Whether the proxy takes the path away or leaves it."""
+    server = Server(Classifier.load(tiny_bundle, threads=1), Settings(root="/a/ct"), page=page)
+    with client(server) as caller:
+        for root in ("", "/a/ct"):
+            assert caller.get(f"{root}/").status_code == 200
+            assert caller.get(f"{root}/ready").json() == {"status": "ready"}
+            job = caller.post(f"{root}/api/jobs", files=files(BRIGHT))
+            at = urljoin(str(job.url), job.headers["location"])
+            assert caller.get(at).json()["id"] == job.json()["id"]
+            assert caller.get(urljoin(str(job.url), job.json()["results_url"])).status_code == 200
+            status = caller.get(at)
+            assert caller.get(urljoin(at, status.json()["results_url"])).status_code == 200
+            cancelled = caller.post(f"{at}/cancel")
+            results = urljoin(f"{at}/cancel", cancelled.json()["results_url"])
+            assert caller.get(results).status_code == 200
+        assert caller.get("/a/ct", follow_redirects=False).headers["location"] == "ct/"
+        assert caller.get("/a/ctx/ready").status_code == 404
 
 
 @pytest.mark.parametrize("has_page", [False, True])

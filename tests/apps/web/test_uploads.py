@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import tempfile
+import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -222,6 +223,18 @@ def test_an_upload_that_halts_is_given_up() -> None:
         asyncio.run(read_upload(request, Settings(idle_s=0.05), memory))
     assert caught.value.status == 408
     assert memory.held == 0
+
+
+def test_an_upload_slower_than_any_network_is_given_up_early() -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"\r\n", "more_body": True}
+
+    begun = time.monotonic()
+    with pytest.raises(Problem) as caught:
+        asyncio.run(read_upload(request_of(receive), Settings(idle_s=0.2), Memory(ROOM)))
+    assert caught.value.status == 408
+    assert time.monotonic() - begun < 10, "and not after a quarter of an hour"
 
 
 def test_an_upload_that_drips_is_given_up_too() -> None:

@@ -44,7 +44,7 @@ def to_document(settings: Settings, points: Sequence[str]) -> Json:
             "description": DISCLAIMER,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "./"}],
         "paths": _to_uploads(_to_upload(settings, points)) | _to_jobs() | _to_others(),
         "components": {"schemas": to_schemas(), "responses": _to_problems()},
     }

@@ -35,9 +35,9 @@ def to_page(document: Json) -> str:
         (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<title>{title}</title>\n<link rel="stylesheet" href="/docs/style.css">\n</head>\n<body>',
+            f'<title>{title}</title>\n<link rel="stylesheet" href="docs/style.css">\n</head>\n<body>',
             f"<header><h1>{title}</h1>\n<p>{escape(info['summary'])} {escape(info['description'])}</p>",
-            '<p>For programs: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1).</p></header>',
+            '<p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p></header>',
             f'<nav aria-label="Contents">\n<ul>\n{_to_contents(document)}\n</ul>\n</nav>\n<main>',
             *_to_token(document),
             *(_to_section(*operation, document) for operation in _operations(document)),
