@@ -449,7 +449,6 @@ def test_version() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = f"""
 import sys
-from bundles import write_tiny_bundle
 from covidct.apps.cli.main import main
 for command in ([], *([name] for name in {COMMANDS!r})):
     main([*command, "--help"], standalone_mode=False)
@@ -463,7 +462,6 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
 def test_predicting_a_png_imports_what_it_needs(tiny_bundle: Path, slices: list[Path]) -> None:
     code = f"""
 import sys
-from bundles import write_tiny_bundle
 from covidct.apps.cli.main import main
 try:
     main(["predict", *sys.argv[1:]])
