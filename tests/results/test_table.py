@@ -142,7 +142,7 @@ def test_a_plain_call_is_given_for_each_slice_where_nothing_can_be_ruled_out() -
         )
         for at, probability in enumerate((0.1, 0.2, 0.9))
     ]
-    _, *shown = lines(Table(), *results)
+    shown = lines(Table(), *results)
     assert shown[0].endswith("/a/0.png: too few")
     assert shown[1].endswith(".../1.png: plain call non-covid")
     assert shown[2].endswith(".../2.png: plain call covid")
