@@ -25,7 +25,7 @@ WIDEST = 100
 UNWRAPPED = {"docs/reference/cli.md"}
 NUMBER = re.compile(r"\d+\.\d+")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PLACES = ("covidct", "docs", "examples", "recipes", "scripts", "studies", "benchmarks", "tests")
+PLACES = ("covidct", "docs", "examples", "recipes", "scripts", "studies", "benchmarks", "tests", "fuzz")
 MENTION = re.compile(r"\bdocs/[\w./-]+\.(?:md|json|png)\b")
 CODE = re.compile(r"`((?:covidct|tests|studies|scripts|recipes|benchmarks)/[\w./-]+)`")
 # Logs name files of their day.
