@@ -48,12 +48,21 @@ def page(kept: Page) -> Iterator[Page]:
     """The page as it is at first, but for a model that was started and a prevalence that was asked for."""
     yield kept
     kept.emulate_media(media="screen")
+    if kept.get_attribute("#beside", "aria-pressed") == "true":
+        kept.evaluate("document.getElementById('beside').click()")
     for locator in ("#notice-close", "#clear"):
         if kept.is_visible(locator):
             kept.click(locator)
     # (Hidden with the results, so not to be reached as a person does.)
     kept.evaluate("document.getElementById('opacity').value = 60")
-    kept.evaluate("document.getElementById('window').value = 'lung'")
+    kept.evaluate("""() => {
+        const choose = (id, value) => {
+            document.getElementById(id).value = value;
+            document.getElementById(id).dispatchEvent(new Event("change"));
+        };
+        choose("window", "lung");
+        choose("tool", "window");
+    }""")
     kept.evaluate("""() => {
         const point = document.getElementById('point');
         point.selectedIndex = 0;
@@ -82,8 +91,14 @@ def read(page: Page, files: Files) -> list[dict[str, Any]]:
 
 
 def wait(page: Page) -> None:
-    page.wait_for_selector("#results:not([hidden]) #list li, #notice:not([hidden])")
+    page.wait_for_selector("#results:not([hidden]) #detail-title, #notice:not([hidden])")
     page.wait_for_selector("#work", state="hidden")
+
+
+def unfold(page: Page) -> None:
+    """Open what an answer means, which is folded at first."""
+    if page.is_hidden("#point"):
+        page.click("#meaning summary")
 
 
 def save(page: Page) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -124,13 +125,22 @@ class _Front(Mount):
         return super().matches(scope)
 
 
+class _Files(StaticFiles):
+    """Files, new to a browser unless it names their ETag: it may keep newer ones of another server."""
+
+    def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:
+        return "if-none-match" in request_headers and super().is_not_modified(
+            response_headers, request_headers
+        )
+
+
 def _to_front(page: Path) -> BaseRoute:
     """The page at `/`; where there is none, the way to the API's."""
     if page.is_dir():
         # Some systems have other types for these, which browsers do not run.
         for ending, kind in ((".js", "text/javascript"), (".wasm", "application/wasm")):
             mimetypes.add_type(kind, ending)
-        return _Front("/", StaticFiles(directory=page, html=True))
+        return _Front("/", _Files(directory=page, html=True))
 
     async def show_docs(request: Request) -> Response:
         return RedirectResponse("docs")

@@ -37,6 +37,7 @@ from page_driver import (
     save,
     series_files,
     shown,
+    unfold,
     wait,
 )
 from page_driver import kept as kept  # fixtures
@@ -253,6 +254,7 @@ def test_windows_change_the_picture_of_a_dicom_slice(page: Page) -> None:
 
 def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifier: Classifier) -> None:
     read(page, {"slice.png": png_bytes(shown(L))})
+    unfold(page)
     before = page.inner_text("#point-sentence")
     page.select_option("#point", "high_sensitivity")
     assert page.inner_text("#point-sentence") != before
@@ -267,7 +269,8 @@ def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifi
 
 def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
     series = read(page, series_files([N] * 4))[-1]
-    assert page.inner_text("#detail-assumes").startswith("This holds where 50% of the slices show COVID-19.")
+    unfold(page)
+    assert page.inner_text("#detail-assumes").startswith("Worked out as if 50% of such slices showed")
     page.focus("#prevalence")
     page.keyboard.press("Home")
     odds = series["probability"] / (1 - series["probability"]) / 999
@@ -275,11 +278,12 @@ def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
     assert page.inner_text("#detail-assumes").endswith(f"Where 0.1% do, it is {shifted}.")
     assert page.inner_text("#worth dd:last-of-type") == shifted
     page.select_option("#language", "fr")
-    page.wait_for_selector("#detail-assumes:has-text('Valable là où')")
+    page.wait_for_selector("#detail-assumes:has-text('Calculée comme si')")
 
 
 def test_the_page_says_how_low_probabilities_go(page: Page, classifier: Classifier) -> None:
     read(page, {"slice.png": GOOD})
+    unfold(page)
     least, low = classifier.find_min_probability(), classifier.operating_point.band[0]
     said = re.findall(r"[\d.]+(?=%)", page.inner_text("#band-sentence"))
     assert said[0] == f"{100 * low:.1f}"
@@ -317,7 +321,7 @@ def test_a_slice_that_lies_on_its_side_is_told(page: Page, classifier: Classifie
     assert "turned by 90 degrees" in record["message"]
     assert ("not reliable enough" in record["message"]) is (record["decision"] == "indeterminate")
     assert "turned by 90 degrees" in page.inner_text("#detail-notes")
-    page.wait_for_selector("#list .entry-more:has-text('turned by 90 degrees')")
+    page.wait_for_selector("#list .entry-more:has-text('turned by 90 degrees')", state="attached")
 
 
 def test_results_are_to_be_replaced_knowingly(page: Page) -> None:
@@ -399,7 +403,7 @@ def test_the_limits_of_indecision_and_the_answer_differ_in_print(page: Page, cla
         """async (point) => {
             const { sayBand } = await import("./parts/meaning.js");
             const config = { least_probability: null };
-            const say = (probability) => sayBand({ entry: { answer: { probability } }, point, config });
+            const say = (probability) => sayBand({ entry: { answer: { probability } }, config }, point);
             return [say(0.1638), say(0.5)];
         }""",
         {"band": [0.1641, point.band[1]]},
@@ -423,7 +427,7 @@ def test_slices_without_an_answer_are_named_with_their_reason(page: Page) -> Non
     read(page, files)
     notes = page.inner_text("#detail-notes")
     assert "Slices 1–2, 5 were not read. A colour picture (RGB), as screenshots and 3D views are" in notes
-    page.wait_for_selector("#list .entry-more:has-text('Series, 6 slices')")
+    page.wait_for_selector("#list .entry-more:has-text('Series, 6 slices')", state="attached")
 
 
 def test_what_was_not_read_is_not_counted_as_read(page: Page) -> None:
@@ -503,7 +507,7 @@ def test_bad_input_is_told_and_the_page_goes_on(page: Page) -> None:
     for name, (_, sentence) in BAD.items():
         assert sentence in (messages[name] or ""), name
     assert [record["status"] for record in records].count("ok") == 1
-    page.click("#list li:nth-child(1) button")
+    page.click("#list li:last-child button")
     assert page.inner_text("#detail-title") == "Not read"
     assert page.is_hidden("#viewer")
 
@@ -668,7 +672,7 @@ def test_files_given_while_others_are_read_are_told_to_wait(page: Page) -> None:
 
 def test_a_series_that_is_broken_off_leaves_its_slices(page: Page) -> None:
     give(page, series_files([N] * 11))
-    page.wait_for_selector("#list li")
+    page.wait_for_selector("#list li", state="attached")
     page.click("#work-stop")
     page.wait_for_selector("#work", state="hidden")
     assert "being read" not in page.inner_text("#list")
@@ -716,9 +720,10 @@ def test_a_report_shows_no_picture_of_another_slice(page: Page) -> None:
 
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     read(page, series_files([N, L, L, L]) | {"one.png": GOOD})
+    unfold(page)
     page.evaluate("document.body.tabIndex = -1; document.body.focus()")
     reached = []
-    for _ in range(30):
+    for _ in range(45):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
     wanted = [
@@ -727,16 +732,20 @@ def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
         "about-open",
         "pick-files",
         "pick-folder",
-        "save-json",
-        "save-csv",
-        "print",
+        "window",
+        "centre",
+        "width",
+        "tool",
+        "opacity",
+        "beside",
+        "fit",
     ]
-    wanted += ["clear", "stage", "slice", "opacity", "window", "point", "prevalence"]
+    wanted += ["stage", "slice", "point", "prevalence", "save-json", "save-csv", "print", "clear"]
     assert [one for one in reached if one in wanted][: len(wanted)] == wanted
-    assert page.locator("#list li:nth-child(2) button[aria-current]").count() == 1  # the series
-    page.focus("#list li:nth-child(1) button")
+    assert page.locator("#list li:nth-child(1) button[aria-current]").count() == 1  # the series
+    page.focus("#list li:nth-child(2) button")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#list li:nth-child(1) button[aria-current]")
+    page.wait_for_selector("#list li:nth-child(2) button[aria-current]")
     assert page.inner_text("#detail-path") == "one.png"
     assert page.evaluate("document.activeElement.className").startswith("entry")
 

@@ -222,10 +222,10 @@ def test_an_upside_down_slice_is_told_as_in_python(rules: Page) -> None:
 def test_a_series_is_as_probable_as_in_python(rules: Page) -> None:
     random = np.random.default_rng(2)
     cases = [random.uniform(0, 1, count).tolist() for count in (3, 4, 29, 30, 31, 40, 300)]
-    body = "return given.map((one) => m.toSeriesProbability(one))"
-    found = run(rules, "rules/series_result", body, cases)
+    body = "return given.map((one) => m.findRanked(one))"
+    found = run(rules, "rules/series_evidence", body, cases)
     assert found == [find_ranked(case) for case in cases]
-    assert run(rules, "rules/series_result", body, [[0.5, 0.5]]) == [None]
+    assert run(rules, "rules/series_evidence", body, [[0.5, 0.5]]) == [None]
 
 
 def test_turns_are_those_of_python(rules: Page) -> None:

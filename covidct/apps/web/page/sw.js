@@ -5,21 +5,30 @@ const VERSION = "unversioned"; // `covidct web-app` writes the folder's own: a n
 const PREFIX = "covidct-";
 const CACHE = PREFIX + VERSION;
 const LIST = "web-app.json";
+const IS_SERVED = VERSION === "unversioned"; // by `covidct serve`, in place of a folder that was kept here before
+// What the page does without; some hosts refuse such names.
+const OPTIONAL = /^(icons\/|examples\/|manifest\.webmanifest$|vendored\/(LICENCES|vendored\.json))/;
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
+self.addEventListener("message", ({ data }) => data === "take over" && self.skipWaiting());
 self.addEventListener("fetch", (event) => {
-  const isOurs = event.request.method === "GET" && event.request.url.startsWith(self.registration.scope);
+  const isOurs = !IS_SERVED && event.request.method === "GET" && event.request.url.startsWith(self.registration.scope);
   if (isOurs) event.respondWith(answer(event.request));
 });
 
 async function install() {
+  if (IS_SERVED) return self.skipWaiting();
   const list = await fetchFresh(LIST);
   const { files } = await list.clone().json();
   const cache = await caches.open(CACHE);
   try {
     // One by one, so that a phone's memory holds no more than the largest.
-    for (const [name, digest] of Object.entries(files)) await keep(cache, name, digest);
+    for (const [name, digest] of Object.entries(files)) {
+      await keep(cache, name, digest).catch((error) => {
+        if (!OPTIONAL.test(name)) throw error;
+      });
+    }
     await cache.put(LIST, list);
     await cache.put("./", await cache.match("index.html"));
   } catch (error) {
@@ -48,6 +57,14 @@ async function activate() {
   const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
   await Promise.all(old.map((name) => caches.delete(name)));
   await self.clients.claim();
+  if (IS_SERVED) leave(); // not waited for: pages are not loaded until a worker is active
+}
+
+/** Go, and have open pages ask the server. */
+async function leave() {
+  await self.registration.unregister();
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  pages.forEach((page) => page.postMessage("load again"));
 }
 
 async function answer(request) {

@@ -1,10 +1,13 @@
 // The engine that asks the server this page came from (docs/guide/serve.md). Has the same methods as local/engine.js.
 
-import { MIN_ANSWERED } from "../rules/series_result.js";
 import { isCandidate } from "../rules/candidates.js";
+import { toAnswer } from "./records.js";
 import { askToken, tokenHeaders } from "./token.js";
 
 const POLL_MS = 400;
+const PATIENCE_MS = 30_000; // for a server or a line that is gone for a moment
+const WAIT_MS = 1000; // before it is tried again
+const PASSING = [502, 504]; // said by a proxy while the server is away
 const KNOWN = { 404: "fault.forgotten", 413: "fault.too_much" };
 const FINISHED = ["done", "failed", "cancelled"];
 
@@ -20,11 +23,13 @@ class EngineFault extends Error {
 /** Answers for files by the server. */
 export class ServerEngine {
   constructor() {
-    this.limits = null;
+    this.model = null;
+    this.geometries = new Map(); // by series, or by the number of a slice on its own
     this.job = null; // whose results are shown
     this.next = null; // whose are to come
     this.upload = null;
-    addEventListener("pagehide", () => [this.job, this.next].forEach(drop));
+    // (A page that is persisted may come back.)
+    addEventListener("pagehide", ({ persisted }) => persisted || [this.job, this.next].forEach(drop));
   }
 
   /** Where slices are answered: in words of the page's texts. */
@@ -34,9 +39,8 @@ export class ServerEngine {
 
   /** What is known of the model. */
   async open() {
-    const model = await (await ask("api/model")).json();
-    this.limits = model.limits;
-    return model;
+    this.model = await (await ask("api/model")).json();
+    return this.model;
   }
 
   /** Nothing to load here. */
@@ -53,11 +57,12 @@ export class ServerEngine {
     this.next = job.id;
     if (this.isCancelled) await this.cancel(); // stopped when all had been sent
     try {
-      await this.follow(job, onEvent);
+      const onLost = () => onEvent({ isLost: true });
+      await this.follow(job, onEvent, onLost);
       // Of what was stopped, those that are there.
-      const [abouts, records] = await Promise.all(["about", "results"].map(async (what) => (await ask(`api/jobs/${job.id}/${what}`)).json()));
+      const [abouts, records] = await Promise.all(["about", "results"].map(async (what) => (await ask(`api/jobs/${job.id}/${what}`, onLost)).json()));
       if (records.length) await this.replace();
-      const answers = records.map((record, n) => toAnswer(record, n, abouts[n], records));
+      const answers = records.map((record, n) => toAnswer(record, n, abouts[n], records, this.model));
       answers.forEach((answer, at) => onEvent({ answer, done: at + 1, total: records.length }));
     } finally {
       await drop(this.next);
@@ -80,24 +85,51 @@ export class ServerEngine {
     await drop(job);
   }
 
+  /** Whether the files of the results that are shown are there no more. */
+  async isForgotten() {
+    if (!this.job) return false;
+    return fetch(`api/jobs/${this.job}`, { headers: tokenHeaders() }).then(({ status }) => status === 404, () => false);
+  }
+
   /** Let go of the results before, whose pictures were there until now. */
   async replace() {
     await this.forget();
     this.job = this.next;
     this.next = null;
+    this.geometries.clear();
   }
 
-  /** A slice's picture { pixels, width, height } in the window of that name, where it has Hounsfield units. */
+  /** A slice's picture { pixels, width, height, geometry } in the window of that name, where it has Hounsfield units. */
   async show(answer, window) {
     const query = answer.hasHu ? `?window=${window}` : "";
-    const response = await ask(`api/jobs/${this.job}/slices/${answer.n}${query}`);
+    const [response, geometry] = await Promise.all([ask(`api/jobs/${this.job}/slices/${answer.n}${query}`), this.findGeometry(answer)]);
     const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
     const { width, height } = bitmap;
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     const context = canvas.getContext("2d");
     context.drawImage(bitmap, 0, 0);
     const rgba = context.getImageData(0, 0, width, height).data;
-    return { pixels: Uint8Array.from({ length: width * height }, (_, at) => rgba[4 * at]), width, height };
+    return { pixels: Uint8Array.from({ length: width * height }, (_, at) => rgba[4 * at]), width, height, geometry };
+  }
+
+  /** A slice's Hounsfield units { hu, width, height, geometry }. */
+  async measure(answer) {
+    const [response, { width, height, geometry }] = await Promise.all([ask(`api/jobs/${this.job}/hounsfield/${answer.n}`), this.show(answer, "lung")]);
+    const view = new DataView(await response.arrayBuffer());
+    return { hu: Float32Array.from({ length: width * height }, (_, at) => view.getInt16(2 * at, true)), width, height, geometry };
+  }
+
+  /** How a slice lies { spacing, turn }, asked once a series. */
+  findGeometry({ n, hasHu, seriesUid, sliceIndex }) {
+    if (!hasHu) return { spacing: null, turn: null };
+    const key = sliceIndex === null ? n : seriesUid ?? n;
+    if (!this.geometries.has(key)) this.geometries.set(key, this.askGeometry(n));
+    return this.geometries.get(key);
+  }
+
+  async askGeometry(n) {
+    const { spacing_mm: spacing, turn } = await (await ask(`api/jobs/${this.job}/geometry/${n}`)).json();
+    return { spacing, turn: turn && { transpose: turn.transpose, flipRows: turn.flip_rows, flipColumns: turn.flip_columns } };
   }
 
   /** A slice's evidence { map, width, height, box }, or null. */
@@ -108,10 +140,10 @@ export class ServerEngine {
   }
 
   checkLimits(wanted) {
-    const { files, body_bytes: most } = this.limits ?? {};
+    const { files, body_bytes: max } = this.model?.limits ?? {};
     const size = wanted.reduce((sum, { file }) => sum + file.size, 0);
-    if (wanted.length > files) throw new EngineFault("fault.too_many", { n: wanted.length, most: files });
-    if (size > most) throw new EngineFault("fault.too_large", { size: Math.ceil(size / 1e6), most: Math.floor(most / 1e6) });
+    if (wanted.length > files) throw new EngineFault("fault.too_many", { n: wanted.length, max: files });
+    if (size > max) throw new EngineFault("fault.too_large", { size: Math.ceil(size / 1e6), max: Math.floor(max / 1e6) });
   }
 
   /** Upload, with progress: fetch cannot tell how much was sent. The job's status, or null where it was stopped. */
@@ -119,10 +151,17 @@ export class ServerEngine {
     const form = new FormData();
     for (const { file, path } of wanted) form.append("files", file, path);
     form.append("operating_point", point.name);
+    const ends = Date.now() + PATIENCE_MS;
     for (;;) {
       const response = await this.post(form, onEvent);
       if (response === null) return null;
       if (response.status === 202) return JSON.parse(response.responseText);
+      if (PASSING.includes(response.status) && Date.now() < ends) {
+        onEvent({ isLost: true });
+        await wait(WAIT_MS);
+        if (this.isCancelled) return null;
+        continue;
+      }
       if (response.status !== 401) throw toFault(response.status, response.responseText, response.getResponseHeader("Retry-After"));
       await askToken();
     }
@@ -143,12 +182,12 @@ export class ServerEngine {
   }
 
   /** Look at the job until it is finished. */
-  async follow(job, onEvent) {
+  async follow(job, onEvent, onLost) {
     let status = job;
     while (!FINISHED.includes(status.state)) {
       onEvent(status.state === "queued" ? { isWaiting: true } : { done: status.done, total: status.total });
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      status = await (await ask(`api/jobs/${job.id}`)).json();
+      await wait(POLL_MS);
+      status = await (await ask(`api/jobs/${job.id}`, onLost)).json();
     }
     if (status.state === "failed") throw new EngineFault("fault.server", { detail: status.message });
   }
@@ -173,12 +212,17 @@ async function tell(address, method) {
   await fetch(address, { method, headers: tokenHeaders(), keepalive: true }).catch(() => null);
 }
 
-/** The answer to a GET; asks for the token where the server does. */
-async function ask(address) {
+/** The answer to a GET; asks for the token where the server does. With `onLost`, tries again while nobody answers. */
+async function ask(address, onLost = null) {
+  const ends = Date.now() + (onLost ? PATIENCE_MS : 0);
   for (;;) {
-    const response = await fetch(address, { headers: tokenHeaders() }).catch(() => {
-      throw new EngineFault("fault.lost");
-    });
+    const response = await fetch(address, { headers: tokenHeaders() }).catch(() => null);
+    if (!response || PASSING.includes(response.status)) {
+      if (Date.now() >= ends) throw response ? toFault(response.status, "", null) : new EngineFault("fault.lost");
+      onLost();
+      await wait(WAIT_MS);
+      continue;
+    }
     if (response.ok) return response;
     if (response.status !== 401) throw toFault(response.status, await response.text(), response.headers.get("Retry-After"));
     await askToken();
@@ -197,31 +241,4 @@ function toFault(status, text, retryAfter) {
   return new EngineFault("fault.server", { detail });
 }
 
-/** A record's message for people to whom the page has named the file already. */
-function toSentence({ message, path }) {
-  if (!message) return message;
-  const text = message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
-}
-
-/** Why a series is refused, as a code of the page's texts: for what its slices show, or by its headers. */
-function toCode({ kind, status, reason, series_uid: uid, series }, records) {
-  if (kind !== "series" || status === "ok") return null;
-  const isOfSlices = records.some((one) => one.kind === "slice" && one.slice_index !== null && one.series_uid === uid);
-  if (!isOfSlices) return `series_${reason}`;
-  return series.answered ? "series_too_few" : "series_none";
-}
-
-function toAnswer(record, n, { picture: hasPicture, turned: seemsTurned, series: about }, records) {
-  const isSlice = record.kind === "slice";
-  const notes = record.series?.note_codes;
-  // DICOM and NIfTI have Hounsfield units; pictures are no instances, and in no series.
-  const isPart = (record.instance_uid ?? record.slice_index ?? null) !== null;
-  return {
-    n, kind: record.kind, path: record.path, status: record.status, reason: record.reason, message: toSentence(record),
-    code: toCode(record, records), values: { least: MIN_ANSWERED }, logit: null, probability: record.probability, evidence: null, seriesUid: record.series_uid,
-    instanceUid: record.instance_uid ?? null, sliceIndex: record.slice_index, series: notes ? { ...record.series, notes } : null,
-    hasHu: hasPicture && isPart, hasPicture, seemsTurned, name: about?.series_description || null,
-    about: about && { seriesUid: about.series_uid, studyUid: about.study_uid, studyDate: about.study_date, description: about.series_description },
-  };
-}
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

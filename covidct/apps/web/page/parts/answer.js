@@ -1,10 +1,10 @@
 // The answer for the entry that is looked at, in words.
 
 import { byId, make } from "./dom.js";
-import { count, percent, t } from "../words/texts.js";
+import { count, formatNumber, pair, percent, t } from "../words/texts.js";
 import { groupBy } from "../rules/groups.js";
 import { shiftProbability } from "../rules/prevalence.js";
-import { nameModel, nameWhole, say, sayNote, sayPlaces, saySeries } from "../words/wording.js";
+import { nameModel, nameWhole, say, sayFinding, sayNote, sayPlaces, sayStudy } from "../words/wording.js";
 
 /** Keep the answer as the review is. */
 export function startAnswer(review) {
@@ -17,16 +17,21 @@ function drawAnswer(review) {
   byId("intake").classList.toggle("small", Boolean(entry));
   byId("intake-hint").hidden = Boolean(entry);
   byId("intake-replaces").hidden = !entry;
+  byId("start").hidden = Boolean(entry);
   if (!entry) return;
   const answer = entry.answer;
   const verdict = review.verdict(answer);
   byId("detail").dataset.verdict = verdict ?? "reading";
   byId("detail-path").textContent = nameWhole(entry);
+  byId("detail-study").textContent = [sayStudy(entry)].filter(Boolean).map((text) => ` · ${text}`).join("");
   byId("detail-title").textContent = verdict ? t(`title.${verdict}`) : t("list.reading");
   byId("detail-probability").textContent = sayProbability(answer);
   byId("detail-assumes").textContent = sayAssumption(review);
-  byId("detail-sentence").textContent = saySentence(answer, verdict, review.point);
-  byId("detail-notes").replaceChildren(...toNotes(entry).map((note) => make("li", {}, note)));
+  byId("detail-finding").textContent = answer ? sayFinding(answer) : "";
+  byId("detail-sentence").textContent = saySentence(answer, verdict, review.pointFor(answer));
+  const notes = toNotes(entry, (at) => toLink(at, review));
+  byId("notes-part").hidden = !notes.length;
+  byId("detail-notes").replaceChildren(...notes.map((note) => make("li", {}, ...note)));
   byId("detail-model").textContent = nameModel(review.config);
 }
 
@@ -54,17 +59,39 @@ export function saySentence(answer, verdict, { band }) {
   return verdict === "negative" ? sentence : `${sentence} ${t("answer.alike")}`;
 }
 
-/** What else is to be known of an entry, as sentences. */
-export function toNotes({ answer, slices }) {
-  if (answer?.kind === "slice" && answer.status === "ok") return [say(answer)].filter(Boolean);
+/** What else is to be known of an entry: sentences, each in parts; `link(at)` is how a place in a series is put. */
+export function toNotes({ answer, slices }, link = (at) => formatNumber(at + 1)) {
+  if (answer?.kind === "slice" && answer.status === "ok") return [say(answer)].filter(Boolean).map((text) => [text]);
   if (answer?.kind !== "series") return [];
-  return [
-    ...(answer.status === "ok" ? [say(answer)] : []),
+  const texts = [
+    answer.status === "ok" ? say(answer) : null,
     ...saySeries(answer),
     ...saySilent(slices),
     // (Slices that were not read are named above.)
     ...answer.series.notes.filter(({ code }) => !slices.length || code !== "slices_not_read").map(sayNote),
   ];
+  return [...toTelling(answer, link), ...texts.filter(Boolean).map((text) => [text])];
+}
+
+/** The slices of highest probability, each a link to it. */
+function toTelling({ series }, link) {
+  if (!series.answered) return [];
+  const links = series.telling.flatMap((at, place) => (place ? [", ", link(at)] : [link(at)]));
+  const [before, after] = t("answer.telling", { places: "|" }).split("|");
+  return [[before, ...links, after]];
+}
+
+function toLink(at, review) {
+  const button = make("button", { type: "button", className: "link", ariaLabel: pair(t("viewer.slice"), formatNumber(at + 1)) }, formatNumber(at + 1));
+  button.addEventListener("click", () => review.move(at));
+  return button;
+}
+
+/** What a series' answer rests on. */
+function saySeries({ series }) {
+  if (!series.answered) return [];
+  const values = { answered: formatNumber(series.answered), slices: formatNumber(series.slices) };
+  return [t("answer.series", { ...values, positive: formatNumber(Math.round(series.evidence_share * series.answered)) })];
 }
 
 /** Why a slice has no answer: of what is refused in a few words, as numbers differ from slice to slice. */
@@ -76,7 +103,11 @@ function sayWhy(slice) {
 function saySilent(slices) {
   const places = slices.map((slice, at) => ({ ...slice, at })).filter(({ status }) => status !== "ok");
   return [...groupBy(places, sayWhy)].map(([why, group]) =>
-    count(group[0].status === "error" ? "answer.not_read" : "answer.refused", group.length, {
-      places: sayPlaces(group.map(({ at }) => at)), why,
-    }));
+    count(toSilent(group[0]), group.length, { places: sayPlaces(group.map(({ at }) => at)), why }));
+}
+
+/** Which sentence: that a series has slices without lung is no fault. */
+function toSilent({ status, reason }) {
+  if (reason === "no_lung") return "answer.no_lung";
+  return status === "error" ? "answer.not_read" : "answer.refused";
 }

@@ -24,8 +24,9 @@ export function startList(review) {
 function drawList(review) {
   const list = byId("list");
   const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
-  list.replaceChildren(...review.entries.map((entry) => toRow(entry, review)));
+  list.replaceChildren(...review.ranked.map((entry) => toRow(entry, review)));
   list.children[focused]?.firstChild.focus();
+  byId("results").classList.toggle("single", review.entries.length < 2);
   byId("list-summary").textContent = summarise(review);
 }
 

@@ -26,38 +26,39 @@ export function drawPoints(review) {
 
 function drawMeaning(review) {
   if (!review.point) return;
-  const { point, config } = review;
+  const { config } = review;
   const prevalence = review.prevalence ?? config.prevalence;
   const range = byId("prevalence");
   range.value = nearestStep(prevalence);
   range.setAttribute("aria-valuetext", percent(prevalence, 1));
-  byId("point-sentence").textContent = sayPoint(point);
-  byId("band-sentence").textContent = sayBand(review);
+  byId("point-sentence").textContent = sayPoint(review);
+  byId("band-sentence").textContent = sayBand(review, review.pointFor(review.entry?.answer));
   // What is refused or not read is worth nothing anywhere.
-  byId("worth-part").hidden = !isWorth(review);
+  byId("meaning").hidden = !isWorth(review);
   byId("prevalence-sentence").textContent = t("meaning.at", { p: percent(prevalence, 1) });
   byId("worth").replaceChildren(...toWorth(review, prevalence).flatMap(([name, value]) => [
     make("dt", {}, name), make("dd", {}, value),
   ]));
 }
 
-/** What the figures of an operating point mean, of a hundred slices of each kind. */
-export function sayPoint({ sensitivity, specificity, threshold }) {
-  return t("meaning.measured", {
+/** What the figures of an operating point mean, of a hundred slices, or series, of each kind. */
+export function sayPoint(review) {
+  const { sensitivity, specificity, threshold } = review.pointFor(review.entry?.answer);
+  return t(toKey("meaning.measured", review.entry?.answer), {
     hit: Math.round(100 * sensitivity), cleared: Math.round(100 * specificity), threshold: percent(threshold, 1),
   });
 }
 
 /** Where answers are indeterminate, and below what no probability lies; enough digits to tell them and the answer apart. */
-export function sayBand({ entry, point: { band: [low, high] }, config: { least_probability: least } }) {
+export function sayBand({ entry, config: { least_probability: min } }, { band: [low, high] }) {
   const given = entry?.answer?.probability ?? null;
   const isNear = given !== null && [low, high].some((limit) => percent(limit, 1) === percent(given, 1));
   const sentence = t("meaning.band", { low: percent(low, isNear ? 2 : 1), high: percent(high, isNear ? 2 : 1) });
-  if (least === null || least === undefined) return sentence;
+  if (min === null || min === undefined || entry?.answer?.isCalibrated) return sentence;
   // Rounded down: nothing may lie below what is said.
-  const digits = percent(least, 1) === percent(low, 1) ? 2 : 1;
-  const shown = Math.floor(least * 10 ** (digits + 2)) / 10 ** (digits + 2);
-  return `${sentence} ${t("meaning.least", { least: percent(shown, digits) })}`;
+  const digits = percent(min, 1) === percent(low, 1) ? 2 : 1;
+  const shown = Math.floor(min * 10 ** (digits + 2)) / 10 ** (digits + 2);
+  return `${sentence} ${t("meaning.min", { min: percent(shown, digits) })}`;
 }
 
 /** Whether there is an answer whose worth can be told, or may be one yet. */
@@ -66,16 +67,18 @@ export function isWorth({ entry }) {
 }
 
 /** [name, value] of what answers are worth at a prevalence. */
-export function toWorth({ point, config, entry }, prevalence) {
-  const { ppv, npv } = predictiveValues(point, prevalence);
+export function toWorth(review, prevalence) {
+  const { config } = review;
+  const answer = review.entry?.answer;
+  const { ppv, npv } = predictiveValues(review.pointFor(answer), prevalence);
   const show = (value) => (value === null ? t("meaning.none") : percent(value, 1));
-  const answer = entry?.answer;
-  // A series' probability is that of one of its slices, and the shift keeps their order: so it holds for both.
-  const name = answer?.kind === "series" ? "meaning.shifted_series" : "meaning.shifted";
   const isOk = answer?.status === "ok";
-  const shifted = isOk ? [[t(name), show(shiftProbability(answer.probability, prevalence, config.prevalence))]] : [];
-  return [[t("meaning.ppv"), show(ppv)], [t("meaning.npv"), show(npv)], ...shifted];
+  const shifted = isOk ? [[t("meaning.shifted"), show(shiftProbability(answer.probability, prevalence, config.prevalence))]] : [];
+  return [[t(toKey("meaning.ppv", answer)), show(ppv)], [t(toKey("meaning.npv", answer)), show(npv)], ...shifted];
 }
+
+/** The text for what was measured on series, where the answer is by that. */
+const toKey = (key, answer) => (answer?.isCalibrated ? `${key}_series` : key);
 
 function nearestStep(prevalence) {
   const away = STEPS.map((step) => Math.abs(Math.log(step / prevalence)));

@@ -4,10 +4,10 @@ import { sayAssumption, sayProbability, saySentence, toNotes } from "./answer.js
 import { byId, make, makeSvg } from "./dom.js";
 import { toExternal, toTable } from "./figures.js";
 import { isWorth, sayBand, sayPoint, toWorth } from "./meaning.js";
-import { toPicture } from "./picture.js";
-import { drawStrip } from "./strip.js";
+import { toPicture } from "../viewer/picture.js";
+import { drawStrip } from "../viewer/strip.js";
 import { currentLanguage, pair, percent, t } from "../words/texts.js";
-import { nameModel, namePoint, placeOf } from "../words/wording.js";
+import { nameModel, namePoint, placeOf, sayFinding, toDate } from "../words/wording.js";
 
 /** Fill the report before printing, by the button or by the browser's own command. */
 export function startReport(review) {
@@ -17,11 +17,13 @@ export function startReport(review) {
     if (review.slice?.hasPicture && !isDrawn()) await new Promise((go) => byId("stage").addEventListener("drawn", go, { once: true }));
     fill();
     print();
+    review.isKept = true;
   });
 }
 
 function toReport(review) {
-  const { entry, point, config } = review;
+  const { entry, config } = review;
+  const point = review.pointFor(entry.answer);
   const verdict = review.verdict(entry.answer);
   const date = new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "long", timeStyle: "short" }).format(new Date());
   return [
@@ -31,17 +33,22 @@ function toReport(review) {
     make("h2", {}, t(`title.${verdict}`)),
     make("p", { className: "probability" }, sayProbability(entry.answer)),
     make("p", { className: "quiet" }, sayAssumption(review)),
+    make("p", {}, sayFinding(entry.answer)),
     make("p", {}, saySentence(entry.answer, verdict, point)),
-    make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, note))),
+    make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, ...note))),
     ...toPictures(review),
-    make("p", {}, make("strong", {}, pair(t("report.setting"), namePoint(point))), `. ${sayPoint(point)} ${sayBand(review)}`),
-    ...(isWorth(review) ? [make("p", {}, sayWorth(review))] : []),
+    ...(isWorth(review) ? toSetting(review, point) : []),
     make("h3", {}, t("report.figures")),
     toTable(config.figures),
-    make("p", { className: "quiet" }, t("meaning.abroad")),
+    make("p", { className: "quiet" }, t("meaning.external")),
     ...toExternal(config),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
   ];
+}
+
+function toSetting(review, point) {
+  const name = make("strong", {}, pair(t("report.setting"), namePoint(point)));
+  return [make("p", {}, name, `. ${sayPoint(review)} ${sayBand(review, point)}`), make("p", {}, sayWorth(review))];
 }
 
 /** What answers are worth at the prevalence that was asked for, or that of the calibration. */
@@ -64,11 +71,6 @@ function toIdentity(entry) {
   const known = [[t("report.series"), about?.description, ""], [t("report.file"), placeOf(entry), "file"], ["SeriesInstanceUID", seriesUid, "uid"]];
   return make("dl", { className: "identity" }, ...[...blank, date, ...known.filter(([, value]) => value)].map(([name, value, kind = ""]) =>
     make("div", { className: value ? kind : "blank" }, make("dt", {}, name), make("dd", {}, value ?? ""))));
-}
-
-/** YYYYMMDD (DICOM's DA, PS3.5 6.2) as people write it; anything else as it is. */
-function toDate(date) {
-  return /^\d{8}$/.test(date ?? "") ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
 }
 
 function toPictures(review) {

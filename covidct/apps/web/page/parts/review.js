@@ -1,7 +1,10 @@
 // What has been answered and what is looked at: entries (a slice, or a series with its slices), the one selected,
 // the operating point and the prevalence. Tells those who listen of every change. Knows nothing of the page.
 
-import { toDecision } from "../rules/decision.js";
+import { pointFor, toDecision } from "../rules/decision.js";
+
+// What a person must not miss comes first.
+const SERIOUS = ["positive", "indeterminate", "negative", "refused", "error"];
 
 /** The state of the page; events: `entries`, `selection`, `setting`. */
 export class Review extends EventTarget {
@@ -10,6 +13,7 @@ export class Review extends EventTarget {
     this.config = null;
     this.point = null;
     this.prevalence = null; // null until one is asked for
+    this.isKept = true; // whether all answers were saved or printed
     this.clear();
   }
 
@@ -23,6 +27,8 @@ export class Review extends EventTarget {
   /** Forget all answers. */
   clear() {
     this.entries = [];
+    this.isKept = true;
+    this.isSettled = false;
     this.entry = null;
     this.at = 0;
     this.tell("entries");
@@ -32,6 +38,7 @@ export class Review extends EventTarget {
   /** Add an answer to its entry: slices of a series stand in one, which the series' own answer completes. */
   add(answer) {
     const isPart = answer.kind === "slice" && answer.sliceIndex !== null;
+    this.isKept = false;
     const known = this.entries.find(({ uid, answer: own }) => own === null && uid === answer.seriesUid);
     if (known) this.extend(known, answer);
     else this.entries.push(isPart
@@ -53,14 +60,29 @@ export class Review extends EventTarget {
     if (entry === this.entry && !this.wasMoved) this.at = answer.series.telling[0] ?? this.at;
   }
 
-  /** No more answers come: the slices of a series that was broken off stand for themselves. */
+  /** No more answers come: the most serious one is looked at, unless a person chose another. */
   settle() {
+    this.isSettled = true;
+    this.breakUp();
+    if (!this.wasMoved && this.entries.length) this.look(this.ranked[0]);
+    this.tell("entries");
+  }
+
+  /** The slices of a series that was broken off stand for themselves. */
+  breakUp() {
     if (this.entries.every(({ answer }) => answer)) return;
-    const slice = this.slice;
+    const { slice, wasMoved } = this;
     this.entries = this.entries.flatMap((entry) =>
       entry.answer ? [entry] : entry.slices.map((one) => ({ uid: null, answer: { ...one, sliceIndex: null }, slices: [one] })));
-    this.tell("entries");
     this.look(this.entries.find(({ slices }) => slices.includes(slice)) ?? this.entries[0]);
+    this.wasMoved = wasMoved;
+  }
+
+  /** The entries as they are listed: in their order while they come, then the most serious first, series before slices. */
+  get ranked() {
+    if (!this.isSettled) return this.entries;
+    const rank = ({ answer }) => 2 * SERIOUS.indexOf(this.verdict(answer)) + Number(answer.kind === "slice");
+    return [...this.entries].sort((one, other) => rank(one) - rank(other));
   }
 
   /** Look at an entry because a person wants to. */
@@ -102,10 +124,15 @@ export class Review extends EventTarget {
     return this.entry?.slices[this.at] ?? null;
   }
 
+  /** The operating point that decides for an answer. */
+  pointFor(answer) {
+    return pointFor(answer, this.point, this.config);
+  }
+
   /** positive, negative, indeterminate, refused, error; null where an entry is still being read. */
   verdict(answer) {
     if (!answer) return null;
-    return answer.status === "ok" ? toDecision(answer.probability, this.point) : answer.status;
+    return answer.status === "ok" ? toDecision(answer.probability, this.pointFor(answer)) : answer.status;
   }
 
   /** All answers in order, a series after its slices, each with the slices that it is about. */

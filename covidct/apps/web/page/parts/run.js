@@ -4,8 +4,9 @@ import { byId, showDetail } from "./dom.js";
 import { drawPoints } from "./meaning.js";
 import { announce, hideNotice, hideWork, showNotice, showWork } from "./progress.js";
 import { count, formatNumber, percent, t } from "../words/texts.js";
+import { sayFault } from "../words/wording.js";
 
-const MOST_FILES = 5000; // a study has hundreds of slices; thousands are a whole disk, dropped by mistake
+const MAX_FILES = 5000; // a study has hundreds of slices; thousands are a whole disk, dropped by mistake
 
 /** Starts and stops the engine's work. */
 export class Run {
@@ -17,7 +18,7 @@ export class Run {
     this.isEmpty = true; // no answer of this run is there yet
     byId("work-stop").addEventListener("click", () => this.stop());
     byId("notice-close").addEventListener("click", () => hideNotice());
-    addEventListener("beforeunload", (event) => this.isBusy && event.preventDefault());
+    addEventListener("beforeunload", (event) => (this.isBusy || !review.isKept) && event.preventDefault());
   }
 
   /** Fetch what is known of the model. */
@@ -26,7 +27,7 @@ export class Run {
       this.review.open(await this.engine.open());
       drawPoints(this.review);
     } catch (error) {
-      showNotice(() => (error.key ? toSentence(error) : t("fault.model", { detail: error.message })));
+      showNotice(() => (error.key ? sayFault(error) : t("fault.model", { detail: error.message })));
     }
   }
 
@@ -34,7 +35,7 @@ export class Run {
   async start(given) {
     if (this.isBusy) return showNotice(() => t("busy.reading"));
     hideNotice();
-    if (given.length > MOST_FILES) return showNotice(() => t("fault.too_many", { n: formatNumber(given.length), most: formatNumber(MOST_FILES) }));
+    if (given.length > MAX_FILES) return showNotice(() => t("fault.too_many", { n: formatNumber(given.length), max: formatNumber(MAX_FILES) }));
     this.isBusy = true;
     this.isStopping = false;
     this.isEmpty = true;
@@ -45,7 +46,7 @@ export class Run {
     } catch (error) {
       this.review.settle();
       const { hasEarlier } = this;
-      showNotice(() => [toSentence(error), ...(hasEarlier ? [t("work.earlier")] : [])].join(" "));
+      showNotice(() => [sayFault(error), ...(hasEarlier ? [t("work.earlier")] : [])].join(" "));
     } finally {
       this.isBusy = false;
       byId("earlier").hidden = true;
@@ -81,7 +82,8 @@ export class Run {
   showProgress(event) {
     if (this.isStopping) return;
     const values = { done: formatNumber(event.sorted ?? event.done ?? 0), total: formatNumber(event.total ?? 0) };
-    if (event.sent !== undefined) showWork(t("work.sending", { share: percent(event.sent) }), event.sent);
+    if (event.isLost) showWork(t("work.lost"), null);
+    else if (event.sent !== undefined) showWork(t("work.sending", { share: percent(event.sent) }), event.sent);
     else if (event.isWaiting) showWork(t("work.waiting"), null);
     else if (event.sorted !== undefined) showWork(t("work.sorting", values), event.sorted / event.total);
     else showWork(t("work.reading", values), event.done / event.total);
@@ -120,9 +122,4 @@ export class Run {
     hideNotice();
     byId("pick-files").focus();
   }
-}
-
-/** What an error means for a person: engines give { key, values } where they know. */
-function toSentence(error) {
-  return error.key ? t(error.key, error.values) : t("fault.run", { detail: error.message });
 }

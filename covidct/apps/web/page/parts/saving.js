@@ -10,8 +10,12 @@ const MARK = "\ufeff";
 /** Save by the buttons. */
 export function startSaving(review) {
   const records = () => review.answers.map(([answer, slices]) => toRecord(answer, slices, review, { say: sayMessage, sayNote }));
-  byId("save-json").addEventListener("click", () => save(toName("json"), "application/json", `${JSON.stringify(records(), null, 1)}\n`));
-  byId("save-csv").addEventListener("click", () => save(toName("csv"), "text/csv", `${MARK}${toCsv(records())}`));
+  const keep = (...file) => {
+    save(...file);
+    review.isKept = true;
+  };
+  byId("save-json").addEventListener("click", () => keep(toName("json"), "application/json", `${JSON.stringify(records(), null, 1)}\n`));
+  byId("save-csv").addEventListener("click", () => keep(toName("csv"), "text/csv", `${MARK}${toCsv(records())}`));
 }
 
 /** A name of its own for each file: names of patients' files stay out of it. */

@@ -15,6 +15,12 @@ export function toDecision(probability, { band, threshold }) {
   return probability >= threshold ? "positive" : "negative";
 }
 
+/** The operating point for an answer, of that for slices: for a series its own, where the model was calibrated on series. */
+export function pointFor(answer, point, { series }) {
+  if (answer?.kind !== "series" || !series) return point;
+  return series.operating_points.find(({ name }) => name === point.name);
+}
+
 /** The labels that remain plausible under a decision. */
 export function toPredictionSet(decision, { positive, negative }) {
   if (decision === "positive") return [positive];

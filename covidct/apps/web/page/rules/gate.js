@@ -9,7 +9,7 @@ const FLATTEST = 4; // grey levels between the 1st and the 99th percentile
 
 /** Verdict on a slice { pixels (H * W) uint8, width, height } before any model has seen it. */
 export function checkSlice({ pixels, width, height }) {
-  if (Math.min(width, height) < SMALLEST) return { reason: "too_small", values: { width, height, least: SMALLEST } };
+  if (Math.min(width, height) < SMALLEST) return { reason: "too_small", values: { width, height, min: SMALLEST } };
   const sorted = coarseGrid(pixels, width, height).sort();
   if (percentile(sorted, 99) - percentile(sorted, 1) < FLATTEST) return { reason: "blank", values: {} };
   return null;
@@ -23,7 +23,7 @@ export function checkView(logits, lung, limits) {
   }
   if (lung >= limits.least_lung) return null;
   const percent = (share) => (100 * share).toFixed(1);
-  return { reason: "no_lung", values: { share: percent(lung), least: percent(limits.least_lung) } };
+  return { reason: "no_lung", values: { share: percent(lung), min: percent(limits.least_lung) } };
 }
 
 /** Log-odds of the first class against all others together. */

@@ -1,11 +1,11 @@
-// Answers -> records in the one schema of results (docs/reference/result.schema.json, version 4), as JSON and CSV.
+// Answers -> records in the one schema of results (docs/reference/result.schema.json, version 5), as JSON and CSV.
 // As covidct/results/formats.py writes them, but that `message` is in the language of the page. Knows fields and columns.
 
-import { toDecision, toPredictionSet } from "./decision.js";
+import { pointFor, toDecision, toPredictionSet } from "./decision.js";
 import { predictiveValues, shiftProbability } from "./prevalence.js";
 import { summarise } from "./series_result.js";
 
-const SCHEMA_VERSION = 4;
+const SCHEMA_VERSION = 5;
 const SERIES_COLUMNS = ["slices", "answered", "evidence_share", "telling", "notes"];
 
 /**
@@ -14,7 +14,8 @@ const SERIES_COLUMNS = ["slices", "answered", "evidence_share", "telling", "note
  */
 export function toRecord(answer, slices, { config, point, prevalence }, { say, sayNote }) {
   const isOk = answer.status === "ok";
-  const decision = isOk ? toDecision(answer.probability, point) : null;
+  const own = pointFor(answer, point, config);
+  const decision = isOk ? toDecision(answer.probability, own) : null;
   return {
     schema_version: SCHEMA_VERSION,
     kind: answer.kind,
@@ -22,11 +23,12 @@ export function toRecord(answer, slices, { config, point, prevalence }, { say, s
     status: answer.status,
     decision,
     probability: isOk ? round(answer.probability) : null,
+    ...toOpacity(answer.opacity),
     prediction_set: isOk ? toPredictionSet(decision, config.labels) : null,
-    operating_point: isOk ? toPoint(point) : null,
+    operating_point: isOk ? toPoint(own) : null,
     ...toWorth(answer, point, prevalence, config),
     reason: isOk ? (decision === "indeterminate" ? "near_threshold" : null) : answer.reason,
-    message: say(answer, decision === "indeterminate" ? point : null),
+    message: say(answer, decision === "indeterminate" ? own : null),
     model: config.model,
     precision: config.precision,
     series_uid: answer.seriesUid,
@@ -59,6 +61,12 @@ function toSeries(answer, slices, point, sayNote) {
     notes: answer.series.notes.map(sayNote),
     note_codes: answer.series.notes.map(({ code, values }) => ({ code, values })),
   };
+}
+
+/** The three fields of the question whether there is an opacity, null where it was not asked. */
+function toOpacity(opacity) {
+  if (!opacity) return { finding: null, opacity_probability: null, extent: null };
+  return { finding: opacity.finding, opacity_probability: round(opacity.probability), extent: round(opacity.extent) };
 }
 
 function toPoint(point) {

@@ -1,23 +1,22 @@
 // The answers for a series' slices -> one for the series, as covidct/inference/series_result.py has it.
-// Its probability is that of its k-th most probable slice, k being a tenth of the slices answered and at least three.
-// What was measured are slices, not series. Knows probabilities and places; knows nothing of pixels.
+// Where the model was calibrated on series, by that; else as a slice's, and what was measured are slices.
+// Knows probabilities, logits and places; knows nothing of pixels.
 
-import { toDecision } from "./decision.js";
+import { toDecision, toProbability } from "./decision.js";
+import { nameFinding } from "./finding.js";
+import { findRanked, joinOpacities } from "./series_evidence.js";
 
-const SHARE = 10; // one slice in so many
-export const MIN_ANSWERED = 3;
 const TELLING = 5;
 
-/** Which of the answered slices, the most probable being 1, gives the probability of the series. */
-export function rankOf(answered) {
-  return Math.max(MIN_ANSWERED, Math.ceil(answered / SHARE));
-}
-
-/** The probability of a series, of those of its answered slices; null where they are fewer than MIN_ANSWERED. */
-export function toSeriesProbability(probabilities) {
-  if (probabilities.length < MIN_ANSWERED) return null;
-  const sorted = [...probabilities].sort((one, other) => other - one);
-  return sorted[rankOf(sorted.length) - 1];
+/** { probability, opacity } of a series, of its answered slices; both null where they are too few. */
+export function conclude(answered, { series = null }) {
+  const ranked = findRanked(answered.map((one) => (series ? one.logit : one.probability)));
+  if (ranked === null) return { probability: null, opacity: null };
+  const isAsked = answered.every(({ opacity }) => opacity);
+  return {
+    probability: series ? toProbability(ranked, series) : ranked,
+    opacity: isAsked ? nameFinding(joinOpacities(answered.map(({ opacity }) => opacity)), series?.findings) : null,
+  };
 }
 
 /** What the slices of a series say together, at an operating point: the results' `series`, without notes. */

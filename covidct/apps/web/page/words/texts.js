@@ -50,15 +50,15 @@ export function count(key, number, values = {}) {
 /** A share in [0, 1] as a percentage; never rounded to certainty. */
 export function percent(share, digits = 0) {
   const shown = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits });
-  const least = 10 ** -(digits + 2);
-  if (share > 0 && share < least) return `< ${shown.format(least)}`;
-  if (share < 1 && share > 1 - least) return `> ${shown.format(1 - least)}`;
+  const min = 10 ** -(digits + 2);
+  if (share > 0 && share < min) return `< ${shown.format(min)}`;
+  if (share < 1 && share > 1 - min) return `> ${shown.format(1 - min)}`;
   return shown.format(share);
 }
 
 /** A number as the language writes it, with at most and at least so many digits after the point. */
-export function formatNumber(value, digits = 0, least = 0) {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: least }).format(value);
+export function formatNumber(value, digits = 0, min = 0) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: min }).format(value);
 }
 
 function fillPage() {

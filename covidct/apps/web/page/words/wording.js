@@ -1,6 +1,6 @@
 // Answers in words: decisions, reasons, notes. Knows the page's texts and which of them says what.
 
-import { rankOf } from "../rules/series_result.js";
+import { rankOf } from "../rules/series_evidence.js";
 import { count, currentLanguage, formatNumber, hasText, percent, t } from "./texts.js";
 
 /** What a result's `message` says, or null. A server's own, which knows more but is in English, where that is read. */
@@ -13,13 +13,14 @@ export function say(answer) {
 
 /** What a record's `message` says: beside the rest, why a slice is undecided between the limits of a point, if one is given. */
 export function sayMessage(answer, point) {
-  if (!point || answer.kind !== "slice") return say(answer);
+  if (!point || (answer.kind !== "slice" && !answer.isCalibrated)) return say(answer);
   const [low, high] = point.band.map((limit) => percent(limit, 1));
   return [t("answer.indeterminate", { low, high }), say(answer)].filter(Boolean).join(" ");
 }
 
-function sayOk({ kind, seemsTurned, probability, series }) {
+function sayOk({ kind, seemsTurned, probability, series, isCalibrated }) {
   if (kind === "slice") return seemsTurned ? t("answer.turned") : null;
+  if (isCalibrated) return null; // measured on series: nothing to explain
   const values = { rank: formatNumber(rankOf(series.answered)), answered: formatNumber(series.answered) };
   return t("answer.message_series", { ...values, p: percent(probability, 1) });
 }
@@ -58,6 +59,33 @@ export function placeOf({ answer, slices }) {
   return shared.join("/") || (paths.has(path) ? `${path} …` : path);
 }
 
+/** What has gone wrong, for people: engines give { key, values } where they know. */
+export function sayFault(error) {
+  return error.key ? t(error.key, error.values) : t("fault.run", { detail: error.message });
+}
+
+/** What the lungs show and how much of them is opaque, in a line; nothing where the model does not say. */
+export function sayFinding({ kind, opacity }) {
+  if (!opacity) return "";
+  const of = kind === "series" ? "series" : "slice";
+  const finding = opacity.finding ? [t(`finding.${opacity.finding}`)] : [];
+  const shown = opacity.probability === null ? [] : [t("finding.opacity", { p: percent(opacity.probability, 1) })];
+  return [...finding, ...shown, t(`finding.extent_${of}`, { share: percent(opacity.extent) })].join(" · ");
+}
+
+/** Whose study a series is, as far as it says without naming anyone: description, date, slices. */
+export function sayStudy({ answer, slices }) {
+  const about = answer?.about;
+  const total = slices.length || answer?.series?.slices || 0;
+  const known = [about?.description && about.description !== nameEntry({ answer, slices }) ? about.description : null, toDate(about?.studyDate)];
+  return [...known, answer?.kind === "slice" ? null : count("list.slices", total)].filter(Boolean).join(" · ");
+}
+
+/** YYYYMMDD (DICOM's DA, PS3.5 6.2) as people write it; anything else as it is. */
+export function toDate(date) {
+  return /^\d{8}$/.test(date ?? "") ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
+}
+
 /** What an entry is called in the list: a series by its description, a slice by the end of its path. */
 export function nameEntry(entry) {
   const place = placeOf(entry);
@@ -86,16 +114,4 @@ export function sayPlaces(places) {
 export function sayVerdict(verdict, probability) {
   const word = verdict ? t(`decision.${verdict}`) : t("list.reading");
   return probability === null ? word : `${word}, ${percent(probability, 1)}`;
-}
-
-/** What a series' answer rests on, as sentences. */
-export function saySeries({ series }) {
-  if (!series.answered) return [];
-  const places = series.telling.map((at) => formatNumber(at + 1)).join(", ");
-  return [
-    t("answer.series", {
-      answered: formatNumber(series.answered), slices: formatNumber(series.slices), share: percent(series.evidence_share),
-    }),
-    t("answer.telling", { places }),
-  ];
 }

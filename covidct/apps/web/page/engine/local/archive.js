@@ -5,9 +5,9 @@ import * as zip from "../../vendored/zip.js";
 import { ReadError, orReadError } from "./errors.js";
 import { MAX_BYTES } from "./limits.js";
 
-const MOST_ENTRIES = 5000;
-const MOST_BYTES = 4 * 1024 ** 3; // of all entries together, inflated
-const MOST_RATIO = 200; // of an entry's size to what it takes in the archive: pixels are never so empty
+const MAX_ENTRIES = 5000;
+const MAX_TOTAL = 4 * 1024 ** 3; // of all entries together, inflated
+const MAX_RATIO = 200; // of an entry's size to what it takes in the archive: pixels are never so empty
 
 zip.configure({ useWebWorkers: false });
 
@@ -32,14 +32,14 @@ export async function readArchive(blob, path) {
 }
 
 function checkBounds(files) {
-  if (files.length > MOST_ENTRIES) throw new ReadError("zip_too_many", { files: files.length, most: MOST_ENTRIES });
+  if (files.length > MAX_ENTRIES) throw new ReadError("zip_too_many", { files: files.length, max: MAX_ENTRIES });
   const total = files.reduce((sum, entry) => sum + entry.uncompressedSize, 0);
-  const isBomb = files.some((entry) => entry.uncompressedSize > MAX_BYTES || isTooEmpty(entry));
-  if (total > MOST_BYTES || isBomb) throw new ReadError("zip_bomb");
+  const isBomb = files.some((entry) => entry.uncompressedSize > MAX_TOTAL || isTooEmpty(entry));
+  if (total > MAX_TOTAL || isBomb) throw new ReadError("zip_bomb");
 }
 
 function isTooEmpty({ uncompressedSize, compressedSize }) {
-  return uncompressedSize > 1e6 && uncompressedSize > MOST_RATIO * compressedSize;
+  return uncompressedSize > 1e6 && uncompressedSize > MAX_RATIO * compressedSize;
 }
 
 async function inflateEntry(entry) {

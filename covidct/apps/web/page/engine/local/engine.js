@@ -36,9 +36,14 @@ export class LocalEngine {
     return this.call("cancel");
   }
 
-  /** A slice's picture { pixels, width, height } in the window of that name. */
+  /** A slice's picture { pixels, width, height, geometry } in the window of that name. */
   show(answer, window) {
     return this.call("show", { n: answer.n, window });
+  }
+
+  /** A slice's Hounsfield units { hu, width, height, geometry }. */
+  measure(answer) {
+    return this.call("measure", { n: answer.n });
   }
 
   /** A slice's evidence { map, width, height, box }. */

@@ -4,7 +4,7 @@
 import * as ort from "../../vendored/onnxruntime.js";
 
 const VENDORED = new URL("../../vendored/", import.meta.url);
-const OPTIONAL = ["box", "gate", "lung"];
+const OPTIONAL = ["box", "gate", "lung", "opacity", "typical", "extent"];
 
 /** A graph ready to run. */
 export class Graph {
@@ -23,7 +23,7 @@ export class Graph {
     return new Graph(await ort.InferenceSession.create(graph, options));
   }
 
-  /** Run one slice { pixels (H * W) uint8, width, height }: { logit, evidence, gate, lung }, the last two or null. */
+  /** Run one slice { pixels (H * W) uint8, width, height }: { logit, evidence, gate, lung, opacity }, the last three or null. */
   async run({ pixels, width, height }) {
     const slices = new ort.Tensor("uint8", pixels, [1, height, width]);
     const outputs = await this.session.run({ slices }, this.wanted);
@@ -34,8 +34,15 @@ export class Graph {
       evidence: { map: Float32Array.from(outputs.map.data), width: columns, height: rows, box },
       gate: outputs.gate ? Array.from(outputs.gate.data) : null,
       lung: outputs.lung ? outputs.lung.data[0] : null,
+      opacity: toOpacity(outputs),
     };
     Object.values(outputs).forEach((tensor) => tensor.dispose());
     return answer;
   }
+}
+
+/** What a graph of two questions says of opacities; null of one that asks a single question. */
+function toOpacity({ opacity, typical, extent, lung }) {
+  if (!opacity || !typical || !extent) return null;
+  return { logit: opacity.data[0], typical: typical.data[0], extent: extent.data[0], lung: lung ? lung.data[0] : 1 };
 }

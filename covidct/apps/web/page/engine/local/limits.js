@@ -14,5 +14,5 @@ export function checkPixels(width, height) {
 /** Throw for a file that is empty or too large. */
 export function checkBytes(size) {
   if (size === 0) throw new ReadError("empty_file");
-  if (size > MAX_BYTES) throw new ReadError("too_large", { size: Math.ceil(size / 1e6), most: Math.floor(MAX_BYTES / 1e6) });
+  if (size > MAX_BYTES) throw new ReadError("too_large", { size: Math.ceil(size / 1e6), max: Math.floor(MAX_BYTES / 1e6) });
 }

@@ -7,6 +7,7 @@ import { UPRIGHT, turn, turnBack, turnBoxBack } from "./series/orientation.js";
 import { toProbability } from "../../rules/decision.js";
 import { checkSlice, checkView } from "../../rules/gate.js";
 import { checkWindow } from "../../rules/picture_window.js";
+import { nameFinding } from "../../rules/finding.js";
 import { isTurned, isUpsideDown } from "../../rules/rotation.js";
 
 /** Answer for the slice in `item` { path, read() } or { path, error }. Throws only what is our own fault. */
@@ -26,8 +27,8 @@ export async function answerItem(item, graph, config) {
 /** An answer's fields, empty. */
 export function withoutAnswer(path) {
   return {
-    kind: "slice", path, status: "error", reason: null, code: null, values: {}, logit: null, probability: null,
-    evidence: null, seriesUid: null, instanceUid: null, sliceIndex: null, series: null, hasHu: false, hasPicture: false,
+    kind: "slice", path, status: "error", reason: null, code: null, values: {}, logit: null, probability: null, opacity: null, isCalibrated: false,
+    evidence: null, seriesUid: null, instanceUid: null, sliceIndex: null, positionMm: null, series: null, hasHu: false, hasPicture: false,
     seemsTurned: false, name: null, about: null,
   };
 }
@@ -35,7 +36,7 @@ export function withoutAnswer(path) {
 async function judge(slice, by, graph, config) {
   const early = checkSlice(slice);
   if (early) return toRefusal(early);
-  const { logit, evidence, gate, lung } = await graph.run(turned(slice, by));
+  const { logit, evidence, gate, lung, opacity } = await graph.run(turned(slice, by));
   if (![logit, ...(gate ?? []), lung ?? 0].every(Number.isFinite)) throw new Error("the graph gives no finite logit");
   const isGated = config.gate && gate && lung !== null;
   const late = isGated ? checkView(gate, lung, config.gate) ?? checkWindow(slice) : null;
@@ -43,7 +44,8 @@ async function judge(slice, by, graph, config) {
   const upright = turned(slice, by);
   const isWrong = () => isTurned(evidence, [upright.height, upright.width]) || isUpsideDown(upright, evidence.box);
   const seemsTurned = config.keeps_to_lungs && isWrong();
-  return { status: "ok", logit, probability: toProbability(logit, config), evidence: toStored(evidence, by), seemsTurned };
+  const seen = nameFinding(opacity, config.findings);
+  return { status: "ok", opacity: seen, logit, probability: toProbability(logit, config), evidence: toStored(evidence, by), seemsTurned };
 }
 
 /** The slice as chests are usually shown, which is what the graph knows. */

@@ -14,7 +14,7 @@ const KEPT = 12; // slices kept decoded, for scrolling
 
 const state = { config: null, graph: null, items: [], shown: new Map(), running: null };
 
-const METHODS = { open, load, predict, cancel, show, forget };
+const METHODS = { open, load, predict, cancel, show, measure, forget };
 
 self.onmessage = async ({ data: { id, method, given } }) => {
   try {
@@ -79,9 +79,9 @@ async function answerStack(series, point, progress, emit, run) {
   for (const [sliceIndex, item] of series.stack.entries()) {
     if (run.isCancelled) return null;
     // How the slices of a series lie is known, and they are turned by it.
-    slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid, seemsTurned: false }, progress, emit));
+    slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid, seemsTurned: false, positionMm: item.positionMm }, progress, emit));
   }
-  const answer = answerSeries(series, slices, point);
+  const answer = answerSeries(series, slices, point, state.config);
   push(answer, null, progress, emit);
   return answer;
 }
@@ -109,11 +109,22 @@ async function forget() {
   state.shown.clear();
 }
 
-/** Slice `n` as { pixels, width, height } in a window of that name. */
+/** Slice `n` as { pixels, width, height, geometry } in a window of that name. */
 async function show({ n, window }) {
   const slice = await readShown(n);
   const pixels = slice.hu ? toDisplay(slice.hu, WINDOWS[window]) : slice.pixels;
-  return { pixels, width: slice.width, height: slice.height };
+  return { pixels, ...toFrame(slice) };
+}
+
+/** The Hounsfield units of slice `n`: { hu, width, height, geometry }. */
+async function measure({ n }) {
+  const slice = await readShown(n);
+  return { hu: Float32Array.from(slice.hu), ...toFrame(slice) };
+}
+
+/** How large a slice is, and how it lies; null where the file does not say. */
+function toFrame({ width, height, spacing, side }) {
+  return { width, height, geometry: { spacing: spacing ?? null, turn: side ?? null } };
 }
 
 async function readShown(n) {

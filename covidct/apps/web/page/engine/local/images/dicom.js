@@ -26,14 +26,16 @@ export async function readPlace(bytes) {
   return parsePlace(dataset);
 }
 
-/** The slice { hu Float64Array (rows * columns), width, height, seriesUid, instanceUid, turn }. Throws ReadError. */
+/** The slice { hu Float64Array (rows * columns), width, height, seriesUid, instanceUid, turn, spacing, side }. Throws ReadError. */
 export async function readDicom(bytes) {
   return orReadError("damaged_dicom", async () => {
     const dataset = await parseDataset(bytes);
     const header = parseHeader(dataset);
     const hu = await toHu(dataset, header);
     const { seriesUid, instanceUid, turn } = header;
-    return { hu, width: header.columns, height: header.rows, seriesUid, instanceUid, turn };
+    const spacing = header.spacing.every((mm) => mm > 0) && header.spacing.length ? header.spacing : null;
+    const side = header.orientation?.some(Boolean) ? turn : null; // for letters at the sides: no guess
+    return { hu, width: header.columns, height: header.rows, seriesUid, instanceUid, turn, spacing, side };
   });
 }
 
@@ -116,5 +118,5 @@ function checkIsHounsfield(hu, { rescale, isCtImage, signed }) {
     return;
   }
   if ((rescale || signed) && hasAir(hu)) return;
-  throw new ReadError("no_hounsfield", { least: PLAUSIBLE_AIR_HU });
+  throw new ReadError("no_hounsfield", { min: PLAUSIBLE_AIR_HU });
 }

@@ -2,8 +2,8 @@
 
 import { ReadError } from "../errors.js";
 
-/** Inflate `bytes` of a `format` ("deflate", "deflate-raw", "gzip"). Throws where more than `most` come out. */
-export async function inflate(bytes, format, most) {
+/** Inflate `bytes` of a `format` ("deflate", "deflate-raw", "gzip"). Throws where more than `max` come out. */
+export async function inflate(bytes, format, max) {
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(format)).getReader();
   const parts = [];
   let size = 0;
@@ -11,9 +11,9 @@ export async function inflate(bytes, format, most) {
     const { done, value } = await reader.read();
     if (done) return joinBytes(parts, size);
     size += value.length;
-    if (size > most) {
+    if (size > max) {
       await reader.cancel();
-      throw new ReadError("inflates_too_far", { most: Math.floor(most / 1e6) });
+      throw new ReadError("inflates_too_far", { max: Math.floor(max / 1e6) });
     }
     parts.push(value);
   }

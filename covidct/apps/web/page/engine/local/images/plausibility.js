@@ -18,8 +18,8 @@ export function isImplausible(hu) {
   const dense = share((value) => value > DENSE_HU);
   if (share((value) => Math.abs(value) > ABSURD_HU) > ABSURD_SHARE || dense > DENSE) return true;
   if (dense > DENSE_WITHOUT_AIR && share((value) => value < AIR_HU) < LEAST_AIR) return true;
-  const least = values.reduce((low, value) => Math.min(low, value), Infinity);
-  if (count(values, (value) => value > least && value < BELOW_AIR_HU) <= BELOW_AIR * values.length) return false;
+  const min = values.reduce((low, value) => Math.min(low, value), Infinity);
+  if (count(values, (value) => value > min && value < BELOW_AIR_HU) <= BELOW_AIR * values.length) return false;
   const known = values.filter((value) => value >= BELOW_AIR_HU);
   return count(known, (value) => value > TISSUE_HU[0] && value < TISSUE_HU[1]) < LEAST_TISSUE * known.length;
 }

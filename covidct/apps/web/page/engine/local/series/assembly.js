@@ -2,7 +2,7 @@
 // has it. An instance is an item with its `place` (see dicom_header.js) and `size` in bytes. Knows nothing of files
 // or pixels.
 
-import { LEAST, isMade, isSameSize, isScout, setAside } from "./non_slices.js";
+import { MIN_SLICES, isMade, isSameSize, isScout, setAside } from "./non_slices.js";
 import { SAME_MM, areParallel, findFaults, findNormal, findPosition, findSpacing, isAxial } from "./geometry.js";
 import { findTurn } from "./orientation.js";
 import { choosePass } from "./passes.js";
@@ -25,7 +25,7 @@ export function assemble(uid, instances, notes = []) {
   const reason = checkKind(slices) ?? checkGeometry(slices);
   const chosen = reason ? null : choosePass(toPlaced(slices));
   const { stack, displaced } = chosen ? toStack(chosen.slices) : { stack: [], displaced: [] };
-  if (!chosen || stack.length < LEAST) {
+  if (!chosen || stack.length < MIN_SLICES) {
     return { ...series, reason: reason ?? "mixed_geometry", loose: [...loose, ...slices] };
   }
   const positions = stack.map((item) => item.positionMm);
@@ -75,7 +75,7 @@ function checkKind(slices) {
   if (modality) return RADIOGRAPHS.includes(modality) ? "radiograph" : "not_ct";
   if (slices.some(isScout)) return "localiser";
   if (slices.some(isMade)) return "derived";
-  return slices.length < LEAST ? "too_few_slices" : null;
+  return slices.length < MIN_SLICES ? "too_few_slices" : null;
 }
 
 function checkGeometry(slices) {

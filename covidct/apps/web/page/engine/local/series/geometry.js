@@ -63,9 +63,9 @@ function irregularGaps(positions, usual) {
     notes.push({ code: "gaps", values: { n, places: gaps.length > 3 ? `${places} …` : places, usual: round(usual) } });
   }
   const rest = steps.map(([low, high]) => high - low).filter((step) => step <= GAP * usual);
-  const [least, most] = [Math.min(...rest), Math.max(...rest)];
-  if (rest.length && most > UNEVEN * least && most - least > 2 * SAME_MM) {
-    notes.push({ code: "uneven", values: { least: round(least), most: round(most) } });
+  const [min, max] = [Math.min(...rest), Math.max(...rest)];
+  if (rest.length && max > UNEVEN * min && max - min > 2 * SAME_MM) {
+    notes.push({ code: "uneven", values: { least: round(min), most: round(max) } });
   }
   return notes;
 }

@@ -1,7 +1,7 @@
 // Instances -> those of one series each, where SeriesInstanceUID says so and where it was broken, as
 // covidct/series/grouping.py has it: slices of two patients never make one series, lone slices of one scan do.
 
-import { LEAST } from "./non_slices.js";
+import { MIN_SLICES } from "./non_slices.js";
 import { SAME_MM, findNormal, findPosition, findSpacing, isAxial } from "./geometry.js";
 import { groupBy } from "../../../rules/groups.js";
 
@@ -66,7 +66,7 @@ function mend(lone) {
 /** Whether slices with headers alike are of one scan: by study, frame of reference or even spacing. */
 function isScan(members) {
   const normal = findNormal(members[0].place.orientation);
-  if (members.length < LEAST || !normal || !isAxial(normal)) return false;
+  if (members.length < MIN_SLICES || !normal || !isAxial(normal)) return false;
   const places = members.map(({ place }) => findPosition(place.position, normal)).sort((a, b) => a - b);
   const steps = places.slice(1).map((mm, at) => mm - places[at]);
   if (Math.min(...steps) < SAME_MM) return false;

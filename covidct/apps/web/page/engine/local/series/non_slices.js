@@ -5,7 +5,7 @@ import { CT_CLASSES } from "../images/dicom_header.js";
 import { isDerived, isLocaliser } from "../images/image_type.js";
 import { areParallel, findNormal, findPosition, isAxial } from "./geometry.js";
 
-export const LEAST = 3; // slices that make a series
+export const MIN_SLICES = 3; // slices that make a series
 const SAME_SPACING = 1e-3; // relative
 const [FAR, FAR_MM] = [10, 50]; // usual distances, and mm: what lies farther from the stack than both is no slice of it
 
@@ -50,7 +50,7 @@ function alikeInOrientation(items) {
   const normals = new Map(items.map((item) => [item, normalOf(item)]));
   if ([...normals.values()].includes(null)) return items;
   const axial = items.filter((item) => isAxial(normals.get(item)));
-  const some = axial.length >= LEAST ? axial : items;
+  const some = axial.length >= MIN_SLICES ? axial : items;
   return mostAlike(some, (one, other) => areParallel(normals.get(one), normals.get(other)));
 }
 
@@ -71,7 +71,7 @@ function near(items) {
   });
   const largest = new Set(groups.reduce((best, group) => (group.length > best.length ? group : best)));
   const few = items.length - largest.size;
-  const isFew = few * 10 <= items.length || (few < LEAST && largest.size >= LEAST);
+  const isFew = few * 10 <= items.length || (few < MIN_SLICES && largest.size >= MIN_SLICES);
   return isFew ? items.filter((item) => largest.has(item)) : items;
 }
 
@@ -84,6 +84,6 @@ function mostAlike(items, areAlike) {
   return items;
 }
 
-const most = (items, some) => (some.length >= LEAST && 2 * some.length > items.length ? some : items);
+const most = (items, some) => (some.length >= MIN_SLICES && 2 * some.length > items.length ? some : items);
 
 const normalOf = ({ place }) => (place.orientation ? findNormal(place.orientation) : null);

@@ -1,7 +1,7 @@
 // The slices of a series that hold several reconstructions or passes -> one of them, whole, as covidct/series/passes.py
 // has it; never one slice of this and the next of that. Slices are { item, mm }, from feet to head.
 
-import { LEAST } from "./non_slices.js";
+import { MIN_SLICES } from "./non_slices.js";
 import { SAME_MM } from "./geometry.js";
 import { INTERLEAVED, MARKS } from "./marks.js";
 import { isForBones, isForLungs } from "./kernels.js";
@@ -22,7 +22,7 @@ export function choosePass(placed) {
     chosen.slices = groups.get(best);
   }
   const repeated = countRepeats(chosen.slices);
-  return repeated >= LEAST && repeated > FEW * chosen.slices.length ? null : chosen;
+  return repeated >= MIN_SLICES && repeated > FEW * chosen.slices.length ? null : chosen;
 }
 
 function divide(placed) {
@@ -38,7 +38,7 @@ function divide(placed) {
 /** Whether the parts of a series are passes of it, and not stretches of one. */
 function arePasses(keyword, groups, repeats) {
   const parts = [...groups.values()];
-  if (parts.length < 2 || Math.max(...parts.map((part) => part.length)) < LEAST) return false;
+  if (parts.length < 2 || Math.max(...parts.map((part) => part.length)) < MIN_SLICES) return false;
   if (repeats) return parts.reduce((sum, part) => sum + countRepeats(part), 0) < repeats;
   const several = parts.filter((part) => part.length > 1);
   if (keyword === "FrameOfReferenceUID") return several.length > 1; // places in two of them cannot be compared
@@ -57,7 +57,7 @@ function byNumber(placed) {
   const places = numberPlaces(placed);
   const counts = [...groupBy(places, (place) => place).values()].map((same) => same.length);
   const orders = new Set(placed.map(({ item }) => item.place.order.join()));
-  if (orders.size < placed.length || new Set(counts).size > 1 || counts.length < LEAST) return null;
+  if (orders.size < placed.length || new Set(counts).size > 1 || counts.length < MIN_SLICES) return null;
   const met = new Map();
   const ranks = new Map();
   const inOrder = [...placed.keys()].sort((a, b) => compare(placed[a].item.place.order, placed[b].item.place.order));

@@ -7,7 +7,8 @@ import { choose } from "./selection.js";
 import { isDicom, readPlace } from "../images/dicom.js";
 import { ReadError } from "../errors.js";
 import { withoutAnswer } from "../reader.js";
-import { MIN_ANSWERED, noteSlices, refusalOf, summarise, toSeriesProbability } from "../../../rules/series_result.js";
+import { MIN_ANSWERED } from "../../../rules/series_evidence.js";
+import { conclude, noteSlices, refusalOf, summarise } from "../../../rules/series_result.js";
 
 /** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
 export async function readStudy(items, onLooked, run) {
@@ -29,14 +30,14 @@ export async function readStudy(items, onLooked, run) {
   };
 }
 
-/** The answer for a series, of those for its slices, at an operating point. */
-export function answerSeries(series, slices, point) {
-  const probability = toSeriesProbability(slices.filter((one) => one.probability !== null).map((one) => one.probability));
+/** The answer for a series, of those for its slices, at an operating point of a model's configuration. */
+export function answerSeries(series, slices, point, config) {
+  const { probability, opacity } = conclude(slices.filter((one) => one.probability !== null), config);
   const notes = [...series.notes, ...noteSlices(slices)];
   const reason = probability === null ? refusalOf(slices) : null;
   return {
-    ...toSeriesAnswer(series), status: reason ? "refused" : "ok", probability, reason,
-    code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { least: MIN_ANSWERED },
+    ...toSeriesAnswer(series), status: reason ? "refused" : "ok", probability, opacity, reason, isCalibrated: Boolean(config.series),
+    code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { min: MIN_ANSWERED },
     series: { ...summarise(slices, point), notes },
   };
 }

@@ -1,6 +1,6 @@
 // The probability along a series: one bar a slice, from feet (left) to head (right), with the band and the place.
 
-import { makeSvg } from "./dom.js";
+import { makeSvg } from "../parts/dom.js";
 import { formatNumber, percent, t } from "../words/texts.js";
 
 const HEIGHT = 60;

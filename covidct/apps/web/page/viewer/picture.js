@@ -1,6 +1,6 @@
 // A slice and its evidence on two canvases, one over the other. Knows pixels; knows nothing of where they come from.
 
-import { toColour, toSpan, toStrength } from "../rules/strength.js";
+import { toColour, toOpacity, toSpan, toStrength } from "../rules/strength.js";
 
 /** Draw a slice { pixels (H * W) uint8, width, height } at its own size. */
 export function drawSlice(canvas, { pixels, width, height }) {
@@ -13,8 +13,8 @@ export function drawSlice(canvas, { pixels, width, height }) {
 }
 
 /**
- * Draw evidence { map, width, height, box } over a slice of that size, null for none. Each pixel is as opaque as the
- * root of its strength; how opaque the whole is, is the canvas's own opacity.
+ * Draw evidence { map, width, height, box } over a slice of that size, null for none. Each pixel is as opaque as
+ * its strength says; how opaque the whole is, is the canvas's own opacity.
  */
 export function drawEvidence(canvas, evidence, { width, height }) {
   Object.assign(canvas, { width, height });
@@ -24,7 +24,7 @@ export function drawEvidence(canvas, evidence, { width, height }) {
   const strength = toStrength(evidence, right - left, bottom - top);
   const image = new ImageData(right - left, bottom - top);
   strength.forEach((value, at) => {
-    if (value > 0) image.data.set([...toColour(value), 255 * Math.sqrt(value)], 4 * at);
+    if (value > 0) image.data.set([...toColour(value), 255 * toOpacity(value)], 4 * at);
   });
   canvas.getContext("2d").putImageData(image, left, top);
 }
