@@ -70,7 +70,7 @@ def test_damage_says_so() -> None:
     assert "damaged in the archive (Bad CRC-32" in failure(data.replace(b"\x10\x11", b"\x11\x10", 1))
     assert failure(data[:200]).startswith("x.zip: a damaged ZIP archive")
     assert failure(b"PK\x03\x04").startswith("x.zip: a damaged ZIP archive")
-    assert failure(pack({})).startswith("x.zip: an archive with nothing in it")
+    assert failure(pack({})).startswith("x.zip: the archive is empty")
     assert failure(pack({"s.dcm": b""})) == "x.zip/s.dcm: the file is empty; copy it again"
 
 
