@@ -131,7 +131,7 @@ def test_too_few_patients_of_either_label_are_refused(ill: int, well: int) -> No
     slices = Slices(np.zeros(labels.size), labels, ["h"] * labels.size, names)
     assert count_patients(slices) == (ill, well)
     with pytest.raises(
-        ManifestError, match=rf"^here: {ill} patients with COVID-19 and {well} without .* 10 of"
+        ManifestError, match=rf"^here: {ill} patients with COVID-19 and {well} without, .* 10 of"
     ):
         check_enough(slices, where="here")
 
