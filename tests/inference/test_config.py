@@ -8,7 +8,6 @@ import pytest
 
 from bundles import CONFIG_TABLE
 from covidct.errors import BundleError
-from covidct.inference.bundle import load_bundle
 from covidct.inference.config import Cutoffs, External, SeriesCalibration, parse_config
 from covidct.types import Estimate, GateLimits
 
@@ -113,8 +112,6 @@ def test_findings_and_series_may_be_missing() -> None:
     plain = parse_config(config())
     assert (plain.findings, plain.series) == (None, None)
     assert parse_config(config(findings=None, series=None)) == plain
-    shipped = load_bundle().config
-    assert (shipped.findings, shipped.series) == (None, None)
 
 
 def test_findings_and_series_are_kept_as_they_are() -> None:

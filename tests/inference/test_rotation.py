@@ -48,7 +48,8 @@ def test_a_turned_slice_is_refused_or_told(classifier: Classifier) -> None:
     for seed in range(4):
         pixels = to_display(draw_phantom(Phantom.LESIONS, seed=seed, size=256))
         upright = classifier.predict(pixels)
-        assert (upright.status, upright.seems_turned, upright.message) == (Status.OK, False, None)
+        assert (upright.status, upright.seems_turned) == (Status.OK, False)
+        assert "turned" not in (upright.message or "")
         for turns in (1, 3):
             turned = classifier.predict(np.ascontiguousarray(np.rot90(pixels, turns)))
             if turned.status is Status.OK:

@@ -26,9 +26,15 @@ def plot_standings(standings: Standings, path: Path) -> None:
     grid = figure.add_gridspec(len(names), 1, height_ratios=[ROW * height + MARGIN for height in heights])
     for place, (name, (rows, floor)) in enumerate(zip(names, blocks, strict=True)):
         subtitle = f"{rows[0].slices} slices, {rows[0].positives} with COVID-19, none of them trained on"
-        axes = add_panel(figure, f"Without {name}", subtitle, place=grid[place, 0])
+        axes = add_panel(figure, f"Without {_shorten(name)}", subtitle, place=grid[place, 0])
         _draw_block(axes, rows, floor)
     save_figure(figure, path)
+
+
+def _shorten(left_out: str) -> str:
+    """What was left out, for a title that has a line."""
+    several = left_out.count("+") + 1
+    return left_out if several == 1 else f"{several} sources at once"
 
 
 def _draw_block(axes: Axes, rows: list[Standing], floor: Floor) -> None:
