@@ -22,16 +22,18 @@ from covidct.images.orientation import find_turn, turn, turn_box_back
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.images.plausibility import find_implausible
 from covidct.inference.bundle import load_bundle
+from covidct.inference.config import Cutoffs
 from covidct.inference.decision import to_decision, to_probability
+from covidct.inference.finding import name_finding
 from covidct.inference.gate import check_slice, check_view, to_config
 from covidct.inference.overlay import to_strength
 from covidct.inference.picture_window import is_wrong_window
 from covidct.inference.prevalence import predictive_values, shift_probability
 from covidct.inference.rotation import is_turned
-from covidct.inference.series_evidence import find_ranked
+from covidct.inference.series_evidence import find_ranked, join_opacities
 from covidct.inference.upside_down import is_upside_down
 from covidct.results.formats import CSV_COLUMNS
-from covidct.types import GateLimits
+from covidct.types import Finding, GateLimits, Opacity
 from places import ROOT
 
 if TYPE_CHECKING:
@@ -154,6 +156,30 @@ def test_evidence_is_as_strong_as_in_python(
       return Array.from(m.toStrength({ ...given, map }, given.shown[1], given.shown[0]))"""
     strength = np.array(run(rules, "rules/strength", body, given)).reshape(shape)
     assert np.abs(strength - to_strength(evidence, shape=shape)).max() < 1e-5
+
+
+def test_findings_are_those_of_python(rules: Page) -> None:
+    """Of slices, and of series made of them."""
+    random = np.random.default_rng(5)
+    cutoffs = Cutoffs(temperature=2.0, shift=0.5, opacity=0.4, typical=(-0.5, 0.75))
+    drawn = [
+        [Opacity(*(3 * random.normal(size=2)), *random.random(2)) for _ in range(size)]
+        for size in (3, 9, 40, 31)
+    ]
+    drawn.append([Opacity(1.0, 0.2, 0.0, 0.0)] * 4)  # nothing weighs
+    body = """return given.cases.map((slices) => [
+      ...slices.map((one) => m.nameFinding(one, given.cutoffs)),
+      m.nameFinding(given.joins.joinOpacities(slices), given.cutoffs),
+    ].map(({ finding, probability, extent }) => [finding, probability, extent]));"""
+    body = 'given.joins = await import("./rules/series_evidence.js");' + body
+    given = {"cases": [[asdict(one) for one in slices] for slices in drawn], "cutoffs": asdict(cutoffs)}
+    found = run(rules, "rules/finding", body, given)
+    for slices, named in zip(drawn, found, strict=True):
+        expected = [name_finding(one, cutoffs) for one in (*slices, join_opacities(slices))]
+        assert [one[0] for one in named] == [one.finding for one in expected]
+        numbers = [[one.probability, one.extent] for one in expected]
+        assert np.allclose([one[1:] for one in named], numbers, rtol=1e-12)
+    assert {one[0] for named in found for one in named} == {finding.value for finding in Finding}
 
 
 def test_spans_of_a_box_are_those_of_python(rules: Page) -> None:
