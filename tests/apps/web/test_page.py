@@ -311,7 +311,7 @@ def test_nothing_is_worth_what_is_refused(page: Page) -> None:
     page.emulate_media(media="print")
     assert "PPV" not in page.inner_text("#report")
     assert page.locator("#report img").count() == 1
-    assert "Colour" not in page.inner_text("#report")
+    assert "Evidence for" not in page.inner_text("#report")
 
 
 def test_a_slice_that_lies_on_its_side_is_told(page: Page, classifier: Classifier) -> None:

@@ -239,7 +239,7 @@ def test_slices_without_lung_are_no_fault_and_named_slices_are_links(page: Page)
         const slice = (reason) => ({ kind: "slice", status: reason ? "refused" : "ok", reason });
         const series = { answered: 1, slices: 3, evidence_share: 1, telling: [2], notes: [] };
         const answer = { kind: "series", status: "ok", probability: 0.9, series };
-        const slices = [slice("no_lung"), slice("no_lung"), slice(null)];
+        const slices = [slice("no_lung"), slice("not_chest"), slice(null)];
         globalThis.notes = toNotes({ answer, slices }).map((parts) => parts.join(""));
     }""")
     assert "2 slices without lung, not counted (1–2)." in page.evaluate("notes")

@@ -6,6 +6,8 @@ import { groupBy } from "../rules/groups.js";
 import { shiftProbability } from "../rules/prevalence.js";
 import { nameModel, nameWhole, say, sayFinding, sayNote, sayPlaces, sayStudy } from "../words/wording.js";
 
+const BEYOND = ["no_lung", "not_chest"]; // what slices above and below the lungs are refused for
+
 /** Keep the answer as the review is. */
 export function startAnswer(review) {
   for (const name of ["selection", "setting"]) review.addEventListener(name, () => drawAnswer(review));
@@ -66,7 +68,7 @@ export function toNotes({ answer, slices }, link = (at) => formatNumber(at + 1))
   const texts = [
     answer.status === "ok" ? say(answer) : null,
     ...saySeries(answer),
-    ...saySilent(slices),
+    ...saySilent(slices, answer.status === "ok"),
     // (Slices that were not read are named above.)
     ...answer.series.notes.filter(({ code }) => !slices.length || code !== "slices_not_read").map(sayNote),
   ];
@@ -99,15 +101,14 @@ function sayWhy(slice) {
   return slice.status === "error" ? say(slice) : t(`reason.${slice.reason}`);
 }
 
-/** Which slices of a series got no answer, and why: one sentence a reason. */
-function saySilent(slices) {
+/** Which slices of a series got no answer, and why: one sentence a reason; in one that is answered, the belly is no fault. */
+function saySilent(slices, isAnswered) {
   const places = slices.map((slice, at) => ({ ...slice, at })).filter(({ status }) => status !== "ok");
-  return [...groupBy(places, sayWhy)].map(([why, group]) =>
-    count(toSilent(group[0]), group.length, { places: sayPlaces(group.map(({ at }) => at)), why }));
+  const isBeyond = ({ reason }) => isAnswered && BEYOND.includes(reason);
+  return [...groupBy(places, (slice) => (isBeyond(slice) ? "" : sayWhy(slice)))].map(([why, group]) =>
+    count(isBeyond(group[0]) ? "answer.no_lung" : toSilent(group[0]), group.length, { places: sayPlaces(group.map(({ at }) => at)), why }));
 }
 
-/** Which sentence: that a series has slices without lung is no fault. */
-function toSilent({ status, reason }) {
-  if (reason === "no_lung") return "answer.no_lung";
+function toSilent({ status }) {
   return status === "error" ? "answer.not_read" : "answer.refused";
 }

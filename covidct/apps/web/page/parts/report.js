@@ -9,6 +9,8 @@ import { drawStrip } from "../viewer/strip.js";
 import { currentLanguage, pair, percent, t } from "../words/texts.js";
 import { nameModel, namePoint, placeOf, sayFinding, toDate } from "../words/wording.js";
 
+const MAX_ROWS = 5; // of figures by source: more would not leave a sheet its pictures
+
 /** Fill the report before printing, by the button or by the browser's own command. */
 export function startReport(review) {
   const fill = () => byId("report").replaceChildren(...(review.entry?.answer ? toReport(review) : [make("p", {}, t("report.none"))]));
@@ -39,7 +41,7 @@ function toReport(review) {
     ...toPictures(review),
     ...(isWorth(review) ? toSetting(review, point) : []),
     make("h3", {}, t("report.figures")),
-    toTable(config.figures),
+    toTable(config.figures.length > MAX_ROWS ? config.figures.filter(({ name }) => name === "overall") : config.figures),
     make("p", { className: "quiet" }, t("meaning.external")),
     ...toExternal(config),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
@@ -82,7 +84,7 @@ function toPictures(review) {
   const pictures = [toFigure(toPicture(byId("picture"), byId("overlay"), 0), t("report.picture", { at: at + 1, total }))];
   if (slice.status === "ok") {
     const shown = toPicture(byId("picture"), byId("overlay"), opacity || 0.6);
-    pictures.push(toFigure(shown, `${t("report.evidence")}. ${t("viewer.scale")}`));
+    pictures.push(toFigure(shown, t("viewer.scale")));
   }
   const strip = makeSvg("svg", { class: "strip", preserveAspectRatio: "none" });
   if (total > 1) drawStrip(strip, entry.slices, review.point, at, (one) => review.verdict(one));
