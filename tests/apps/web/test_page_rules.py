@@ -177,7 +177,7 @@ def test_findings_are_those_of_python(rules: Page) -> None:
     for slices, named in zip(drawn, found, strict=True):
         expected = [name_finding(one, cutoffs) for one in (*slices, join_opacities(slices))]
         assert [one[0] for one in named] == [one.finding for one in expected]
-        numbers = [[one.probability, one.extent] for one in expected]
+        numbers = [[one.probability or 0.0, one.extent] for one in expected]
         assert np.allclose([one[1:] for one in named], numbers, rtol=1e-12)
     assert {one[0] for named in found for one in named} == {finding.value for finding in Finding}
 
