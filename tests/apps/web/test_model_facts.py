@@ -22,9 +22,10 @@ def test_the_shipped_models_figures_come_with_their_intervals() -> None:
         estimate = overall["metrics"][name]
         assert estimate["low"] < estimate["value"] < estimate["high"]
         assert 0 < estimate["n"] <= overall["slices"]
-    # Its external figures are in its card alone: the page shows that line as it is.
-    assert facts["external"] == []
-    assert "sources left out of training" in facts["headlines"][1]
+    assert {one["recipe"] for one in facts["external"]} == {"opacity"}
+    for one in facts["external"]:
+        assert one["auc"]["low"] < one["auc"]["value"] < one["auc"]["high"]
+    assert "left out of training" in facts["headlines"][1]
 
 
 def test_facts_are_of_the_schema(tiny_bundle: Path, tmp_path: Path) -> None:

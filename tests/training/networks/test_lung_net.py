@@ -11,18 +11,19 @@ from safetensors.torch import load_file
 
 from covidct.data.manifest import read_manifest
 from covidct.data.recipe import Phase
-from covidct.errors import ManifestError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
+from covidct.inference.bundle import GRAPHS, default_path
 from covidct.inference.classifier import Classifier
 from covidct.inference.overlay import to_overlay
 from covidct.inference.session import Session
 from covidct.training.export import count_spared
 from covidct.training.fit import build_optimiser, build_run, prepare
+from covidct.training.fit_lung_finder import read_finder
 from covidct.training.loss import compute_loss
 from covidct.training.networks.build import build_network
 from covidct.training.networks.lung_net import LungNet, to_cells, to_shares
-from covidct.training.run import Job, train
+from covidct.training.run import Job, make_finder, split_rows, train
 from covidct.training.slices import Batch
 from makers import phantom_hu
 from predictions import evidence_of, predicted
@@ -77,10 +78,18 @@ def test_training_moves_no_weight_of_the_finder(bundle: Path) -> None:
         assert torch.equal(best[f"crop.finder.{key}"], value)
 
 
-def test_without_lung_masks(tmp_path: Path) -> None:
-    manifest = read_manifest(write_phantoms(tmp_path))
-    with pytest.raises(ManifestError, match="no slice has a lung mask"):
-        train(Job(RECIPE, manifest, tmp_path / "out", accept="phantoms"))
+def test_without_lung_masks_the_finder_is_that_of_the_model_that_ships(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    job = Job(RECIPE, read_manifest(write_phantoms(tmp_path)), out, accept="phantoms")
+    finder = make_finder(job, split_rows(job))
+    assert finder is not None
+    shipped = read_finder((default_path() / GRAPHS["float"]).read_bytes()).state_dict()
+    for key, value in finder.state_dict().items():
+        assert torch.equal(value, shipped[key])
+    assert "No lung masks beside the slices" in capsys.readouterr().err
 
 
 def test_the_finder_stays_in_float(bundle: Path) -> None:
