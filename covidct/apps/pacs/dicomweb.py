@@ -1,15 +1,17 @@
 """A study from a DICOMweb server, and reports back to it: QIDO-RS, WADO-RS, STOW-RS (PS3.18).
 
 Knows the server's resources. Knows nothing of models, or of what is in a report. Who asks is told by
-COVIDCT_DICOMWEB_AUTH (user:password), or by ~/.netrc.
+COVIDCT_DICOMWEB_TOKEN (a bearer token), COVIDCT_DICOMWEB_AUTH (user:password), or by ~/.netrc.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,15 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from covidct.errors import DicomwebError
 from covidct.images.blob import FileBlob
 from covidct.series.sources import Candidate
 
-AUTH = "COVIDCT_DICOMWEB_AUTH"
+AUTH, TOKEN = "COVIDCT_DICOMWEB_AUTH", "COVIDCT_DICOMWEB_TOKEN"
+WHOLE = 1 << 31  # bytes sent in one piece: not every server takes chunks
+SHOWN = 200  # characters of an answer that is no DICOM JSON
 TIMEOUT_S = (10, 60)  # to connect, to answer
 # As it is stored: to have it decoded there would cost the server time and the network bytes.
 _AS_STORED = (("application/dicom", "*"),)
@@ -42,10 +47,8 @@ class Archive:
                 f"into {AUTH}"
             )
         session = requests.Session()
-        if user := os.environ.get(AUTH):
-            name, _, password = user.partition(":")
-            session.auth = (name, password)
-        self._client = DICOMwebClient(self.url, session=session, timeout=TIMEOUT_S)
+        session.auth = _find_auth()
+        self._client = DICOMwebClient(self.url, session=session, timeout=TIMEOUT_S, chunk_size=WHOLE)
 
     def __enter__(self) -> Archive:
         return self
@@ -56,13 +59,11 @@ class Archive:
     def find(self, study_uid: str) -> list[tuple[str, str]]:
         """The (SeriesInstanceUID, SOPInstanceUID) of all CT instances of a study. Raises DicomwebError."""
         with self._explained(f"study {study_uid}"):
-            series = self._client.search_for_series(
-                study_uid, search_filters={"Modality": "CT"}, get_remaining=True
-            )
+            search = partial(self._client.search_for_series, study_uid, search_filters={"Modality": "CT"})
             found = []
-            for uid in (_value(item, _SERIES) for item in series):
-                instances = self._client.search_for_instances(study_uid, uid, get_remaining=True)
-                found += [(uid, _value(item, _INSTANCE)) for item in instances]
+            for uid in _list(search, _SERIES):
+                search = partial(self._client.search_for_instances, study_uid, uid)
+                found += [(uid, instance) for instance in _list(search, _INSTANCE)]
         if not found:
             raise DicomwebError(f"{self.url}: has no CT series in study {study_uid}; check its UID")
         return found
@@ -81,15 +82,34 @@ class Archive:
         ]
 
     def store(self, files: Iterable[bytes]) -> None:
-        """Store DICOM files. Raises DicomwebError where the server does not take all of them."""
+        """Store DICOM files. Raises DicomwebError where the server does not say of each that it has it."""
         datasets = [dcmread(BytesIO(data)) for data in files]
         with self._explained("report"):
-            answer = self._client.store_instances(datasets)
+            answer = self._post(datasets)
         if failed := answer.get("FailedSOPSequence"):
             reason = failed[0].get("FailureReason", 0)
             raise DicomwebError(
                 f"{self.url}: does not take {len(failed)} of {len(datasets)} objects (reason {reason:04X})"
             )
+        stored = {str(item.ReferencedSOPInstanceUID) for item in answer.get("ReferencedSOPSequence") or ()}
+        if missing := [one for one in datasets if str(one.SOPInstanceUID) not in stored]:
+            raise DicomwebError(
+                f"{self.url}: does not say that it has {len(missing)} of {len(datasets)} objects; look "
+                "whether they are there before you store them again"
+            )
+
+    def _post(self, datasets: Sequence[Dataset]) -> Dataset:
+        """The server's answer; of a conflict (409), too, where it says what it does not take."""
+        try:
+            return self._client.store_instances(datasets)
+        except requests.HTTPError as error:
+            if error.response is None or error.response.status_code != HTTPStatus.CONFLICT:
+                raise
+            answer = _parse_answer(error.response)
+            if answer.get("FailedSOPSequence"):
+                return answer
+            said = " ".join(error.response.text[:SHOWN].split()) or "without a word"
+            raise DicomwebError(f"{self.url}: answers 409 for report: {said}") from error
 
     def _fetch(self, study_uid: str, series: str, instance: str, path: Path) -> Candidate:
         address = f"{self.url}/studies/{study_uid}/series/{series}"
@@ -107,7 +127,11 @@ class Archive:
             yield
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else 0
-            hint = f"give user:password in {AUTH}" if status in (401, 403) else "check URL and UID"
+            hint = (
+                f"give user:password in {AUTH}, or a token in {TOKEN}"
+                if status in (401, 403)
+                else "check URL and UID"
+            )
             raise DicomwebError(f"{self.url}: answers {status} for {what}; {hint}") from error
         except requests.JSONDecodeError as error:  # (a RequestException, too)
             raise self._foreign(what, error) from error
@@ -122,6 +146,45 @@ class Archive:
     def _foreign(self, what: str, error: Exception) -> DicomwebError:
         kind = type(error).__name__
         return DicomwebError(f"{self.url}: gives no DICOM for {what} ({kind}); is it a DICOMweb server?")
+
+
+class _Bearer(AuthBase):
+    """Shows a bearer token (RFC 6750)."""
+
+    def __init__(self, token: str):
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _find_auth() -> AuthBase | None:
+    """Who asks, as the environment says; None leaves it to ~/.netrc."""
+    if token := os.environ.get(TOKEN):
+        return _Bearer(token)
+    if user := os.environ.get(AUTH):
+        name, _, password = user.partition(":")
+        return HTTPBasicAuth(name, password)
+    return None
+
+
+def _list(search: Callable[..., list[dict[str, Any]]], tag: str) -> list[str]:
+    """All values of a tag, page by page, until one brings nothing new: some servers know no pages."""
+    found: dict[str, None] = {}
+    while True:
+        page = [_value(item, tag) for item in search(**({"offset": len(found)} if found else {}))]
+        if not set(page) - set(found):
+            return list(found)
+        found |= dict.fromkeys(page)
+
+
+def _parse_answer(response: requests.Response) -> Dataset:
+    """The DICOM JSON of an answer; empty where it is none."""
+    try:
+        return Dataset.from_json(response.json())
+    except Exception:  # broad: whatever a server writes
+        return Dataset()
 
 
 def _value(item: dict[str, Any], tag: str) -> str:

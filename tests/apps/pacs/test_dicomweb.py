@@ -5,21 +5,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydicom.dataset import Dataset
 
 from covidct.apps.cli.main import main
-from covidct.apps.pacs.dicomweb import AUTH, Archive
+from covidct.apps.pacs.dicomweb import AUTH, TOKEN, Archive, _list
 from covidct.errors import DicomwebError
+from makers import dicom_bytes
 from pacs import free_port
-from patients import STUDY_UID
+from patients import STUDY_UID, patient_dataset
 
 
 class Failing(BaseHTTPRequestHandler):
     """Answers every request with what the first part of the path names: a status, or `text`."""
 
     seen: list[str | None]
+    answer = b""
+
+    def do_POST(self) -> None:
+        """Answers `answer`, as an archive that is sent whole bodies only."""
+        whole = self.headers.get("Content-Length")
+        self.rfile.read(int(whole or 0))
+        word = self.path.split("/")[1]
+        self.send_response(int(word) if whole else 411)
+        self.send_header("Content-Type", "application/dicom+json")
+        self.end_headers()
+        self.wfile.write(type(self).answer)
 
     def do_GET(self) -> None:
         type(self).seen.append(self.headers.get("Authorization"))
@@ -34,7 +48,7 @@ class Failing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    Failing.seen = []
+    Failing.seen, Failing.answer = [], b""
     with HTTPServer(("127.0.0.1", 0), Failing) as http:
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -63,6 +77,76 @@ def test_who_asks_is_told_by_the_environment(server: str, monkeypatch: pytest.Mo
         archive.find(STUDY_UID)
     assert Failing.seen == ["Basic amFuZTpzZTpjcmV0"]
     assert "cret" not in str(caught.value)
+
+
+def test_a_token_goes_before_a_password(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(AUTH, "jane:secret")
+    monkeypatch.setenv(TOKEN, "abc")
+    with Archive(f"{server}/404") as archive, pytest.raises(DicomwebError):
+        archive.find(STUDY_UID)
+    assert Failing.seen == ["Bearer abc"]
+
+
+def to_items(*uids: str) -> list[dict[str, Any]]:
+    return [{"00080018": {"vr": "UI", "Value": [uid]}} for uid in uids]
+
+
+def test_a_server_without_pages_is_asked_twice() -> None:
+    asked: list[int] = []
+
+    def search(offset: int = 0) -> list[dict[str, Any]]:
+        asked.append(offset)
+        return to_items("1", "2")
+
+    assert _list(search, "00080018") == ["1", "2"]
+    assert asked == [0, 2]
+
+
+def test_pages_are_read_to_the_end() -> None:
+    def search(offset: int = 0) -> list[dict[str, Any]]:
+        return to_items(*"12345"[offset : offset + 2])
+
+    assert _list(search, "00080018") == list("12345")
+
+
+def to_answer(sequence: str, *uids: str) -> bytes:
+    answer, items = Dataset(), []
+    for uid in uids:
+        item = Dataset()
+        item.ReferencedSOPInstanceUID, item.FailureReason = uid, 0xA900
+        items.append(item)
+    setattr(answer, sequence, items)
+    return answer.to_json().encode()
+
+
+OBJECTS = [patient_dataset(number) for number in (1, 2)]
+UIDS = [str(one.SOPInstanceUID) for one in OBJECTS]
+
+
+def put(server: str, status: int, answer: bytes) -> None:
+    Failing.answer = answer
+    with Archive(f"{server}/{status}") as archive:
+        archive.store(dicom_bytes(patient_dataset(number, PixelData=bytes(2_000_000))) for number in (1, 2))
+
+
+def test_objects_are_stored_in_one_piece_where_each_is_confirmed(server: str) -> None:
+    put(server, 200, to_answer("ReferencedSOPSequence", *UIDS))
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "message"),
+    [
+        (200, to_answer("ReferencedSOPSequence", UIDS[0]), "does not say that it has 1 of 2 objects"),
+        (200, b"", "does not say that it has 2 of 2 objects"),
+        (202, to_answer("FailedSOPSequence", UIDS[1]), "does not take 1 of 2 objects .reason A900"),
+        (409, to_answer("FailedSOPSequence", *UIDS), "does not take 2 of 2 objects .reason A900"),
+        (409, b"quota exceeded", "answers 409 for report: quota exceeded"),
+        (409, b"", "answers 409 for report: without a word"),
+    ],
+)
+def test_what_is_not_confirmed_is_an_error(server: str, status: int, answer: bytes, message: str) -> None:
+    with pytest.raises(DicomwebError, match=message):
+        put(server, status, answer)
 
 
 def test_a_server_that_is_down() -> None:
