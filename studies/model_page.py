@@ -11,6 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from covidct.evaluation.card.pooled import (
+    CARRIED_HEAD,
+    TALLY_HEAD,
+    is_pooled,
+    to_carried_row,
+    to_share,
+    to_tally_row,
+)
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.stats.estimate import exact_interval
 from covidct.types import Estimate
@@ -97,8 +105,6 @@ EVIDENCE_ROWS = {
     "inside": "share of the evidence inside the lungs",
     "iou": "overlap (IoU) with the lesions",
 }
-DECISIONS = ("positive", "indeterminate", "negative")
-FINDINGS = ("typical", "indeterminate", "atypical", "negative")
 GATE_KINDS = {
     "chest": "axial slices of the chest with lung",
     "radiograph": "radiographs",
@@ -126,7 +132,7 @@ def readme_table() -> str:
                 _source(row["left_out"]),
                 _size(row),
                 _text(row["metrics"]["auc"]),
-                *(_share(pool[row["left_out"]][key]) for key in ("undecided", "accuracy")),
+                *(to_share(pool[row["left_out"]][key]) for key in ("undecided", "accuracy")),
             ]
             for row in rows
         ],
@@ -143,9 +149,7 @@ def _parts(config: Table) -> Iterator[str]:
     yield from _carried(training)
     yield INTERNAL.format(split=split)
     yield _internal(figures["sections"])
-    yield POINTS.format(
-        where="of the sources left out" if training.get("pool") else f"on `{split}`", **config
-    )
+    yield POINTS.format(where="of the sources left out" if is_pooled(training) else f"on `{split}`", **config)
     yield _points(config["operating_points"], figures["sections"][0]["points"])
     yield from _blackouts(examined)
     yield from _evidence(examined["explanations"][0])
@@ -300,55 +304,22 @@ def _refusals(entries: Sequence[Table]) -> str:
 
 def _carried(training: Table) -> Iterator[str]:
     """Decisions of a calibration on the other sources, on slices and series; nothing without a pool."""
-    if not training.get("pool"):
+    if not is_pooled(training):
         return
     yield CARRIED
-    head = (
-        "Source",
-        "COVID-19",
-        "Other",
-        "Undecided",
-        "Balanced accuracy of the decided",
-        "Held: COVID-19",
-        "Other",
-    )
-    for one, key in (("Slices", "pool"), ("Series", "pool_series")):
-        rows = [_shares(entry) for entry in training[key]]
-        yield to_markdown_table((f"{one} of", *head[1:]), rows)
+    for what, key in (("Slices", "pool"), ("Series", "pool_series")):
+        rows = [_shorten(to_carried_row(one)) for one in training[key]]
+        yield to_markdown_table((f"{what} of", *CARRIED_HEAD[1:]), rows)
     yield TALLIES
-    yield to_markdown_table(
-        (
-            "Source",
-            "Kind",
-            "Group",
-            "n (patients)",
-            "Positive, indeterminate, negative",
-            "Typical, indeterminate, atypical, negative",
-        ),
-        [_tally(one) for one in training["tallies"]],
-    )
+    yield to_markdown_table(TALLY_HEAD, [_shorten(to_tally_row(one)) for one in training["tallies"]])
 
 
-def _shares(one: Table) -> list[str]:
-    shares = (one["undecided"], one["accuracy"], *one["coverage"])
-    return [_source(one["source"]), *map(str, one["slices"]), *map(_share, shares)]
-
-
-def _tally(one: Table) -> list[str]:
-    counts = [
-        ", ".join(str(one[key].get(word, 0)) for word in words) if one[key] else "–"
-        for key, words in (("decisions", DECISIONS), ("findings", FINDINGS))
-    ]
-    size = f"{one['count']} ({one['patients']})"
-    return [_source(one["source"]), one["kind"], one["group"], size, *counts]
+def _shorten(row: Sequence[str]) -> list[str]:
+    return [_source(row[0]), *row[1:]]
 
 
 def _source(name: str) -> str:
     return f"{name.count('+') + 1} small sources" if "+" in name else f"`{name}`"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
 
 
 def _size(row: Table) -> str:

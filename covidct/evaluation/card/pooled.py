@@ -5,7 +5,7 @@ Knows what `config.json` records of a pool (`calibration.pool_config`), and Mark
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from covidct.evaluation.markdown import to_markdown_table
@@ -55,28 +55,34 @@ def describe_pool(training: Mapping[str, Any]) -> str:
     parts = [ABOUT]
     for title, key in (("Slices:", "pool"), ("Series and pseudo-series:", "pool_series")):
         if table := training.get(key):
-            parts += [f"{title}\n", to_markdown_table(CARRIED_HEAD, [_carried(one) for one in table]), ""]
+            parts += [
+                f"{title}\n",
+                to_markdown_table(CARRIED_HEAD, [to_carried_row(one) for one in table]),
+                "",
+            ]
     if tallies := training.get("tallies"):
-        parts += [ABOUT_TALLIES, to_markdown_table(TALLY_HEAD, list(_tallies(tallies))), ""]
+        parts += [ABOUT_TALLIES, to_markdown_table(TALLY_HEAD, [to_tally_row(one) for one in tallies]), ""]
     return "\n".join(parts)
 
 
-def _carried(one: Mapping[str, Any]) -> list[str]:
+def to_carried_row(one: Mapping[str, Any]) -> list[str]:
+    """The cells under `CARRIED_HEAD`."""
     shares = [one["undecided"], one["accuracy"], *one["coverage"]]
-    return [one["source"], *map(str, one["slices"]), *map(_share, shares)]
+    return [one["source"], *map(str, one["slices"]), *map(to_share, shares)]
 
 
-def _tallies(tallies: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
-    for one in tallies:
-        decided, found = one["decisions"], one["findings"]
-        yield [
-            *(one[key] for key in ("source", "kind", "group")),
-            f"{one['count']}",
-            f"{one['patients']}",
-            ", ".join(str(decided.get(word, 0)) for word in DECISIONS),
-            ", ".join(str(found.get(word, 0)) for word in FINDINGS) if found else "–",
-        ]
+def to_tally_row(one: Mapping[str, Any]) -> list[str]:
+    """The cells under `TALLY_HEAD`."""
+    decided, found = one["decisions"], one["findings"]
+    return [
+        *(one[key] for key in ("source", "kind", "group")),
+        f"{one['count']}",
+        f"{one['patients']}",
+        ", ".join(str(decided.get(word, 0)) for word in DECISIONS),
+        ", ".join(str(found.get(word, 0)) for word in FINDINGS) if found else "–",
+    ]
 
 
-def _share(value: float | None) -> str:
+def to_share(value: float | None) -> str:
+    """A share in [0, 1]; a dash for what cannot be measured."""
     return "–" if value is None else f"{value:.2f}"
