@@ -43,9 +43,6 @@ export class ServerEngine {
     return this.model;
   }
 
-  /** Nothing to load here. */
-  async load() {}
-
   /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`. Gives { skipped, isCancelled }. */
   async predict(given, { point }, onEvent) {
     const { wanted, skipped } = await sift(given);

@@ -57,7 +57,6 @@ export class Run {
   async read(given) {
     if (!this.review.config) await this.open();
     showWork(t("work.starting"), null);
-    await this.engine.load((share) => showWork(t(share < 1 ? "work.loading" : "work.starting", { share: percent(share) }), share));
     const slices = [];
     const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
       if (event.answer) this.take(event.answer);
@@ -82,7 +81,8 @@ export class Run {
   showProgress(event) {
     if (this.isStopping) return;
     const values = { done: formatNumber(event.sorted ?? event.done ?? 0), total: formatNumber(event.total ?? 0) };
-    if (event.isLost) showWork(t("work.lost"), null);
+    if (event.loaded !== undefined) showWork(t(event.loaded < 1 ? "work.loading" : "work.starting", { share: percent(event.loaded) }), event.loaded);
+    else if (event.isLost) showWork(t("work.lost"), null);
     else if (event.sent !== undefined) showWork(t("work.sending", { share: percent(event.sent) }), event.sent);
     else if (event.isWaiting) showWork(t("work.waiting"), null);
     else if (event.sorted !== undefined) showWork(t("work.sorting", values), event.sorted / event.total);

@@ -1,14 +1,12 @@
 // The engine that runs in this browser: the model in a worker, no server, nothing leaves the device.
 // Has the same methods as the engine that asks a server (../server.js).
 
+import { CalledWorker } from "./calls.js";
+
 /** Answers for files by the model in a worker. */
 export class LocalEngine {
   constructor() {
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.calls = new Map();
-    this.last = 0;
-    this.worker.onmessage = ({ data }) => this.receive(data);
-    this.worker.onerror = (event) => this.fail(event.message || "worker");
+    this.worker = new CalledWorker(new URL("./worker.js", import.meta.url));
   }
 
   /** Where slices are answered: in words of the page's texts. */
@@ -21,12 +19,7 @@ export class LocalEngine {
     return this.call("open");
   }
 
-  /** Fetch and start the model; `onProgress(share)`. */
-  load(onProgress) {
-    return this.call("load", {}, ({ loaded }) => onProgress(loaded));
-  }
-
-  /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`. Gives { skipped, isCancelled }. */
+  /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`, before that { loaded }. Gives { skipped, isCancelled }. */
   predict(given, { point }, onEvent) {
     return this.call("predict", { given, point }, onEvent);
   }
@@ -56,23 +49,7 @@ export class LocalEngine {
     return this.call("forget");
   }
 
-  call(method, given, onEvent = () => {}) {
-    const id = ++this.last;
-    return new Promise((resolve, reject) => {
-      this.calls.set(id, { resolve, reject, onEvent });
-      this.worker.postMessage({ id, method, given });
-    });
-  }
-
-  receive({ id, event, result, fault }) {
-    const call = this.calls.get(id);
-    if (event) return call.onEvent(event);
-    this.calls.delete(id);
-    return fault === undefined ? call.resolve(result) : call.reject(new Error(fault));
-  }
-
-  fail(message) {
-    for (const { reject } of this.calls.values()) reject(new Error(message));
-    this.calls.clear();
+  call(method, given, onEvent) {
+    return this.worker.call(method, given, { onEvent });
   }
 }

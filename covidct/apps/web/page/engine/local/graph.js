@@ -17,10 +17,11 @@ export class Graph {
   static async load(graph, runtime) {
     ort.env.wasm.wasmPaths = { mjs: new URL("onnxruntime-loader.js", VENDORED).href };
     ort.env.wasm.wasmBinary = runtime;
-    // More than one thread needs memory shared between workers, which needs headers that few hosts send.
-    ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+    ort.env.wasm.numThreads = 1; // other slices are answered in other workers: see pool.js
     const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-    return new Graph(await ort.InferenceSession.create(graph, options));
+    const session = await ort.InferenceSession.create(graph, options);
+    ort.env.wasm.wasmBinary = undefined; // 14 MB that are not needed any more
+    return new Graph(session);
   }
 
   /** Run one slice { pixels (H * W) uint8, width, height }: { logit, evidence, gate, lung, opacity }, the last three or null. */

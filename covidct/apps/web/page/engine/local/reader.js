@@ -10,17 +10,23 @@ import { checkWindow } from "../../rules/picture_window.js";
 import { nameFinding } from "../../rules/finding.js";
 import { isTurned, isUpsideDown } from "../../rules/rotation.js";
 
-/** Answer for the slice in `item` { path, read() } or { path, error }. Throws only what is our own fault. */
-export async function answerItem(item, graph, config) {
+/** Answer for the bytes of a slice, to be turned as `turn` says or as its header does. Throws only what is our own fault. */
+export function answerBytes(bytes, { path, turn: by }, graph, config) {
+  return orRefusal(path, async () => {
+    const slice = await readSlice(bytes);
+    const about = { path, seriesUid: slice.seriesUid, instanceUid: slice.instanceUid, hasHu: slice.hu !== null };
+    return { ...withoutAnswer(path), ...about, hasPicture: true, ...(await judge(slice, by ?? slice.turn ?? UPRIGHT, graph, config)) };
+  });
+}
+
+/** What `work` answers for the slice at `path`, or the answer that it cannot be read. */
+export async function orRefusal(path, work) {
   try {
-    if (item.error) throw item.error;
-    const slice = await readSlice(await item.read());
-    const about = { path: item.path, seriesUid: slice.seriesUid, instanceUid: slice.instanceUid, hasHu: slice.hu !== null };
-    return { ...withoutAnswer(item.path), ...about, hasPicture: true, ...(await judge(slice, item.turn ?? slice.turn ?? UPRIGHT, graph, config)) };
+    return await work();
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;
     const { status, reason, code, values } = error;
-    return { ...withoutAnswer(item.path), status, reason, code, values };
+    return { ...withoutAnswer(path), status, reason, code, values };
   }
 }
 

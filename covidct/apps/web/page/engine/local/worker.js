@@ -1,10 +1,12 @@
-// The model beside the page: a worker that reads, answers and shows slices, so that the page never waits.
-// Calls come as { id, method, given }; each is answered by { id, result } or { id, fault }, with events between.
+// The model beside the page: a worker that sorts what is given, has the pool answer and shows slices, so that neither
+// the page nor a person who looks at slices waits for the model.
 
 import { fetchConfig, fetchModel } from "./assets.js";
+import { answerCalls } from "./calls.js";
 import { listItems } from "./files.js";
-import { Graph } from "./graph.js";
-import { answerItem } from "./reader.js";
+import { inOrder } from "./in_order.js";
+import { Pool } from "./pool.js";
+import { orRefusal } from "./reader.js";
 import { answerRefused, answerSeries, noteRefused, readStudy } from "./series/series.js";
 import { readSlice } from "./images/read.js";
 import { findNext } from "./series/selection.js";
@@ -12,18 +14,9 @@ import { WINDOWS, toDisplay } from "../../rules/window.js";
 
 const KEPT = 12; // slices kept decoded, for scrolling
 
-const state = { config: null, graph: null, items: [], shown: new Map(), running: null };
+const state = { config: null, pool: null, items: [], shown: new Map(), running: null };
 
-const METHODS = { open, load, predict, cancel, show, measure, forget };
-
-self.onmessage = async ({ data: { id, method, given } }) => {
-  try {
-    const result = await METHODS[method](given, (event) => self.postMessage({ id, event }));
-    self.postMessage({ id, result });
-  } catch (error) {
-    self.postMessage({ id, fault: String(error?.message ?? error) });
-  }
-};
+answerCalls({ open, predict, cancel, show, measure, forget });
 
 /** The configuration of the model. */
 async function open() {
@@ -31,18 +24,18 @@ async function open() {
   return state.config;
 }
 
-/** Fetch and start the model, once. */
-async function load(_, emit) {
-  state.graph ??= start(emit).catch((error) => {
-    state.graph = null; // so that it may be tried again
+/** The pool, whose model is fetched and started once; an event { loaded } while it is, a share in [0, 1]. */
+function load(emit) {
+  state.pool ??= start(emit).catch((error) => {
+    state.pool = null; // so that it may be tried again
     throw error;
   });
-  await state.graph;
+  return state.pool;
 }
 
 async function start(emit) {
-  const { graph, runtime } = await fetchModel(state.config, (share) => emit({ loaded: share }));
-  return Graph.load(graph, runtime);
+  const model = await fetchModel(state.config, (share) => emit({ loaded: share }));
+  return Pool.start({ config: state.config, ...model });
 }
 
 /**
@@ -50,17 +43,12 @@ async function start(emit) {
  * slices on their own, each series after its slices, series that are refused. Stops where it is cancelled.
  */
 async function predict({ given, point }, emit) {
-  const run = { isCancelled: false };
+  const run = { isCancelled: false, isLoaded: false };
   state.running = run;
-  await state.graph;
-  const { items, skipped } = await listItems(given);
-  const study = await readStudy(items, (done) => emit({ sorted: done, total: items.length }), run);
+  const [{ study, skipped }] = await Promise.all([sort(given, emit, run), awaitModel(emit, run)]);
   const total = [...study.series.map(({ stack }) => stack), study.loose].reduce((sum, { length }) => sum + length, 0);
   const progress = { done: 0, total, items: [] };
-  for (const item of study.loose) {
-    if (run.isCancelled) break;
-    await answerOne(item, {}, progress, emit);
-  }
+  await answerAll(study.loose, () => ({}), progress, emit, run);
   const left = [...study.refused];
   for (const series of study.series) {
     let answer = await answerStack(series, point, progress, emit, run);
@@ -74,23 +62,53 @@ async function predict({ given, point }, emit) {
   return { skipped, isCancelled: run.isCancelled };
 }
 
-async function answerStack(series, point, progress, emit, run) {
-  const slices = [];
-  for (const [sliceIndex, item] of series.stack.entries()) {
-    if (run.isCancelled) return null;
-    // How the slices of a series lie is known, and they are turned by it.
-    slices.push(await answerOne(item, { sliceIndex, seriesUid: series.uid, seemsTurned: false, positionMm: item.positionMm }, progress, emit));
+/** Which files may be slices, and of which series; an event { sorted, total } for each once the model is there. */
+async function sort(given, emit, run) {
+  const { items, skipped } = await listItems(given);
+  const study = await readStudy(items, (sorted) => run.isLoaded && emit({ sorted, total: items.length }), run);
+  return { study, skipped };
+}
+
+async function awaitModel(emit, run) {
+  try {
+    await load(emit);
+    run.isLoaded = true;
+  } catch (error) {
+    run.isCancelled = true; // nothing is sorted for a model that is not there
+    throw error;
   }
+}
+
+async function answerStack(series, point, progress, emit, run) {
+  // How the slices of a series lie is known, and they are turned by it.
+  const toAbout = ({ positionMm }, sliceIndex) => ({ sliceIndex, seriesUid: series.uid, seemsTurned: false, positionMm });
+  const slices = await answerAll(series.stack, toAbout, progress, emit, run);
+  if (run.isCancelled) return null;
   const answer = answerSeries(series, slices, point, state.config);
   push(answer, null, progress, emit);
   return answer;
 }
 
-async function answerOne(item, about, progress, emit) {
-  const answer = { ...(await answerItem(item, await state.graph, state.config)), ...about };
-  progress.done += 1;
-  push(answer, item, progress, emit);
-  return answer;
+/** Answers for items, told in their order while later ones are under way; those that are there where it is cancelled. */
+async function answerAll(items, toAbout, progress, emit, run) {
+  const pool = await state.pool;
+  const wanted = run.isCancelled ? [] : items;
+  const answers = [];
+  for await (const found of inOrder(wanted, pool.limit, (item) => answerOne(item, pool))) {
+    if (run.isCancelled) break;
+    const answer = { ...found, ...toAbout(items[answers.length], answers.length) };
+    progress.done += 1;
+    push(answer, items[answers.length], progress, emit);
+    answers.push(answer);
+  }
+  return answers;
+}
+
+function answerOne(item, pool) {
+  return orRefusal(item.path, async () => {
+    if (item.error) throw item.error;
+    return pool.answer(await item.read(), { path: item.path, turn: item.turn });
+  });
 }
 
 function push(answer, item, { done, total, items }, emit) {

@@ -50,8 +50,9 @@ async function decodeBaseline(frame, header) {
   const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
   context.drawImage(bitmap, 0, 0);
   const rgba = context.getImageData(0, 0, bitmap.width, bitmap.height).data;
-  const Words = wordType(header.bitsAllocated, header.signed);
-  return Words.from({ length: rgba.length / 4 }, (_, at) => rgba[4 * at]);
+  const words = new (wordType(header.bitsAllocated, header.signed))(rgba.length / 4);
+  for (let at = 0; at < words.length; at++) words[at] = rgba[4 * at];
+  return words;
 }
 
 async function decodeLossless(frame, header) {

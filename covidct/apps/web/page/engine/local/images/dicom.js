@@ -83,13 +83,20 @@ function readSyntax(dataset) {
 async function toHu(dataset, header) {
   const syntax = readSyntax(dataset);
   const { words, precision } = await decode(dataset, header, syntax);
-  const isPadding = header.padding ? paddingTest(...header.padding, words) : () => false;
+  const isPadding = header.padding ? paddingTest(...header.padding, words) : null;
   const carries = CARRIES_PRECISION.test(syntax) && precision !== null;
   const drop = unusedBitsDropper(carries ? precision : header.bitsStored, words);
   const { slope, intercept } = header.rescale ?? { slope: 1, intercept: 0 };
-  const hu = Float64Array.from(words, (word) => drop(word) * slope + intercept);
-  checkIsHounsfield(hu.filter((_, at) => !isPadding(words[at])), header);
-  return hu.map((value, at) => (isPadding(words[at]) ? AIR_HU : value));
+  // Loops, not from() and map(): they take a tenth of the time.
+  const hu = new Float64Array(words.length);
+  for (let at = 0; at < words.length; at++) hu[at] = drop(words[at]) * slope + intercept;
+  checkIsHounsfield(isPadding ? hu.filter((_, at) => !isPadding(words[at])) : hu, header);
+  if (isPadding) fillWithAir(hu, words, isPadding);
+  return hu;
+}
+
+function fillWithAir(hu, words, isPadding) {
+  for (let at = 0; at < words.length; at++) if (isPadding(words[at])) hu[at] = AIR_HU;
 }
 
 async function decode(dataset, header, syntax) {

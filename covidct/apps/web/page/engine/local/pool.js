@@ -1,0 +1,65 @@
+// Workers that answer for slices, one slice and one thread each: a second one starts when there is work for it.
+// Two of one thread answer more slices a second than one of two threads, decode side by side as well, and need no
+// page that is isolated. Knows how many; knows nothing of slices.
+
+import { CalledWorker } from "./calls.js";
+
+const MOST = 4; // each takes some 120 MB
+const AHEAD = 2; // slices a worker: the one that it works on, and one that waits there
+
+/** Starts workers and shares slices out among them. */
+export class Pool {
+  /** `model` is { config, graph, runtime }, the latter two as bytes. Throws Error where the graph does not start. */
+  static async start(model) {
+    const pool = new Pool(model);
+    pool.workers.push(await pool.startOne());
+    return pool;
+  }
+
+  constructor(model) {
+    this.model = model;
+    this.workers = []; // that answer
+    this.isStarting = false;
+    this.most = countWorkers();
+  }
+
+  /** How many slices may be under way, so that no worker waits and few are held in memory. */
+  get limit() {
+    return AHEAD * this.most;
+  }
+
+  /** The answer for the bytes of a slice, which are given away; `about` is { path, turn }. */
+  answer(bytes, about) {
+    const worker = this.workers.reduce((one, other) => (other.waiting < one.waiting ? other : one));
+    if (worker.waiting >= AHEAD && this.workers.length < this.most) this.grow();
+    return worker.call("answer", { bytes, about }, { transfer: [bytes.buffer] });
+  }
+
+  /** One worker more; where it does not start, as in little memory, those that there are go on. */
+  async grow() {
+    if (this.isStarting) return;
+    this.isStarting = true;
+    try {
+      this.workers.push(await this.startOne());
+    } catch {
+      this.most = this.workers.length;
+    }
+    this.isStarting = false;
+  }
+
+  async startOne() {
+    const worker = new CalledWorker(new URL("./slice_worker.js", import.meta.url));
+    try {
+      await worker.call("start", this.model);
+    } catch (error) {
+      worker.end();
+      throw error;
+    }
+    return worker;
+  }
+}
+
+function countWorkers() {
+  const memory = navigator.deviceMemory ?? MOST; // in GB; not every browser says
+  return Math.max(1, Math.floor(Math.min(MOST, navigator.hardwareConcurrency, memory)));
+}
