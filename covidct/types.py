@@ -96,8 +96,8 @@ class ModelChoice:
 
     `bundle` is a directory, None for the one that ships; `operating_point` one of the bundle's by
     name, its first by default. With `prevalence`, in (0, 1), results also say what they are worth where such
-    a share of the slices shows COVID-19. `threads` are the cores one run may use, by default all that the
-    process may.
+    a share of the slices shows COVID-19. `threads` are the cores to use, a slice on each, by default all that
+    the process may.
     """
 
     bundle: str | Path | None = None

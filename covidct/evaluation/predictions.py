@@ -46,12 +46,12 @@ def group_rows(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def run_rows(session: Session, rows: Sequence[Row]) -> list[Outputs]:
     """What a graph says of each row's slice, of any size, one run each, refused or not."""
-    return [session.run(pixels[None]) for pixels in read_pixels(rows, label="calibrating")]
+    return list(session.run_many(read_pixels(rows, label="calibrating")))
 
 
 def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float64]:
     """Logits (N,) of slices of any size, one run each."""
-    return np.array([session.run(pixels[None]).logit[0] for pixels in slices], np.float64)
+    return np.array([outputs.logit[0] for outputs in session.run_many(slices)], np.float64)
 
 
 def predict_rows(classifier: Classifier, rows: Sequence[Row]) -> list[Result]:

@@ -1,59 +1,34 @@
 """The straight line: path -> read -> gate -> session -> decide -> explain -> Result.
 
-Knows the order of the steps; each of them is a module of its own.
+Each slice goes it as a whole in one thread (`answerer`), several slices at a time; pictures of the evidence
+and the answers for series are made as results come out, in order.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from covidct.errors import BundleError, ReadError
-from covidct.images.cores import count_cores
-from covidct.images.orientation import turn
+from covidct.errors import BundleError
+from covidct.inference.ahead import map_ahead
+from covidct.inference.answerer import Answered, Answerer
 from covidct.inference.bundle import Bundle, load_bundle
 from covidct.inference.config import Config
-from covidct.inference.decision import decide, to_probability
-from covidct.inference.finding import to_opacity
-from covidct.inference.gate import check_outputs, check_slice
+from covidct.inference.decision import to_probability
 from covidct.inference.overlay import Overlays
-from covidct.inference.picture_window import check_window
-from covidct.inference.prevalence import check_prevalence, to_prevalence
-from covidct.inference.rotation import is_turned
+from covidct.inference.prevalence import check_prevalence
 from covidct.inference.series_result import conclude, note_refused, to_refused_answer
 from covidct.inference.session import Outputs, Session
-from covidct.inference.slice_result import (
-    TURNED,
-    UPSIDE_DOWN,
-    to_answered_result,
-    to_refused_result,
-    to_unread_result,
-)
 from covidct.inference.study_answers import StudyAnswer
-from covidct.inference.upside_down import is_upside_down
 from covidct.series.selection import find_next
-from covidct.series.slices import SliceInput, name_given, read_given
-from covidct.series.types import Instance, RefusedSeries, Series, SeriesAnswer, Study
-from covidct.types import (
-    AtPrevalence,
-    GateResult,
-    ModelChoice,
-    ModelUsed,
-    OperatingPoint,
-    Precision,
-    Prediction,
-    Result,
-    Slice,
-    Status,
-)
+from covidct.series.slices import SliceInput
+from covidct.series.types import RefusedSeries, Series, SeriesAnswer, Study
+from covidct.types import ModelChoice, ModelUsed, OperatingPoint, Precision, Result, Slice, Status
 
-BATCH = 32
 SIDE = 64  # of the slice that shows nothing
 
 
@@ -74,6 +49,7 @@ class Classifier:
         self.prevalence = prevalence
         self.model = ModelUsed(bundle.config.model, precision)
         self._session = session
+        self._answerer = Answerer(bundle.config, session, self.model, operating_point, prevalence)
 
     @classmethod
     def load(
@@ -133,12 +109,12 @@ class Classifier:
 
         What cannot be read gives a result with status `error`, not an exception.
         """
-        return next(self.predict_many([given]))
+        return self._answerer.answer(given, is_placed=False).result
 
     def predict_many(
         self, given: Iterable[SliceInput], *, heatmaps: Path | Overlays | None = None
     ) -> Iterator[Result]:
-        """Results in the order given, batch by batch; the next batch is read while one is answered.
+        """Results in the order given; a few more slices are read and answered while one is taken.
 
         With `heatmaps` the overlay of each answered slice is written into that folder.
         """
@@ -151,17 +127,9 @@ class Classifier:
     ) -> Iterator[Result]:
         """`predict_many`; `is_placed` where it is known how the slices lie, and they are turned by it."""
         overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
-        with ThreadPoolExecutor(count_cores()) as readers:
-            for batch in self._read_ahead(readers, iter(given)):
-                predictions = self._predict_batch(batch)
-                for at, item in enumerate(batch):
-                    if isinstance(item, Result):
-                        yield item
-                    elif isinstance(verdict := predictions[at], GateResult):
-                        yield to_refused_result(item, verdict, self.model)
-                    else:
-                        turned = None if is_placed else self._find_fault(item, verdict)
-                        yield self._to_result(item, verdict, overlays, turned=turned)
+        answer = partial(self._answerer.answer, is_placed=is_placed)
+        for answered in map_ahead(answer, given, threads=self._session.threads):
+            yield _add_overlay(answered, overlays)
 
     def predict_study(
         self, study: Study, *, heatmaps: Path | Overlays | None = None
@@ -201,7 +169,7 @@ class Classifier:
         return self.conclude(series, self.predict_slices(series, heatmaps=heatmaps))
 
     def predict_slices(self, series: Series, *, heatmaps: Path | Overlays | None = None) -> Iterator[Result]:
-        """Results for the slices of a series from feet to head, read and answered batch by batch."""
+        """Results for the slices of a series from feet to head, as `predict_many` gives them."""
         results = self._predict_all(series.instances, heatmaps, is_placed=True)
         for at, (instance, result) in enumerate(zip(series.instances, results, strict=True)):
             source = replace(
@@ -221,85 +189,14 @@ class Classifier:
             model=self.model,
         )
 
-    def _read_ahead(self, readers: Executor, given: Iterator[SliceInput]) -> Iterator[list[Slice | Result]]:
-        """Batches of slices, each read while the one before it is answered."""
-        coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
-        while coming:
-            batch = [future.result() for future in coming]
-            coming = [readers.submit(self._read, item) for item in islice(given, BATCH)]
-            yield batch
 
-    def _read(self, given: SliceInput) -> Slice | Result:
-        """The slice that was given, or the result that says why there is no answer for it."""
-        try:
-            item = read_given(given)
-        except Exception as error:  # broad: no reader foresees all damage, and one file must not end a run
-            if not isinstance(given, str | Path | Instance) and not isinstance(error, ReadError):
-                raise  # no file: a mistake of the caller's
-            return to_unread_result(name_given(given), error, self.model)
-        verdict = check_slice(item.pixels)
-        return item if verdict.accepted else to_refused_result(item, verdict, self.model)
-
-    def _predict_batch(self, batch: Sequence[Slice | Result]) -> dict[int, Prediction | GateResult]:
-        """Predictions, or refusals, by place in the batch; slices of one shape share a run of the graph."""
-        alike: dict[tuple[int, ...], list[tuple[int, Slice]]] = defaultdict(list)
-        for at, item in enumerate(batch):
-            if isinstance(item, Slice):
-                alike[turn(item.pixels, item.turn).shape].append((at, item))
-        predictions: dict[int, Prediction | GateResult] = {}
-        for places in alike.values():
-            outputs = self._session.run(np.stack([turn(item.pixels, item.turn) for _, item in places]))
-            for number, (at, _) in enumerate(places):
-                verdict = self._check(outputs, number, places[number][1])
-                predictions[at] = self._decide(outputs, number) if verdict.accepted else verdict
-        return predictions
-
-    def _check(self, outputs: Outputs, number: int, item: Slice) -> GateResult:
-        """Whether a slice may be answered for: as the graph's gate says, then by its window."""
-        limits = self.bundle.config.gate
-        verdict = check_outputs(outputs, number, limits)
-        return check_window(item.pixels) if limits and verdict.accepted else verdict
-
-    def _decide(self, outputs: Outputs, number: int) -> Prediction:
-        config = self.bundle.config
-        made = decide(
-            float(outputs.logit[number]),
-            outputs.evidence[number],
-            config,
-            point=self.operating_point,
-            box=tuple(outputs.box[number].tolist()),
-        )
-        return replace(made, opacity=to_opacity(outputs, number, config.findings))
-
-    def _to_result(
-        self, item: Slice, prediction: Prediction, overlays: Overlays | None, *, turned: str | None
-    ) -> Result:
-        shifted = replace(prediction, at_prevalence=self._shift(prediction.probability))
-        result = to_answered_result(item, shifted, self.model, turned=turned)
-        if overlays is None or result.prediction is None or result.prediction.evidence is None:
-            return result
-        heatmap = overlays.write(item, result.prediction.evidence, box=result.prediction.box)
-        return replace(result, heatmap=str(heatmap))
-
-    def _find_fault(self, item: Slice, prediction: Prediction) -> str | None:
-        """How a slice seems to lie wrongly, None where it does not."""
-        if not self.bundle.config.keeps_to_lungs or prediction.evidence is None:
-            return None
-        pixels = turn(item.pixels, item.turn)
-        height, width = pixels.shape
-        if is_turned(prediction.evidence, prediction.box, shape=(height, width)):
-            return TURNED
-        return UPSIDE_DOWN if is_upside_down(pixels, prediction.box) else None
-
-    def _shift(self, probability: float) -> AtPrevalence | None:
-        if self.prevalence is None:
-            return None
-        return to_prevalence(
-            probability,
-            self.operating_point,
-            prevalence=self.prevalence,
-            calibrated_at=self.bundle.config.prevalence,
-        )
+def _add_overlay(answered: Answered, overlays: Overlays | None) -> Result:
+    """The result, with its overlay written where overlays are wanted and there is evidence to show."""
+    result, item = answered.result, answered.item
+    if overlays is None or item is None or result.prediction is None or result.prediction.evidence is None:
+        return result
+    heatmap = overlays.write(item, result.prediction.evidence, box=result.prediction.box)
+    return replace(result, heatmap=str(heatmap))
 
 
 def _find_point(bundle: Bundle, name: str | None) -> OperatingPoint:

@@ -1,12 +1,15 @@
 """ONNX Runtime: slices in, raw outputs out. The only home of onnxruntime in the core.
 
-Knows the graph's inputs and outputs. Knows nothing of files or of what a logit means.
+Each run takes one slice and one thread; several slices are several runs at a time. Batches in one run take
+more memory and, on the cores of a laptop, more time (`benchmarks/`). Knows the graph's inputs and outputs.
+Knows nothing of files or of what a logit means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 import numpy as np
 import onnxruntime as ort
@@ -14,11 +17,11 @@ from numpy.typing import NDArray
 
 from covidct.errors import BundleError
 from covidct.images.cores import count_cores
+from covidct.inference.ahead import map_ahead
 from covidct.types import WHOLE, Evidence, Pixels
 
 OPTIONAL = ("box", "gate", "lung", "opacity", "typical", "extent")
 AXES = {"logit": 1, "map": 3, "box": 2, "gate": 2}
-PIXELS = 2**25  # in one run: large slices go through one by one, or their float copies fill the memory
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,15 @@ class Outputs:
 
 
 class Session:
-    """A graph ready to run."""
+    """A graph ready to run, from any thread."""
 
     def __init__(self, graph: bytes, *, threads: int | None = None):
-        """`threads` is how many cores one run may use; by default those this process may run on."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or count_cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        """`threads` is how many slices run at a time, one core each; by default all cores of this process."""
+        self.threads = threads or count_cores()
+        # Whoever asks, and from however many threads: a run has memory of its own (some 20 MB at 512 x 512).
+        self._turns = BoundedSemaphore(self.threads)
         try:
-            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(graph, _to_options(), providers=["CPUExecutionProvider"])
         # ONNX Runtime raises its own types, derived from Exception and not exported under stable names.
         except Exception as error:
             raise BundleError(f"the graph cannot be loaded by ONNX Runtime: {error}") from error
@@ -72,12 +74,8 @@ class Session:
         if slices.ndim != 3 or slices.dtype != np.uint8 or not slices.size:
             raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
         count, height, width = slices.shape
-        step = max(1, PIXELS // (height * width))
         try:
-            parts = [
-                self._session.run(self._wanted, {"slices": slices[at : at + step]})
-                for at in range(0, count, step)
-            ]
+            parts = self._run_each(slices)
             joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
         except Exception as error:  # as above; numpy's where an output has no axis for slices
             raise BundleError(
@@ -94,6 +92,31 @@ class Session:
             given.get("box", whole),
             *(given.get(name) for name in OPTIONAL[1:]),
         )
+
+    def run_many(self, slices: Iterable[Pixels]) -> Iterator[Outputs]:
+        """`run` for slices (H, W) uint8 of any sizes: the outputs of each, in order, several at a time."""
+        return map_ahead(lambda one: self.run(one[None]), slices, threads=self.threads)
+
+    def _run_each(self, slices: Pixels) -> list[list[NDArray[np.float32]]]:
+        """The outputs of each slice (N, H, W), one run each."""
+        if len(slices) == 1:
+            return [self._run_one(slices)]
+        ones = (slices[at : at + 1] for at in range(len(slices)))
+        return list(map_ahead(self._run_one, ones, threads=self.threads))
+
+    def _run_one(self, one: Pixels) -> list[NDArray[np.float32]]:
+        with self._turns:
+            outputs: list[NDArray[np.float32]] = self._session.run(self._wanted, {"slices": one})
+            return outputs
+
+
+def _to_options() -> ort.SessionOptions:
+    """One thread a run. Memory goes back after it: an arena would keep that of the largest slice for good."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    return options
 
 
 def _check_outputs(given: Mapping[str, NDArray[np.float32]], count: int) -> None:

@@ -123,7 +123,7 @@ def score_left_out(trial: Trial, setting: Setting, session: Session) -> None:
     rows = select_left_out(setting.manifest, plan, trial.left_out)
     if any(row.split == LOCKED for row in rows):
         record_use(setting.manifest, _to_use(trial))
-    seen = [session.run(pixels[None]) for pixels in read_pixels(rows, label=trial.left_out)]
+    seen = list(session.run_many(read_pixels(rows, label=trial.left_out)))
     lines = _to_lines(rows, (float(outputs.logit[0]) for outputs in seen), setting, plan)
     more = [name for name in MORE_COLUMNS if getattr(seen[0], name) is not None]
     answers = ({name: f"{getattr(outputs, name)[0]:.6g}" for name in more} for outputs in seen)

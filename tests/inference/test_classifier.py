@@ -18,8 +18,9 @@ from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.images.raster import parse_raster
 from covidct.images.read import read_array
+from covidct.inference.ahead import AHEAD
 from covidct.inference.bundle import load_bundle
-from covidct.inference.classifier import BATCH, Classifier
+from covidct.inference.classifier import Classifier
 from covidct.inference.decision import to_probability
 from covidct.inference.overlay import to_overlay
 from covidct.inference.reference import SIZE
@@ -189,7 +190,7 @@ def test_what_is_refused_keeps_its_series(classifier: Classifier, tmp_path: Path
 
 def test_order_is_kept_over_shapes_and_errors(classifier: Classifier) -> None:
     given: list[Any] = []
-    for at in range(2 * BATCH + 7):
+    for at in range(2 * AHEAD + 7):
         match at % 4:
             case 0:
                 given.append(Slice(grey(40 + at), Source(str(at))))
@@ -209,7 +210,7 @@ def test_order_is_kept_over_shapes_and_errors(classifier: Classifier) -> None:
     for together, alone in zip(results, one_by_one, strict=True):
         assert together.status is alone.status
         if together.prediction is not None:
-            assert logit_of(together) == pytest.approx(logit_of(alone), abs=1e-4)
+            assert logit_of(together) == logit_of(alone), "a slice's answer does not depend on its neighbours"
             assert together.decision is alone.decision
 
 
@@ -228,8 +229,22 @@ def test_is_lazy(classifier: Classifier) -> None:
     results = classifier.predict_many(forever())
     assert not taken
     assert [result.path for result in islice(results, 3)] == ["0", "1", "2"]
-    assert len(taken) == 2 * BATCH
+    assert len(taken) == AHEAD * classifier._session.threads + 3
     results.close()  # type: ignore[attr-defined]
+
+
+def test_closed_early_nothing_works_on(classifier: Classifier, tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    (series,) = read_study([save(tmp_path, stack(volume(6)))]).series
+    begun: list[Iterator[Any]] = [
+        classifier.predict_slices(series),
+        classifier.predict_study(read_study([tmp_path])),
+    ]
+    for results in begun:
+        next(results)
+        assert set(threading.enumerate()) > before
+        results.close()  # type: ignore[attr-defined]
+        assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.parametrize("given", [None, 5, b"x.png", [[1, 2], [3, 4]]])

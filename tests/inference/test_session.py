@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -184,14 +186,44 @@ def test_cores() -> None:
     assert count_cores() >= 1
 
 
-def test_large_slices_go_through_in_parts_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = tiny()
-    slices = np.random.default_rng(0).integers(0, 256, (5, 40, 30), np.uint8)
-    whole = session.run(slices)
-    monkeypatch.setattr("covidct.inference.session.PIXELS", 2 * 40 * 30)
-    parts = session.run(slices)
-    np.testing.assert_allclose(parts.logit, whole.logit, rtol=1e-6)
-    np.testing.assert_allclose(parts.evidence, whole.evidence, rtol=1e-6)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_slice_is_a_run_of_its_own(threads: int) -> None:
+    session = Session(tiny_graph(BIASES["float"]), threads=threads)
+    slices = noise(7, 40, 30)
+    together = session.run(slices)
+    for at in range(len(slices)):
+        alone = session.run(slices[at : at + 1])
+        np.testing.assert_array_equal(together.logit[at], alone.logit[0])
+        np.testing.assert_array_equal(together.evidence[at], alone.evidence[0])
+
+
+def test_many_slices_of_any_sizes_come_in_order() -> None:
+    slices = [noise(30 + at, 50 - at) for at in range(12)]
+    for pixels, outputs in zip(slices, tiny().run_many(iter(slices)), strict=True):
+        np.testing.assert_array_equal(outputs.logit, tiny().run(pixels[None]).logit)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_more_runs_at_a_time_than_threads_whoever_asks(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(tiny_graph(BIASES["float"]), threads=threads)
+    running: set[int] = set()
+    most, plain = [], session._session
+
+    class Watched:
+        def run(self, *given: Any) -> Any:
+            running.add(threading.get_ident())
+            most.append(len(running))
+            outputs = plain.run(*given)
+            running.remove(threading.get_ident())
+            return outputs
+
+    monkeypatch.setattr(session, "_session", Watched())
+    with ThreadPoolExecutor(5) as callers:
+        list(callers.map(session.run, [noise(3, 200, 200) for _ in range(5)]))
+    assert len(most) == 15
+    assert max(most) <= threads
 
 
 def test_the_runtime_calls_nobody_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from covidct.inference import classifier
+from covidct.inference import answerer
 from covidct.series.slices import SliceInput, name_given, read_given
 from covidct.types import Slice
 
@@ -19,4 +19,4 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
             raise AttributeError(f"{SECRET!r} has no frames")
         return read_given(given)
 
-    monkeypatch.setattr(classifier, "read_given", read)
+    monkeypatch.setattr(answerer, "read_given", read)

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from covidct.apps.cli.main import main
 from covidct.images.hounsfield import to_display
 from covidct.images.orientation import turn
-from covidct.inference.classifier import BATCH, Classifier
+from covidct.inference.ahead import AHEAD
+from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
 from covidct.series.types import SeriesAnswer
 from covidct.types import Kind
@@ -85,9 +86,9 @@ def test_slices_are_like_single_ones(classifier: Classifier, tmp_path: Path) -> 
 
 def test_long_series_keep_their_order(classifier: Classifier, tmp_path: Path) -> None:
     hu = SLICES[0]
-    slices = [np.clip(hu.astype(int) + 8 * at, -1024, 3000).astype(np.int16) for at in range(BATCH + 5)]
+    slices = [np.clip(hu.astype(int) + 8 * at, -1024, 3000).astype(np.int16) for at in range(2 * AHEAD + 5)]
     found = answer(classifier, [save(tmp_path, stack(slices))])
-    assert [item.slice_index for item in found.slices] == list(range(BATCH + 5))
+    assert [item.slice_index for item in found.slices] == list(range(2 * AHEAD + 5))
     logits = [predicted(item).logit or 0 for item in found.slices]
     assert logits == sorted(logits)
 
