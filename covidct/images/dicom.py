@@ -69,6 +69,18 @@ def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64]:
         return _to_hu(dataset, parse_header(dataset, name=name), name)
 
 
+def parse_stored(data: bytes, *, name: str) -> tuple[Header, Words]:
+    """Parse header and stored values (rows, columns), unused bits dropped, before they are Hounsfield units.
+
+    The values are the same in every transfer syntax without loss. Raises as `read_dicom` does.
+    """
+    with damage_is_an_error(name):
+        dataset = _parse(data, name)
+        header = parse_header(dataset, name=name)
+        syntax = _transfer_syntax(dataset)
+        return header, _drop_unused(_decode(dataset, header, syntax, name), header, syntax)
+
+
 def parse_dicom_bytes(data: bytes, *, name: str) -> Slice:
     """Parse the bytes of a DICOM file, with or without its preamble; see `read_dicom`."""
     with damage_is_an_error(name):
@@ -134,9 +146,7 @@ def _to_hu(dataset: Dataset, header: Header, name: str) -> NDArray[np.float64]:
     padding = np.zeros(words.shape, dtype=bool)
     if header.padding:
         padding = mark_padding(words, first=header.padding[0], last=header.padding[1])
-    if syntax not in _CARRY_PRECISION:
-        # These two carry their own precision and sign, which pydicom has applied.
-        words = drop_unused_bits(words, bits_stored=header.bits_stored)
+    words = _drop_unused(words, header, syntax)
     slope, intercept = header.rescale or (1.0, 0.0)
     hu = words.astype(np.float64) * slope + intercept
     _check_is_hounsfield(hu[~padding], header, name)
@@ -170,6 +180,11 @@ def _decode(dataset: Dataset, header: Header, syntax: uid.UID, name: str) -> Wor
     with damage_as(lambda _: _undecodable(syntax, name)):
         words, _ = get_decoder(_decoded_as(syntax)).as_array(data, raw=True, index=0, **options)
     return np.asarray(words)
+
+
+def _drop_unused(words: Words, header: Header, syntax: uid.UID) -> Words:
+    """Drop unused bits; codestreams carry their own precision and sign, which pydicom has applied."""
+    return words if syntax in _CARRY_PRECISION else drop_unused_bits(words, bits_stored=header.bits_stored)
 
 
 def _decoded_as(syntax: uid.UID) -> uid.UID:

@@ -54,11 +54,11 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kind
     answer = predict_files(paths, classifier)
     if last is not None:
         _check_replaces(answer, here, last)
-        LOG.warning("series %s: %s; a new report replaces the old one", key, ", ".join(news))
-    objects = _to_objects(key, answer, last, kinds)
+    previous = _find_previous(key, spool, news)
+    objects = _to_objects(key, answer, previous, kinds)
     if not objects.files:
         LOG.warning("series %s: there is nothing to send of it without a report", key)
-    spool.post(key, objects.files, Record(here, model, objects.report))
+    spool.post(key, objects.files, Record(here, model, objects.report, previous))
     return answer.result
 
 
@@ -95,6 +95,19 @@ def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer
     return next(answer.series for answer in found if answer.series is not None)
 
 
+def _find_previous(key: str, spool: Spool, news: Sequence[str]) -> Mapping[str, str]:
+    """The UIDs of the report that a new one replaces, none where the peer has none: an old one that is still
+    in the outbox must not go out beside the new one.
+    """
+    said = ", ".join(news)
+    if spool.withdraw(key):
+        LOG.warning("series %s: %s; the old report was not sent yet, a new one goes in its place", key, said)
+    elif news:
+        LOG.warning("series %s: %s; a new report replaces the old one", key, said)
+    last = spool.record(key)
+    return last.report if last else {}
+
+
 def _check_replaces(answer: SeriesAnswer, here: Mapping[str, Content], last: Record) -> None:
     """Raise ReportError for a slice or two that are left of a series: they must not replace its report."""
     if answer.result.reason is Reason.TOO_FEW_SLICES and last.instances.keys() - here.keys():
@@ -104,8 +117,7 @@ def _check_replaces(answer: SeriesAnswer, here: Mapping[str, Content], last: Rec
         )
 
 
-def _to_objects(key: str, answer: SeriesAnswer, last: Record | None, kinds: Kinds) -> ObjectFiles:
-    previous = last.report if last else None
+def _to_objects(key: str, answer: SeriesAnswer, previous: Mapping[str, str], kinds: Kinds) -> ObjectFiles:
     try:
         return to_object_files(answer, previous=previous, **asdict(kinds))
     except SegmentationError:

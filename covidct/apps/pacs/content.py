@@ -1,8 +1,8 @@
 """A received instance -> digests of whose it is and of what it shows.
 
 The same UIDs are not the same content: archives correct the patient of a series and send it again under its
-old UIDs. Pixels are compared decoded, and text without regard to its character set: in another transfer
-syntax an instance says the same. Knows nothing of reports.
+old UIDs. Pixels are compared as stored values, and text without regard to its character set: in another
+transfer syntax an instance says the same. Knows nothing of reports.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pydicom.dataset import Dataset
 from covidct.apps.pacs.record import Content, to_stamp
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
+from covidct.images.dicom import parse_stored
 from covidct.images.elements import text
 from covidct.results.dicom.patient_study import SHARED
 from covidct.series.instances import look_into
-from covidct.series.slices import read_instance
 from covidct.series.sources import Candidate
 
 
@@ -49,13 +49,16 @@ def _to_text(header: Dataset, keyword: str) -> str:
 
 
 def _to_image(name: str, data: bytes) -> Iterator[bytes]:
-    """Pixels as the model sees them, and where each slice lies; all bytes where they cannot be decoded."""
+    """Stored values, what makes Hounsfield units of them, and where each slice lies; all bytes where
+    there are none to be had.
+    """
     try:
         for found in look_into(Candidate(MemoryBlob(name, data), name)):
-            pixels = read_instance(found.instance).pixels
-            place = (*found.position, *found.orientation)
-            yield f"{pixels.shape} {[round(value, 3) for value in place]}".encode()
-            yield pixels.tobytes()
+            blob = found.instance.blob
+            header, words = parse_stored(blob.read() if blob else data, name=name)
+            place = [round(value, 3) for value in (*found.position, *found.orientation)]
+            yield f"{words.shape} {header.rescale} {header.padding} {header.spacing_mm} {place}".encode()
+            yield words.astype("<i4").tobytes()
     except ReadError:
         yield data
 

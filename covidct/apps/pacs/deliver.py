@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from covidct.apps.pacs.counts import Counts
+from covidct.apps.pacs.outbox import Parcel
 from covidct.apps.pacs.send import Attempt, Backoff, Outcome
-from covidct.apps.pacs.spool import Parcel, Spool
+from covidct.apps.pacs.spool import Spool
 
 LOG = logging.getLogger("covidct.node")
 TRIES = 10  # of one report, while others pass: about eight minutes
@@ -47,31 +48,41 @@ class Delivery:
             trouble = self._troubles.get(parcel.folder)
             if trouble is not None and now < trouble.due:
                 continue
-            if not self._deliver(parcel, now):
+            if self._spool.leaving.begin(parcel) and not self._deliver(parcel, now):
                 return
 
     def _deliver(self, parcel: Parcel, now: float) -> bool:
         """Send the files of one report; whether the peer can be reached."""
-        for attempt in self._send(parcel.files):
-            match attempt.outcome:
-                case Outcome.SENT:
-                    self._counts.add("objects_sent")
-                    self._spool.sent(parcel, attempt.path)
-                    LOG.info("series %s: sent %s", parcel.key, attempt.path.name)
-                case Outcome.REFUSED:
-                    self._give_up(parcel, attempt, "the peer refuses it")
-                    return True
-                case Outcome.LATER:
-                    self._postpone(parcel, attempt, now)
-                    return True
-                case Outcome.DOWN:
-                    wait = self._peer.fail()
-                    self._peer_due = now + wait
-                    self._counts.add("sends_postponed")
-                    LOG.warning("no report can be sent (%s); next try in %.0f s", attempt.detail, wait)
-                    return False
+        reached = False
+        try:
+            for attempt in self._send(parcel.files):
+                reached |= attempt.reached
+                if (is_up := self._note(parcel, attempt, now)) is not None:
+                    return is_up
+        finally:
+            self._spool.leaving.end(parcel, reached=reached)
         self._peer.succeed()
         self._passed += 1
+        return True
+
+    def _note(self, parcel: Parcel, attempt: Attempt, now: float) -> bool | None:
+        """Note what became of a file; whether the peer can be reached, None to go on with the next file."""
+        match attempt.outcome:
+            case Outcome.SENT:
+                self._counts.add("objects_sent")
+                self._spool.leaving.sent(parcel, attempt.path)
+                LOG.info("series %s: sent %s", parcel.key, attempt.path.name)
+                return None
+            case Outcome.REFUSED:
+                self._give_up(parcel, attempt, "the peer refuses it")
+            case Outcome.LATER:
+                self._postpone(parcel, attempt, now)
+            case Outcome.DOWN:
+                wait = self._peer.fail()
+                self._peer_due = now + wait
+                self._counts.add("sends_postponed")
+                LOG.warning("no report can be sent (%s); next try in %.0f s", attempt.detail, wait)
+                return False
         return True
 
     def _postpone(self, parcel: Parcel, attempt: Attempt, now: float) -> None:

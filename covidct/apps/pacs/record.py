@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 
@@ -25,11 +25,15 @@ class Content:
 
 @dataclass(frozen=True)
 class Record:
-    """What a report was made of, by SOPInstanceUID, by which model and graph; its own UIDs by keyword."""
+    """What a report was made of, by SOPInstanceUID, by which model and graph; its own UIDs by keyword.
+
+    `replaces` are those of the report that it replaces, none where it is the first.
+    """
 
     instances: Mapping[str, Content]
     model: str
     report: Mapping[str, str]
+    replaces: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_stamp(path: Path) -> str:
@@ -48,6 +52,6 @@ def read_record(path: Path) -> Record | None:
     try:
         values = json.loads(path.read_bytes())
         instances = {uid: Content(**content) for uid, content in values["instances"].items()}
-        return Record(instances, values["model"], values["report"])
+        return Record(instances, values["model"], values["report"], values.get("replaces", {}))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -36,11 +36,15 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of a file, and why in a few words without patient data."""
+    """What became of a file, and why in a few words without patient data.
+
+    `reached` says that the peer may have it, whatever it said.
+    """
 
     path: Path
     outcome: Outcome
     detail: str
+    reached: bool = False
 
 
 @dataclass
@@ -106,15 +110,15 @@ def _send_one(association: Association, path: Path) -> Attempt:
     except ValueError:  # no presentation context for it was accepted
         return Attempt(path, Outcome.REFUSED, "its kind is not taken")
     except (RuntimeError, OSError) as error:
-        return Attempt(path, Outcome.LATER, type(error).__name__)
+        return Attempt(path, Outcome.LATER, type(error).__name__, reached=True)
 
 
 def _judge(path: Path, answer: Dataset) -> Attempt:
     """PS3.4 table B.2-1: warnings (Bxxx) mean that it was stored."""
     status = answer.get("Status")
     if status is None:
-        return Attempt(path, Outcome.LATER, "no answer")
+        return Attempt(path, Outcome.LATER, "no answer", reached=True)
     detail = f"status {status:04X}"
     if status in (0x0000, _DUPLICATE) or status >> 12 == 0xB:
-        return Attempt(path, Outcome.SENT, detail)
+        return Attempt(path, Outcome.SENT, detail, reached=True)
     return Attempt(path, Outcome.LATER if status >> 8 == _OUT_OF_RESOURCES else Outcome.REFUSED, detail)

@@ -2,7 +2,8 @@
 
     SPOOL/lock                   held by the one node that works here
     SPOOL/series/KEY/UID.dcm     received instances; KEY stands for a SeriesInstanceUID
-    SPOOL/outbox/KEY-NUMBER/     a report on its way to the peer, and `record.json` until that is noted
+    SPOOL/outbox/KEY-NUMBER/     a report on its way to the peer, with `record.json` until that is noted, and
+                                 `begun` where the peer may have some of it
     SPOOL/done/KEY.json          the last record of a series: which instances the report was made of
     SPOOL/failed/...             what could not be answered or delivered, for people to look at
 
@@ -16,32 +17,21 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
+from covidct.apps.pacs.durable import PARTIAL, sync, write_durably
+from covidct.apps.pacs.outbox import BEGUN, RECORD, Outbox, Parcel
 from covidct.apps.pacs.record import Record, read_record, to_json, to_stamp
 from covidct.errors import NodeError
 
-PARTIAL = ".partial"
-RECORD = "record.json"
 ATTEMPTS = "attempts"
-ORDER = ("sr.dcm", "sc.dcm")
 KEEP_S = 3600.0  # how long an answered series stays, so that late instances find the rest of it
 REMEMBER_S = 30 * 86400.0
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A report on its way: its folder in the outbox and the files in it that are still to be sent."""
-
-    folder: Path
-    key: str
-    files: tuple[Path, ...]
 
 
 def to_key(series_uid: str) -> str:
@@ -64,6 +54,7 @@ class Spool:
         self._moving = Lock()
         self.series, self.outbox = folder / "series", folder / "outbox"
         self.done, self.failed = folder / "done", folder / "failed"
+        self.leaving = Outbox(self.outbox)
         try:
             for place in (folder, self.series, self.outbox, self.done, self.failed):
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,8 +77,8 @@ class Spool:
         folder = self.series / key
         with self._moving:
             folder.mkdir(mode=0o700, exist_ok=True)
-            _write_durably(folder / f"{uid}.dcm", data)
-            _sync(self.series)
+            write_durably(folder / f"{uid}.dcm", data)
+            sync(self.series)
 
     def instances(self, key: str) -> tuple[Path, ...]:
         """The files of a series, by name."""
@@ -114,7 +105,7 @@ class Spool:
         """Note, before an answer is tried, that it is; gives how often it was, before crashes too."""
         path = self.series / key / ATTEMPTS
         tried = int(path.read_text()) + 1 if path.exists() else 1
-        _write_durably(path, str(tried).encode())
+        write_durably(path, str(tried).encode())
         return tried
 
     def forget_attempts(self, key: str) -> None:
@@ -129,41 +120,36 @@ class Spool:
         if not files:
             self.remember(key, record)
             return
-        parcel = self.outbox / f"{key}-{time.time_ns()}"
-        partial = parcel.with_name(f"{parcel.name}{PARTIAL}")
-        try:
-            partial.mkdir(mode=0o700)
-            for name, data in {**files, RECORD: to_json(record)}.items():
-                _write_durably(partial / name, data)
-            partial.rename(parcel)
-        except OSError:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        _sync(self.outbox)
+        parcel = self.leaving.post(key, files, to_json(record))
         self.remember(key, record)
         (parcel / RECORD).unlink(missing_ok=True)  # an older parcel must not be taken for the last one
 
     def remember(self, key: str, record: Record) -> None:
         """Note what the last report of a series was made of. Raises OSError."""
-        _write_durably(self.done / f"{key}.json", to_json(record))
+        write_durably(self.done / f"{key}.json", to_json(record))
         self.forget_attempts(key)
+
+    def withdraw(self, key: str) -> bool:
+        """Take back the last report of a series where the peer has nothing of it; whether it was.
+
+        The record then names the report before that one, which is what a new one replaces. Raises OSError.
+        """
+        last = self.record(key)
+        if last is None or not self.leaving.withdraw(key):
+            return False
+        self.remember(key, replace(last, report=last.replaces, replaces={}))
+        return True
 
     def parcels(self) -> list[Parcel]:
         """What is still to be sent, oldest first."""
-        parcels = [_to_parcel(folder) for folder in _whole_folders(self.outbox)]
-        return [parcel for parcel in parcels if parcel.files]
-
-    def sent(self, parcel: Parcel, path: Path) -> None:
-        """Note that the peer has a file; the parcel goes with its last one."""
-        path.unlink(missing_ok=True)
-        if not _to_parcel(parcel.folder).files:
-            shutil.rmtree(parcel.folder, ignore_errors=True)  # its record may go in this moment, too
+        return [parcel for parcel in self.leaving.parcels() if parcel.files]
 
     def set_aside(self, folder: Path) -> None:
         """Move a series or a parcel to `failed`; earlier files of other names stay there."""
         target = self.failed / folder.name
         target.mkdir(mode=0o700, exist_ok=True)
-        (folder / ATTEMPTS).unlink(missing_ok=True)  # who moves it back means it to be tried anew
+        for mark in (ATTEMPTS, BEGUN):  # who moves it back means it to be tried anew
+            (folder / mark).unlink(missing_ok=True)
         with self._moving:
             for path in folder.iterdir():
                 path.replace(target / path.name)
@@ -194,13 +180,12 @@ class Spool:
         """Clear what a killed node left half-written, and note reports that it had no time to note."""
         for partial in [*self.outbox.glob(f"*{PARTIAL}"), *self._folder.rglob(f"*{PARTIAL}")]:
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
-        for folder in _whole_folders(self.outbox):
-            parcel = _to_parcel(folder)
-            if record := read_record(folder / RECORD):
+        for parcel in self.leaving.parcels():
+            if record := read_record(parcel.folder / RECORD):
                 self.remember(parcel.key, record)
-                (folder / RECORD).unlink()
+                (parcel.folder / RECORD).unlink()
             if not parcel.files:  # sent, and the folder was about to go
-                shutil.rmtree(folder)
+                shutil.rmtree(parcel.folder)
 
     def _check_room(self, size: int) -> None:
         if self._is_short(size):
@@ -208,47 +193,6 @@ class Spool:
 
     def _is_short(self, size: int) -> bool:
         return shutil.disk_usage(self._folder).free - size < self._reserve
-
-
-def _whole_folders(outbox: Path) -> Iterator[Path]:
-    folders = [path for path in outbox.iterdir() if path.is_dir() and path.suffix != PARTIAL]
-    return iter(sorted(folders, key=lambda path: path.name.partition("-")[2]))
-
-
-def _to_parcel(folder: Path) -> Parcel:
-    try:
-        files = tuple(sorted(folder.glob("*.dcm"), key=_to_turn))
-    except FileNotFoundError:  # sent by the other thread in this moment
-        files = ()
-    return Parcel(folder, folder.name.partition("-")[0], files)
-
-
-def _to_turn(path: Path) -> tuple[int, str]:
-    """The report goes first, then its picture, then what fewer archives take."""
-    return (ORDER.index(path.name) if path.name in ORDER else len(ORDER), path.name)
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    """Write beside, sync, rename, sync the folder: after a power cut the old file or the new one is there."""
-    partial = path.with_name(f"{path.name}{PARTIAL}")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _lock(path: Path) -> int:

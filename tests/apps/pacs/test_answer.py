@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from covidct.apps.pacs.answer import answer_series, find_news, predict_files
+from covidct.apps.pacs.outbox import Parcel
 from covidct.apps.pacs.record import Content, Record
 from covidct.apps.pacs.spool import Spool
 from covidct.errors import ReportError
@@ -85,9 +89,65 @@ def test_a_series_that_comes_again_is_answered_where_it_says_something_new(
         assert answer_series("key", spool, classifier) is None, "nothing new came"
         assert spool.is_answered("key", model=LAST.model) is False
         assert spool.unanswered(model=_model(spool)) == [], "and it is not looked at again"
+        (first,) = spool.parcels()
+        spool.leaving.begin(first)
+        spool.leaving.end(first, reached=True)
         keep(spool, write_series(tmp_path, count=4, PatientID="CORRECTED"))
         assert answer_series("key", spool, classifier)
         assert len(spool.parcels()) == 2
+        _, second = (dcmread(parcel.files[0]) for parcel in spool.parcels())
+        assert _predecessors(second) == [_report(first)]
+
+
+def test_a_report_that_the_peer_does_not_have_is_withdrawn_where_a_correction_comes(
+    tmp_path: Path, classifier: Classifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Spool(tmp_path / "spool") as spool:
+        keep(spool, write_series(tmp_path, count=4, PatientID="WRONG"))
+        answer_series("key", spool, classifier)
+        (wrong,) = spool.parcels()
+        spool.leaving.begin(wrong)  # the peer was down
+        spool.leaving.end(wrong, reached=False)
+        keep(spool, write_series(tmp_path, count=4, PatientID="RIGHT"))
+        with caplog.at_level(logging.WARNING, "covidct.node"):
+            answer_series("key", spool, classifier)
+        (right,) = spool.parcels()
+        report = dcmread(right.files[0])
+        assert report.PatientID == "RIGHT"
+        assert not _predecessors(report), "of what never left nothing is told"
+        assert "was not sent yet, a new one goes in its place" in caplog.text
+        assert "WRONG" not in caplog.text
+
+
+def test_a_correction_of_a_correction_names_the_report_that_was_sent(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    with Spool(tmp_path / "spool") as spool:
+        for patient in ("FIRST", "SECOND", "THIRD"):
+            keep(spool, write_series(tmp_path, count=4, PatientID=patient))
+            answer_series("key", spool, classifier)
+            if patient == "FIRST":
+                (sent,) = spool.parcels()
+                uid = _report(sent)
+                for path in sent.files:
+                    spool.leaving.sent(sent, path)
+        (last,) = spool.parcels()
+        report = dcmread(last.files[0])
+        assert report.PatientID == "THIRD"
+        assert _predecessors(report) == [uid]
+
+
+def _report(parcel: Parcel) -> str:
+    return str(dcmread(parcel.files[0]).SOPInstanceUID)
+
+
+def _predecessors(report: Dataset) -> list[str]:
+    return [
+        str(found.value)
+        for item in report.get("PredecessorDocumentsSequence") or ()
+        for found in item.iterall()
+        if found.keyword == "ReferencedSOPInstanceUID"
+    ]
 
 
 def _model(spool: Spool) -> str:

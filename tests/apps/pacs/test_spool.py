@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from covidct.apps.pacs import spool as node_spool
+from covidct.apps.pacs import outbox as node_outbox
 from covidct.apps.pacs.record import Content, Record, to_stamp
 from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import NodeError
@@ -114,17 +114,17 @@ def test_reports_leave_in_order_and_the_report_before_its_picture(tmp_path: Path
         first, second = spool.parcels()
         assert (first.key, second.key) == (KEY, to_key("5"))
         assert [path.name for path in first.files] == ["sr.dcm", "sc.dcm", "seg.dcm"]
-        spool.sent(first, first.files[0])
+        spool.leaving.sent(first, first.files[0])
         assert [path.name for path in spool.parcels()[0].files] == ["sc.dcm", "seg.dcm"]
-        spool.sent(first, first.files[1])
-        spool.sent(first, first.files[2])
+        spool.leaving.sent(first, first.files[1])
+        spool.leaving.sent(first, first.files[2])
         assert spool.parcels() == [second]
 
 
 def test_a_report_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Spool(tmp_path) as spool:
         monkeypatch.setattr(
-            node_spool, "_write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
+            node_outbox, "write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
         )
         with pytest.raises(OSError, match="full"):
             spool.post(KEY, {"sr.dcm": b"report"}, record("1.1"))
@@ -154,7 +154,7 @@ def test_a_report_that_waits_for_the_peer_is_not_taken_for_the_last_one(tmp_path
         spool.post(KEY, {"sr.dcm": b"first"}, record("1.1"))
         spool.post(KEY, {"sr.dcm": b"second"}, record("1.1", "1.2"))
         first, second = spool.parcels()
-        spool.sent(second, second.files[0])
+        spool.leaving.sent(second, second.files[0])
     with Spool(tmp_path) as spool:
         assert spool.record(KEY) == record("1.1", "1.2")
         assert spool.parcels() == [first]
