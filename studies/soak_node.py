@@ -20,6 +20,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 from covidct.images.phantoms.slice import Phantom, draw_phantom
@@ -64,6 +65,11 @@ def to_mutated(dataset: Dataset, draw: random.Random) -> bytes:
     data = to_bytes(dataset)
     start = 144 + int.from_bytes(data[140:144], "little")  # PS3.10 7.1: FileMetaInformationGroupLength
     return data[:start] + mutate(data[start:], draw)
+
+
+def send(association: Association, item: Dataset | Path) -> int | None:
+    """The status that C-STORE answers with; None where there is none, or no association any more."""
+    return association.send_c_store(item).get("Status") if association.is_established else None
 
 
 class Peer:
@@ -165,8 +171,7 @@ class NodeWork:
             return [None] * len(items)
         statuses: list[int | None] = []
         for item in items:
-            answer = association.send_c_store(item) if association.is_established else Dataset()
-            statuses.append(answer.get("Status"))
+            statuses.append(send(association, item))
             if statuses[-1] == 0:
                 self._note(item)
         association.abort() if aborts else association.release()
