@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "covidct"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "covidct"
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 # What a package may import of the others; every package may import `types` and `errors`.
 BELOW = {
@@ -213,16 +214,37 @@ def test_functions_take_few_parameters(name: str) -> None:
             assert len(named) <= MAX_PARAMETERS, f"line {node.lineno}: gather what belongs together"
 
 
-@pytest.mark.parametrize("name", MODULES)
+def list_all_python() -> dict[str, Path]:
+    """Every Python file of the repository by its path, scripts without an ending too."""
+    folders = ("covidct", "tests", "studies", "benchmarks", "fuzz", "scripts")
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    return {
+        path.relative_to(ROOT).as_posix(): path
+        for path in paths
+        if path.suffix == ".py" or (path.parent.name == "scripts" and b"python3" in path.read_bytes()[:40])
+    }
+
+
+@pytest.mark.parametrize("name", ALL_PYTHON := list_all_python())
 def test_no_pickle(name: str) -> None:
-    risky = {"pickle", "shelve", "marshal", "dill", "joblib"}
-    assert not {dotted.partition(".")[0] for dotted in imports(MODULES[name])} & risky
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+    risky = {"pickle", "cPickle", "shelve", "marshal", "dill", "cloudpickle", "joblib"}
+    assert not {dotted.partition(".")[0] for dotted in imports(ALL_PYTHON[name])} & risky
+    for node in ast.walk(ast.parse(ALL_PYTHON[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            called = ast.unparse(node.func)
             assert given.get("allow_pickle", "False") == "False"
-            if ast.unparse(node.func) in ("torch.load", "torch.hub.load_state_dict_from_url"):
+            assert not called.endswith((".read_pickle", ".to_pickle"))
+            if called in ("torch.load", "torch.hub.load_state_dict_from_url"):
                 assert given.get("weights_only") == "True"
+
+
+def test_no_file_is_a_pickle() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    endings = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".npz")
+    paths = listed.decode().split("\0")
+    assert "covidct/model/model.onnx" in paths
+    assert [path for path in paths if path.endswith(endings)] == []
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,6 +6,7 @@ Knows the files. Knows nothing of running a graph.
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from covidct.inference.config import CONFIG, Config, parse_config
 from covidct.types import Precision
 
 SUMS = "SHA256SUMS"
-MAX_BYTES = 2**30  # what is verified is read into memory first
+MAX_BYTES = 2**30  # of all files: what is verified is read into memory first
+MAX_TEXT = 2**24  # of a file of text, which is a hundred times as large once it is parsed
 CARD, REFERENCE = "README.md", "reference.json"
 GRAPHS: dict[Precision, str] = {"float": "model.onnx", "int8": "model.int8.onnx"}
 REQUIRED = (*GRAPHS.values(), CONFIG, CARD, REFERENCE)
@@ -53,13 +55,16 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
     """Load and verify a bundle; the shipped one by default.
 
     Raises BundleError when the directory is missing or incomplete, when a file is not what
-    `SHA256SUMS` says, or when the configuration is of another format.
+    `SHA256SUMS` says, too large or no text, or when the configuration is of another format.
     """
     folder = Path(path) if path is not None else default_path()
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such model directory; a bundle is a folder with {SUMS} in it")
     sums = _read_sums(folder)
-    files = {name: _read_verified(folder / name, digest) for name, digest in sums.items()}
+    files: dict[str, bytes] = {}
+    for name, digest in sums.items():
+        files[name] = _read_verified(folder / name, digest, left=MAX_BYTES - sum(map(len, files.values())))
+    _check_text(files[CARD], folder / CARD)
     return Bundle(folder, parse_config(files[CONFIG], where=str(folder / CONFIG)), files)
 
 
@@ -72,11 +77,9 @@ def write_sums(folder: Path, names: Iterable[str] = REQUIRED) -> None:
 def _read_sums(folder: Path) -> dict[str, str]:
     try:
         # By bytes: reading text, or splitlines, would take other line ends for the one that was written.
-        lines = (folder / SUMS).read_bytes().decode("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(
-            f"{folder}: has no readable {SUMS}; it is not a bundle, or was copied in part"
-        ) from error
+        lines = _read(folder / SUMS, MAX_TEXT).decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{folder / SUMS}: is no text; copy the bundle again") from error
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
     if missing := sorted(set(REQUIRED) - set(sums)):
         raise BundleError(f"{folder / SUMS}: does not list {', '.join(missing)}; copy the bundle again")
@@ -85,16 +88,34 @@ def _read_sums(folder: Path) -> dict[str, str]:
     return sums
 
 
-def _read_verified(path: Path, digest: str) -> bytes:
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise BundleError(f"{path}: is of {size} bytes, and no file of a bundle has over {MAX_BYTES}")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror}); copy the bundle again") from error
+def _read_verified(path: Path, digest: str, *, left: int) -> bytes:
+    data = _read(path, left if path.suffix == ".onnx" else min(MAX_TEXT, left))
     if _digest(data) != digest:
         raise BundleError(f"{path}: is not what {SUMS} says it is; copy the bundle again")
     return data
+
+
+def _read(path: Path, most: int) -> bytes:
+    """A regular file of at most so many bytes: a pipe waits, and a device has no end."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleError(f"{path}: is no regular file; copy the bundle again")
+        if status.st_size > most:
+            raise BundleError(
+                f"{path}: is of {status.st_size} bytes, and no more than {most} are read; "
+                "no bundle is so large"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); copy the bundle again") from error
+
+
+def _check_text(data: bytes, path: Path) -> None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path}: is no UTF-8 text ({error.reason}); copy the bundle again") from error
 
 
 def _digest(data: bytes) -> str:

@@ -14,6 +14,7 @@ from covidct.types import Estimate, GateLimits, OperatingPoint
 
 CONFIG = "config.json"
 FORMAT = 2
+MAX_NAME = 64
 Value = TypeVar("Value")
 
 
@@ -171,7 +172,7 @@ def _parse_config(table: Mapping[str, Any]) -> Config:
     return Config(
         name=_take(table, "name", _text),
         version=_take(table, "version", _text),
-        labels=_take(table, "labels", lambda labels: Labels(**labels)),
+        labels=_take(table, "labels", _parse_labels),
         window=_take(table, "window", _pair),
         temperature=_take(table, "temperature", float),
         shift=_take(table, "shift", float),
@@ -203,7 +204,14 @@ def _take_optional(table: Mapping[str, Any], key: str, parse: Callable[[Any], Va
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    # Names go to terminals, into DICOM (LO, PS3.5 6.2) and labels of counters.
+    if not value.isprintable() or not 0 < len(value) <= MAX_NAME:
+        raise ValueError(f"{value[:MAX_NAME]!r} is no name: 1 to {MAX_NAME} characters on one line")
     return value
+
+
+def _parse_labels(table: Mapping[str, Any]) -> Labels:
+    return Labels(**{key: _take(table, key, _text) for key in table})
 
 
 def _pair(values: Any) -> tuple[float, float]:
@@ -293,7 +301,7 @@ def parse_point(table: Mapping[str, Any]) -> OperatingPoint:
     """An operating point from JSON values. Raises KeyError, TypeError and ValueError for other ones."""
     numbers = {name: float(table[name]) for name in ("threshold", "sensitivity", "specificity")}
     pairs = {name: (float(table[name][0]), float(table[name][1])) for name in ("band", "alpha", "coverage")}
-    return OperatingPoint(**{**table, **numbers, **pairs})
+    return OperatingPoint(**{**table, "name": _take(table, "name", _text), **numbers, **pairs})
 
 
 def _find_fault(config: Config) -> str:

@@ -5,6 +5,7 @@ The same phantoms are drawn again anywhere, so an installation can be checked wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ SIZE = 256
 SEEDS = (1, 11, 13)
 # Of the logit. Float differs by rounding only; int8 also by how a CPU's kernels round.
 TOLERANCES = {"float": 1e-2, "int8": 0.5}
+MAX_TOLERANCE = 1.0  # beyond it anything would pass
 
 
 def draw_references() -> dict[str, Pixels]:
@@ -45,11 +47,16 @@ def to_reference(sessions: Mapping[Precision, Session]) -> dict[str, Any]:
 def check_reference(
     sessions: Mapping[Precision, Session], reference: Mapping[str, Any]
 ) -> dict[Precision, float]:
-    """By precision, how far logits are here from the recorded ones at most, as a share of the tolerance."""
+    """By precision, how far logits are here from the recorded ones at most, as a share of the tolerance.
+
+    Raises KeyError, TypeError or ValueError for a reference that is none.
+    """
     slices = draw_references()
     apart: dict[Precision, float] = {}
     for name, session in sessions.items():
         recorded, tolerance = reference["logits"][name], reference["tolerances"][name]
+        if not 0 < tolerance <= MAX_TOLERANCE or not all(map(math.isfinite, recorded.values())):
+            raise ValueError(f"{name}: needs finite logits, and a tolerance of at most {MAX_TOLERANCE}")
         given = _to_logits(session, slices)
         apart[name] = max(abs(given[phantom] - recorded[phantom]) for phantom in recorded) / tolerance
     return apart

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from threading import BoundedSemaphore
 
 import numpy as np
@@ -18,10 +19,13 @@ from numpy.typing import NDArray
 from covidct.errors import BundleError
 from covidct.images.cores import count_cores
 from covidct.inference.ahead import map_ahead
+from covidct.inference.graph.check import check_graph
 from covidct.types import WHOLE, Evidence, Pixels
 
 OPTIONAL = ("box", "gate", "lung", "opacity", "typical", "extent")
 AXES = {"logit": 1, "map": 3, "box": 2, "gate": 2}
+MEMORY = 2**32  # bytes for all runs of a process; one of the largest slice takes 300 MB
+LARGE = 2**22  # pixels: what a run takes of memory beyond that is given back after it
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,12 @@ class Session:
     """A graph ready to run, from any thread."""
 
     def __init__(self, graph: bytes, *, threads: int | None = None):
-        """`threads` is how many slices run at a time, one core each; by default all cores of this process."""
+        """`threads` is how many slices run at a time, one core each; by default all cores of this process.
+
+        Raises BundleError for a graph that covidct cannot have made, or that cannot be loaded.
+        """
+        check_graph(graph)
+        _limit_memory()
         self.threads = threads or count_cores()
         # Whoever asks, and from however many threads: a run has memory of its own (some 20 MB at 512 x 512).
         self._turns = BoundedSemaphore(self.threads)
@@ -106,16 +115,32 @@ class Session:
 
     def _run_one(self, one: Pixels) -> list[NDArray[np.float32]]:
         with self._turns:
-            outputs: list[NDArray[np.float32]] = self._session.run(self._wanted, {"slices": one})
+            options = _give_back() if one.size > LARGE else None
+            outputs: list[NDArray[np.float32]] = self._session.run(self._wanted, {"slices": one}, options)
             return outputs
 
 
 def _to_options() -> ort.SessionOptions:
-    """One thread a run. Memory goes back after it: an arena would keep that of the largest slice for good."""
+    """One thread a run, and the memory of `_limit_memory`."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    options.log_severity_level = 3
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.log_severity_level = 4  # errors are raised, and said once
+    return options
+
+
+@cache
+def _limit_memory() -> None:
+    """Have ONNX Runtime refuse what would take more than MEMORY in this process, before it takes it."""
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": MEMORY}))
+
+
+def _give_back() -> ort.RunOptions:
+    """Have memory given back after a run: the arena would keep that of the largest slice for good."""
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
 
 

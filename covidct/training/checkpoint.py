@@ -112,12 +112,13 @@ def resume_run(run: Run, recipe: Recipe, out: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     saved = _read_checkpoint(path)
-    if not is_same(json.loads(saved["recipe"]), recipe):
-        raise RecipeError(f"{out}: holds a run of another recipe; choose another --out, or remove it")
-    run.network.load_state_dict(saved["network"])
-    run.average.load_state_dict(saved["average"])
-    run.offsets.data.copy_(saved["offsets"])
-    run.progress = Progress(**saved["progress"])
+    with damage_as(lambda cause: TrainingError(_to_damage(path, cause))):
+        if not is_same(json.loads(saved["recipe"]), recipe):
+            raise RecipeError(f"{out}: holds a run of another recipe; choose another --out, or remove it")
+        run.network.load_state_dict(saved["network"])
+        run.average.load_state_dict(saved["average"])
+        run.offsets.data.copy_(saved["offsets"])
+        run.progress = Progress(**saved["progress"])
     return saved
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from bundles import SHIFT, TEMPERATURE
 from covidct.errors import BundleError
-from covidct.inference.bundle import REQUIRED, SUMS, default_path, load_bundle, write_sums
+from covidct.inference.bundle import CARD, REQUIRED, SUMS, default_path, load_bundle, write_sums
 from covidct.inference.config import CONFIG
 from covidct.types import OperatingPoint
 
@@ -104,9 +105,38 @@ def test_a_file_cut_off(bundle: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_file_that_would_fill_the_memory(bundle: Path, name: str) -> None:
+    size = 1 + (2**30 if name.endswith(".onnx") else 2**24)
     with (bundle / name).open("r+b") as file:
-        file.truncate(2**30 + 1)  # a hole: it takes no space on the disk
-    with pytest.raises(BundleError, match=f"{name}: is of 1073741825 bytes"):
+        file.truncate(size)  # a hole: it takes no space on the disk
+    with pytest.raises(BundleError, match=f"{name}: is of {size} bytes, and no more than "):
+        load_bundle(bundle)
+
+
+def test_files_that_would_fill_the_memory_together(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sum(path.stat().st_size for path in bundle.iterdir()) - (bundle / SUMS).stat().st_size
+    monkeypatch.setattr("covidct.inference.bundle.MAX_BYTES", whole)
+    load_bundle(bundle)
+    monkeypatch.setattr("covidct.inference.bundle.MAX_BYTES", whole - 1)
+    with pytest.raises(BundleError, match="no bundle is so large"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", CONFIG, SUMS])
+def test_a_pipe_and_a_device_are_not_waited_for(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    os.mkfifo(bundle / name)
+    with pytest.raises(BundleError, match=f"{name}: is no regular file"):
+        load_bundle(bundle)
+    (bundle / name).unlink()
+    (bundle / name).symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match=f"{name}: is no regular file"):
+        load_bundle(bundle)
+
+
+def test_a_card_that_is_no_text(bundle: Path) -> None:
+    (bundle / CARD).write_bytes(b"\xff\xfe")
+    write_sums(bundle)
+    with pytest.raises(BundleError, match=rf"{CARD}: is no UTF-8 text"):
         load_bundle(bundle)
 
 
@@ -118,13 +148,13 @@ def test_no_directory(tmp_path: Path, bundle: Path) -> None:
 
 def test_no_sums(bundle: Path) -> None:
     (bundle / SUMS).unlink()
-    with pytest.raises(BundleError, match="no readable SHA256SUMS"):
+    with pytest.raises(BundleError, match="SHA256SUMS: cannot be read"):
         load_bundle(bundle)
 
 
 def test_sums_that_are_no_text(bundle: Path) -> None:
     (bundle / SUMS).write_bytes(b"\xff\xfe")
-    with pytest.raises(BundleError, match="no readable SHA256SUMS"):
+    with pytest.raises(BundleError, match="SHA256SUMS: is no text"):
         load_bundle(bundle)
 
 

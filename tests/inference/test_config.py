@@ -171,6 +171,12 @@ def test_external_figures_are_of_the_own_recipe_or_say_whose() -> None:
         ({"training": []}, "training: "),
         ({"site": {"name": "ward"}}, "site: day is missing"),
         ({"gate": {"classes": []}}, "gate: "),
+        ({"name": ""}, "name: '' is no name"),
+        ({"name": "x" * 65}, "name: 'x+' is no name: 1 to 64 characters"),
+        ({"version": "1.0\x1b[2J"}, "version: .* is no name"),
+        ({"labels": {"positive": 5, "negative": "no"}}, "labels: positive: 5 is no text"),
+        ({"labels": {"positive": "a\nb", "negative": "no"}}, "labels: positive: .* on one line"),
+        ({"operating_points": [POINT | {"name": None}]}, "operating_points: name: None is no text"),
     ],
 )
 def test_an_error_names_the_key(changes: dict[str, object], key: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,21 @@ def test_the_shipped_bundle_records_all_phantoms() -> None:
         assert np.isfinite(list(logits.values())).all()
         worst = min(logits[f"lesions-{seed}"] for seed in SEEDS)
         assert worst > max(logits[f"normal-{seed}"] for seed in SEEDS)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tolerances": {"float": 1e9, "int8": 0.5}},
+        {"tolerances": {"float": math.nan, "int8": 0.5}},
+        {"tolerances": {"float": 0, "int8": 0.5}},
+        {"logits": {"float": {"normal-1": math.nan}, "int8": {}}},
+        {"logits": {"float": {"normal-1": math.inf}, "int8": {}}},
+        {"logits": {"float": {}, "int8": {}}},
+    ],
+)
+def test_a_reference_that_anything_would_pass_is_none(
+    tiny: Bundle, sessions: dict[Precision, Session], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"needs finite logits, and a tolerance|empty"):
+        check_reference(sessions, recorded(tiny) | changes)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import errno
 import math
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -122,7 +123,33 @@ def test_metrics(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"best.safetensors", "checkpoint.pt", "metrics.csv"}
 
 
+class Harm:
+    """What a pickle may hold: a call that is made when it is read."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
 def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
+    torch.save({"recipe": Harm(tmp_path / "mark")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt: is damaged \(Weights only load failed"):
+        resume_run(make_run(), RECIPE, tmp_path)
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("changes", [{"network": {}}, {"progress": {"age": 3}}, {"recipe": "{"}])
+def test_a_checkpoint_of_other_things_is_damaged(tmp_path: Path, changes: dict[str, object]) -> None:
+    keep(make_run(), tmp_path)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save(saved | changes, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt: is damaged"):
+        resume_run(make_run(), RECIPE, tmp_path)
+
+
+def test_what_a_checkpoint_holds(tmp_path: Path) -> None:
     keep(make_run(), tmp_path)
     assert set(torch.load(tmp_path / "checkpoint.pt", weights_only=True)) == {
         "recipe",

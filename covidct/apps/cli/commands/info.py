@@ -48,7 +48,7 @@ def check_installation(bundle: Bundle) -> str:
     sessions = {name: Session(bundle.graph(name)) for name in GRAPHS}
     try:
         apart = check_reference(sessions, json.loads(bundle.files[REFERENCE]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise BundleError(
             f"{bundle.path / REFERENCE}: holds no outputs for the phantoms: {error!r}; train it again"
         ) from error
