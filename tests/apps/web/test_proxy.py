@@ -1,4 +1,4 @@
-"""Behind nginx, with the block that docs/guide/serve.md gives."""
+"""Behind nginx, Caddy and HAProxy, with the blocks that docs/guide/serve.md gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 import pytest
 
 from raw_requests import BOUNDARY, MULTIPART
-from servers import LESIONS, serving
+from servers import LESIONS, Process, serving
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "serve.md"
 UPLOAD = (
@@ -27,20 +27,58 @@ UPLOAD = (
     + LESIONS
     + f"\r\n--{BOUNDARY}--\r\n".encode()
 )
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+PLACES = "/usr/sbin:/usr/bin:/usr/local/sbin"
 
 
-@pytest.fixture
-def proxied(tmp_path: Path, tiny_bundle: Path) -> Iterator[str]:
-    """The address under which nginx has the server."""
-    if NGINX is None:
-        pytest.skip("nginx is not installed (scripts/system installs it)")
-    (block,) = re.findall(r"```nginx\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    with serving(tiny_bundle, "--root-path", "/covidct", "--allow-host", "ct.example") as server:
-        port = _free_port()
-        block = block.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
-        with _running(NGINX, tmp_path, f"server {{ listen 127.0.0.1:{port}; {block} }}"):
-            yield f"http://127.0.0.1:{port}/covidct/"
+@pytest.fixture(scope="module")
+def server(tiny_bundle: Path) -> Iterator[Process]:
+    with serving(tiny_bundle, "--root-path", "/covidct", "--allow-host", "ct.example") as running:
+        yield running
+
+
+@pytest.fixture(params=["nginx", "caddy", "haproxy"])
+def proxied(request: pytest.FixtureRequest, server: Process, tmp_path: Path) -> Iterator[str]:
+    """The address under which a proxy has the server, with the block that the guide gives."""
+    name = request.param
+    program = shutil.which(name, path=PLACES)
+    if program is None:
+        pytest.skip(f"{name} is not installed (scripts/system installs it)")
+    (block,) = re.findall(rf"```{name}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    block = block.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    port = _free_port()
+    command = {"nginx": run_nginx, "caddy": run_caddy, "haproxy": run_haproxy}[name](block, port, tmp_path)
+    with _running([program, *command], port, tmp_path):
+        yield f"http://127.0.0.1:{port}/covidct/"
+
+
+def run_nginx(block: str, port: int, folder: Path) -> list[str]:
+    """The options of nginx, all that it writes in a folder."""
+    places = "".join(
+        f"{name}_temp_path {folder / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config = folder / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(
+        f"{user} daemon off; pid {folder / 'pid'}; error_log {folder / 'errors'}; events {{}}\n"
+        f"http {{ access_log off; {places}\nserver {{ listen 127.0.0.1:{port}; {block} }} }}\n"
+    )
+    return ["-c", str(config), "-e", str(folder / "errors")]
+
+
+def run_caddy(block: str, port: int, folder: Path) -> list[str]:
+    """The options of Caddy, without its certificates and its own door."""
+    config = folder / "Caddyfile"
+    block = block.replace("ct.example {", f"http://:{port} {{\n    bind 127.0.0.1", 1)
+    config.write_text(f"{{\n    admin off\n    auto_https off\n}}\n{block}")
+    return ["run", "--adapter", "caddyfile", "--config", str(config)]
+
+
+def run_haproxy(block: str, port: int, folder: Path) -> list[str]:
+    """The options of HAProxy."""
+    config = folder / "haproxy.cfg"
+    block = block.replace("bind :80", f"bind 127.0.0.1:{port}")
+    config.write_text(f"defaults\n    mode http\n    timeout connect 5s\n\n{block}")
+    return ["-f", str(config), "-db"]
 
 
 def _free_port() -> int:
@@ -50,23 +88,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _running(program: str, folder: Path, server: str) -> Iterator[None]:
-    """nginx, all that it writes in a folder."""
-    places = "".join(
-        f"{name}_temp_path {folder / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = folder / "nginx.conf"
-    user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(
-        f"{user} daemon off; pid {folder / 'pid'}; error_log {folder / 'errors'}; events {{}}\n"
-        f"http {{ access_log off; {places}\n{server} }}\n"
-    )
-    log = folder / "start"
+def _running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+    log = folder / "log"
     with log.open("w") as stream:
-        process = subprocess.Popen([program, "-c", str(config), "-e", str(log)], stderr=stream)
+        homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, env=os.environ | homes)
     try:
         ends = time.monotonic() + 20
-        while not (folder / "pid").exists():
+        while not _listens(port):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < ends, log.read_text()
             time.sleep(0.05)
@@ -74,6 +103,14 @@ def _running(program: str, folder: Path, server: str) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def ask(url: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
@@ -86,7 +123,7 @@ def ask(url: str, data: bytes | None = None, headers: Mapping[str, str] | None =
             return error.code, error.read()
 
 
-def test_the_whole_of_it_behind_nginx(proxied: str) -> None:
+def test_the_whole_of_it_behind_a_proxy(proxied: str) -> None:
     page = ask(proxied)
     assert page[0] == 200
     assert b"<html" in page[1]
