@@ -2,14 +2,17 @@
 
 Host: a name that is not the server's own is refused, so that no foreign name can be made to point at it (DNS
 rebinding). Origin: a page of another site may not make a browser post here. Token: the API wants a bearer's
-token (RFC 6750) where one is set; the page itself, its files and the health checks do not.
-Knows headers alone.
+token (RFC 6750) where one is set; the page itself, its files and the health checks do not. Who shows many
+wrong ones must wait.
+Knows headers and addresses alone.
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
+import time
+from collections import OrderedDict
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -50,6 +53,8 @@ PRIVATE = ("/api/", "/metrics")
 NAMELESS = ("/health", "/ready")
 PORTS = {"http": 80, "https": 443}
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+WRONG, WINDOW_S = 20, 60.0  # wrong tokens of one address in a time; then none of its tokens is looked at
+REMEMBERED = 10_000  # addresses
 
 
 class Guard:
@@ -58,6 +63,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings):
         self._app = app
         self._settings = settings
+        self._tokens = Tokens(settings.token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see ASGI."""
@@ -66,19 +72,53 @@ class Guard:
             return
         answer = _with_headers(send, private=scope["path"].startswith(PRIVATE))
         try:
-            self._check(scope["method"], scope["path"], Headers(scope=scope))
+            self._check(scope)
         except Problem as problem:
             await to_response(problem)(scope, receive, answer)
             return
         await self._app(scope, receive, answer)
 
-    def _check(self, method: str, path: str, headers: Headers) -> None:
+    def _check(self, scope: Scope) -> None:
+        path, headers = scope["path"], Headers(scope=scope)
         if path not in NAMELESS:
             check_host(headers, self._settings)
-        if method not in SAFE:
+        if scope["method"] not in SAFE:
             check_origin(headers)
-        if self._settings.token is not None and path.startswith(PRIVATE):
-            check_token(headers, self._settings.token)
+        if path.startswith(PRIVATE):
+            address, _ = scope.get("client") or ("", 0)
+            self._tokens.check(headers, address)
+
+
+class Tokens:
+    """Lets in who shows the token, everybody where it is None; at most WRONG guesses a WINDOW_S an address.
+
+    Used from the event loop alone, so it needs no lock.
+    """
+
+    def __init__(self, token: str | None):
+        self._token = token
+        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how many, since when
+
+    def check(self, headers: Headers, address: str) -> None:
+        """Raise Problem: 401 for no token or another, 429 after too many."""
+        if self._token is None:
+            return
+        if "authorization" not in headers:  # as a page that does not know yet that one is needed
+            check_token(headers, self._token)
+        count, since = self._wrong.get(address, (0, time.monotonic()))
+        left = WINDOW_S - (time.monotonic() - since)
+        if left <= 0:
+            count, since = 0, time.monotonic()
+        elif count >= WRONG:
+            raise _guessed(left)
+        try:
+            check_token(headers, self._token)
+        except Problem:
+            self._wrong[address] = (count + 1, since)
+            self._wrong.move_to_end(address)
+            if len(self._wrong) > REMEMBERED:
+                self._wrong.popitem(last=False)
+            raise
 
 
 class Rooted:
@@ -140,6 +180,14 @@ def check_token(headers: Headers, token: str) -> None:
         HTTPStatus.UNAUTHORIZED,
         "A token is needed, in the header 'Authorization: Bearer TOKEN'; ask whoever runs the server.",
         {"WWW-Authenticate": 'Bearer realm="covidct"'},
+    )
+
+
+def _guessed(left: float) -> Problem:
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"{WRONG} wrong tokens came from this address; try again in a minute, with the right one.",
+        {"Retry-After": str(int(left) + 1)},
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from covidct.apps.web.guard import POLICY, check_host, check_origin, check_token
+from covidct.apps.web import guard
+from covidct.apps.web.guard import POLICY, WRONG, Tokens, check_host, check_origin, check_token
 from covidct.apps.web.problem import Problem
 from covidct.apps.web.settings import Settings
 from servers import LESIONS, client, files, make_server
@@ -123,6 +124,49 @@ def test_the_token_is_asked_for(shown: str, status: int) -> None:
     assert status_of(check_token, {"authorization": shown}, TOKEN) == status
 
 
+def test_who_guesses_must_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    tokens = Tokens(TOKEN)
+
+    def status(shown: str | None, address: str = "10.0.0.1") -> int:
+        headers = {} if shown is None else {"authorization": f"Bearer {shown}"}
+        return status_of(tokens.check, headers, address)
+
+    assert [status(None) for _ in range(2 * WRONG)] == [401] * (2 * WRONG), "no token is no guess"
+    assert [status(f"wrong{at}") for at in range(WRONG)] == [401] * WRONG
+    with pytest.raises(Problem, match="20 wrong tokens") as refused:
+        tokens.check(Headers({"authorization": "Bearer wrong"}), "10.0.0.1")
+    assert refused.value.headers == {"Retry-After": "61"}
+    assert status(TOKEN) == 429, "or one could go on guessing"
+    assert status(TOKEN, "10.0.0.2") == 200
+    now += guard.WINDOW_S + 1
+    assert status("wrong") == 401
+    assert status(TOKEN) == 200
+
+
+def test_wrong_tokens_of_many_addresses_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "REMEMBERED", 10)
+    tokens = Tokens(TOKEN)
+    for at in range(100):
+        with pytest.raises(Problem):
+            tokens.check(Headers({"authorization": "Bearer wrong"}), f"10.0.0.{at}")
+    assert len(tokens._wrong) == 10
+
+
+def test_a_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def compare(*pair: bytes) -> bool:
+        compared.append(pair)
+        return False
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    with pytest.raises(Problem):
+        check_token(Headers({"authorization": "Bearer shown"}), TOKEN)
+    assert compared == [(b"shown", TOKEN.encode())]
+
+
 def test_the_api_wants_the_token_and_the_rest_does_not(tiny_bundle: Path) -> None:
     with client(make_server(tiny_bundle, token=TOKEN)) as caller:
         for path in ("/api/model", "/metrics", "/api/jobs/x", "/api/nothing"):
@@ -144,6 +188,8 @@ def test_every_answer_tells_browsers_what_they_may(tiny_bundle: Path) -> None:
             assert headers["content-security-policy"] == POLICY
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["referrer-policy"] == "no-referrer"
+            assert headers["x-frame-options"] == "DENY"
+            assert "frame-ancestors 'none'" in headers["content-security-policy"]
             assert headers["cache-control"] == ("no-store" if path.startswith("/api") else "no-cache")
         refused = caller.get("/nothing", headers={"host": "evil.example"})
         assert refused.status_code == 421

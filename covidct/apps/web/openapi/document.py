@@ -27,6 +27,7 @@ PROBLEMS = {
     415: "Another media type than multipart/form-data, or a compressed body.",
     421: "The server does not go by the name in the Host header.",
     422: "No files, no slices in them or too many; a value that cannot be, or an unknown name.",
+    429: "Many wrong tokens came from this address; Retry-After says when to come again.",
     500: "Something failed in the server.",
     503: "No room at the moment, or the server is being stopped; Retry-After says when to come again.",
 }
@@ -193,7 +194,7 @@ def _with_token(document: Json) -> Json:
         for method in {"get", "post", "delete"} & set(item):
             if path.startswith(PRIVATE):
                 item[method]["security"] = [{"token": []}]
-                item[method]["responses"]["401"] = _problem(401)
+                item[method]["responses"] |= {str(status): _problem(status) for status in (401, 429)}
     return document
 
 
