@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from covidct.evaluation.calibration.pool_config import parse_record
 from covidct.evaluation.card.pooled import (
     CARRIED_HEAD,
     TALLY_HEAD,
-    is_pooled,
     to_carried_row,
     to_share,
     to_tally_row,
@@ -149,7 +149,9 @@ def _parts(config: Table) -> Iterator[str]:
     yield from _carried(training)
     yield INTERNAL.format(split=split)
     yield _internal(figures["sections"])
-    yield POINTS.format(where="of the sources left out" if is_pooled(training) else f"on `{split}`", **config)
+    yield POINTS.format(
+        where="of the sources left out" if training.get("pool") else f"on `{split}`", **config
+    )
     yield _points(config["operating_points"], figures["sections"][0]["points"])
     yield from _blackouts(examined)
     yield from _evidence(examined["explanations"][0])
@@ -304,14 +306,14 @@ def _refusals(entries: Sequence[Table]) -> str:
 
 def _carried(training: Table) -> Iterator[str]:
     """Decisions of a calibration on the other sources, on slices and series; nothing without a pool."""
-    if not is_pooled(training):
+    if not (pool := parse_record(training)):
         return
     yield CARRIED
-    for what, key in (("Slices", "pool"), ("Series", "pool_series")):
-        rows = [_shorten(to_carried_row(one)) for one in training[key]]
+    for what, carried in (("Slices", pool.slices), ("Series", pool.series)):
+        rows = [_shorten(to_carried_row(one)) for one in carried]
         yield to_markdown_table((f"{what} of", *CARRIED_HEAD[1:]), rows)
     yield TALLIES
-    yield to_markdown_table(TALLY_HEAD, [_shorten(to_tally_row(one)) for one in training["tallies"]])
+    yield to_markdown_table(TALLY_HEAD, [_shorten(to_tally_row(one)) for one in pool.tallies])
 
 
 def _shorten(row: Sequence[str]) -> list[str]:

@@ -35,6 +35,7 @@ from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
 from covidct.evaluation.calibration.pool import Pool, read_pool
 from covidct.evaluation.calibration.pool_config import to_calibration, to_record
 from covidct.evaluation.card.card import to_card
+from covidct.evaluation.card.record import parse_record
 from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.predictions import group_rows, run_rows, score_logits
 from covidct.evaluation.report import Report
@@ -247,7 +248,7 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     write_report(reports["float"], job.out / "evaluation")
     config["training"] |= _figures(reports, rows) | {"notes": job.notes}
     _write_json(folder / CONFIG, config)
-    (folder / CARD).write_text(to_card(config), encoding="utf-8")
+    (folder / CARD).write_text(to_card(parse_record((folder / CONFIG).read_bytes())), encoding="utf-8")
     write_sums(folder)
     load_bundle(folder)
     shutil.rmtree(final, ignore_errors=True)

@@ -22,6 +22,7 @@ from covidct.data.pixels import read_pixels
 from covidct.data.split import assign_splits
 from covidct.errors import AuditError, ManifestError, ParityError
 from covidct.evaluation.card.card import Later, to_card
+from covidct.evaluation.card.record import parse_record
 from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.predictions import answer_rows
 from covidct.evaluation.report import Report
@@ -99,7 +100,9 @@ def test_the_card_tells_what_the_audit_found_and_why_it_was_accepted(out: Path) 
     assert "Trained on all the same" not in bundle.card
     config = json.loads((out / "bundle" / "config.json").read_text())
     config["training"]["audit"] |= {"level": "fail", "accepted": "a teaching example"}
-    assert "Trained on all the same, because: a teaching example\n" in to_card(config)
+    assert "Trained on all the same, because: a teaching example\n" in to_card(
+        parse_record(json.dumps(config).encode())
+    )
 
 
 def test_a_run_leaves_its_splits_curves_and_evaluation(out: Path) -> None:
@@ -208,7 +211,7 @@ def measure(out: Path) -> Report:
 
 def test_the_card_can_be_made_again_from_what_the_bundle_records(out: Path) -> None:
     config = json.loads((out / "bundle" / "config.json").read_text())
-    assert to_card(config) == (out / "bundle" / "README.md").read_text()
+    assert to_card(parse_record(json.dumps(config).encode())) == (out / "bundle" / "README.md").read_text()
     assert str(out) not in json.dumps(config)
     report = measure(out)
     assert (
@@ -217,8 +220,7 @@ def test_the_card_can_be_made_again_from_what_the_bundle_records(out: Path) -> N
 
 
 def test_a_card_without_notes_has_no_gap(out: Path) -> None:
-    config = json.loads((out / "bundle" / "config.json").read_text())
-    card = to_card(config, Later(notes=""))
+    card = to_card(parse_record((out / "bundle" / "config.json").read_bytes()), Later(notes=""))
     assert "of ours" not in card
     assert "\n\n\n" not in card
 

@@ -5,13 +5,23 @@ Knows the keys of `config.json`. Knows nothing of files or torch.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from covidct.evaluation.calibration.findings import fit_cutoffs
-from covidct.evaluation.calibration.pool import Pool, calibrate_pool, carry
+from covidct.evaluation.calibration.pool import Carried, Pool, calibrate_pool, carry
 from covidct.evaluation.calibration.series import fit_series
-from covidct.evaluation.calibration.tally import tally
+from covidct.evaluation.calibration.tally import Tally, tally
+
+
+@dataclass(frozen=True)
+class PoolRecord:
+    """How far a calibration carries to each source left out: on slices, on series, and in counts."""
+
+    slices: tuple[Carried, ...]
+    series: tuple[Carried, ...]
+    tallies: tuple[Tally, ...]
 
 
 def to_calibration(pool: Pool) -> dict[str, Any]:
@@ -34,3 +44,21 @@ def to_record(pool: Pool) -> dict[str, Any]:
         "pool_series": [asdict(one) for one in carry(series.answers)],
         "tallies": [asdict(one) for one in (*tally(slices), *tally(series))],
     }
+
+
+def parse_record(training: Mapping[str, Any]) -> PoolRecord | None:
+    """What `to_record` gave, among the other keys of `training`; None where the bundle has no pool.
+
+    Raises KeyError and TypeError for values that are none.
+    """
+    if not training.get("pool"):
+        return None
+    slices, series = (
+        tuple(_parse_carried(one) for one in training.get(key, ())) for key in ("pool", "pool_series")
+    )
+    return PoolRecord(slices, series, tuple(Tally(**one) for one in training.get("tallies", ())))
+
+
+def _parse_carried(table: Mapping[str, Any]) -> Carried:
+    pairs = {name: tuple(table[name]) for name in ("slices", "coverage")}
+    return Carried(**{**table, **pairs})

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,31 +18,12 @@ from typing import Any
 from covidct.errors import BundleError
 from covidct.evaluation.calibration.site import Calibration, Comparison
 from covidct.evaluation.calibration.site_card import add_site
+from covidct.evaluation.calibration.site_record import MadeFrom, Site, SiteRecord, parse_record, to_record
 from covidct.inference.bundle import CARD, SUMS, Bundle, load_bundle, write_sums
 from covidct.inference.config import CONFIG
 
 # A hyphen would end the model's name where results are taken apart into name and version.
 SITE = re.compile(r"[0-9A-Za-z.]{1,24}")
-CHANGED = ("temperature", "shift", "prevalence", "operating_points")
-
-
-@dataclass(frozen=True)
-class Site:
-    """What a bundle is calibrated on.
-
-    `name` goes into the version, `day` is ISO 8601. `left_out` counts slices by why they were left out,
-    `without_ids` those where neighbours in number stand in for a patient, `taught` names sources that the
-    model may have learnt from, `accepted` is why it is written though no better.
-    """
-
-    name: str
-    day: str
-    manifest_digest: str
-    sources: tuple[str, ...]
-    left_out: Mapping[str, int]
-    without_ids: int
-    taught: tuple[str, ...] = ()
-    accepted: str = ""
 
 
 def check_site(bundle: Bundle, name: str, out: Path) -> None:
@@ -68,22 +49,14 @@ def to_config(bundle: Bundle, site: Site, calibration: Calibration, comparison: 
     """What `config.json` holds then: the old one, but for the version, the calibration, and `site`."""
     old: dict[str, Any] = json.loads(bundle.files[CONFIG])
     version = old["version"]
-    made_from = {
-        "name": old["name"],
-        "version": version,
-        "sha256": hashlib.sha256((bundle.path / SUMS).read_bytes()).hexdigest(),
-    }
-    record = asdict(site) | {
-        "made_from": made_from,
-        "before": {name: old[name] for name in CHANGED},
-        "figures": asdict(comparison),
-    }
+    digest = hashlib.sha256((bundle.path / SUMS).read_bytes()).hexdigest()
+    record = SiteRecord(site, MadeFrom(old["name"], version, digest), comparison)
     new = {
         "version": f"{version}{'.' if '+' in version else '+'}{site.name}",
         **asdict(calibration.scale),
         "prevalence": calibration.prevalence,
         "operating_points": [asdict(point) for point in calibration.points],
-        "site": record,
+        "site": to_record(record, old),
         "series": _keep_series(bundle, calibration),
     }
     return old | new
@@ -107,9 +80,14 @@ def write_site_bundle(bundle: Bundle, config: Mapping[str, Any], out: Path) -> N
         for name, data in bundle.files.items():
             (folder / name).write_bytes(data)
         (folder / CONFIG).write_text(text, encoding="utf-8")
-        (folder / CARD).write_text(add_site(bundle.card, config), encoding="utf-8")
+        (folder / CARD).write_text(_to_card(bundle.card, config), encoding="utf-8")
         write_sums(folder, bundle.files)
         load_bundle(folder)
         if out.is_dir():
             out.rmdir()
         folder.rename(out)
+
+
+def _to_card(card: str, config: Mapping[str, Any]) -> str:
+    record = parse_record(config)
+    return add_site(card, f"{config['name']} {config['version']}", record) if record else card

@@ -9,25 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from covidct.errors import BundleError
-from covidct.evaluation.calibration.site_card import add_site, to_original
+from covidct.evaluation.calibration.site_card import add_site
 from covidct.evaluation.card.checklist_item import EXAMINED, EXTERNAL, FAILURES
 from covidct.evaluation.card.checklists import sum_up
-from covidct.evaluation.card.pooled import describe_pool, is_pooled
+from covidct.evaluation.card.pooled import describe_pool
 from covidct.evaluation.card.provenance import (
     describe_audit,
     describe_data,
     describe_licences,
     describe_making,
 )
-from covidct.evaluation.leave_one_out.table import INTERVALS, Standings, parse_standings, to_markdown
+from covidct.evaluation.card.record import Record
+from covidct.evaluation.leave_one_out.table import INTERVALS, Standings, to_markdown
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.evaluation.report import Report
-from covidct.evaluation.report_json import parse_figures, parse_sections
 from covidct.evaluation.report_text import to_markdown as to_report
 from covidct.evaluation.report_text import to_markdown_points
+from covidct.evaluation.sections import Section
+from covidct.inference.config import Config
+from covidct.types import OperatingPoint
 
 TITLE = """\
 A light deep-learning classifier of axial chest-CT slices: COVID-19 pneumonia (positive) or not. How it was
@@ -112,54 +113,41 @@ class Later:
     notes: str | None = None
 
 
-def to_card(config: Mapping[str, Any], later: Later | None = None) -> str:
-    """The card as Markdown. `config` is what `config.json` holds. Raises BundleError without its figures."""
-    card = _to_card(to_original(config), later)
-    return add_site(card, config) if config.get("site") else card
+def to_card(record: Record, later: Later | None = None) -> str:
+    """The card as Markdown."""
+    card = _to_card(record, later or Later())
+    return add_site(card, record.model, record.site) if record.site else card
 
 
-def _to_card(config: Mapping[str, Any], later: Later | None) -> str:
+def _to_card(record: Record, later: Later) -> str:
     """The card of the calibration that training made."""
-    later, training = later or Later(), config["training"]
-    if "figures" not in training:
-        raise BundleError(f"bundle {config['name']}: does not record its figures; train it again")
-    standings = _parse_external(training)
-    reports = {name: parse_figures(table) for name, table in training["figures"].items()}
-    notes = training.get("notes", "") if later.notes is None else later.notes
+    config, making, pool = record.config, record.making, record.pool
+    notes = record.notes if later.notes is None else later.notes
     parts = [
-        f"# {config['name']} {config['version']}\n",
+        f"# {config.name} {config.version}\n",
         TITLE,
-        _headline(reports["float"]),
-        *([_headline_external(standings, training)] if standings else []),
+        _headline(record.figures["float"]),
+        *([_headline_external(record.external, making.recipe.name)] if record.external else []),
         INTENDED.format(
-            gate=GATE if config.get("gate") else NO_GATE,
-            series=SERIES if training.get("pool_series") else SLICES,
+            gate=GATE if config.gate else NO_GATE, series=SERIES if pool and pool.series else SLICES
         ),
-        LIMITS.format(tuned=_say_what_tune_chose(training)),
-        _external(standings),
-        _decision(config, pooled=is_pooled(training)),
-        *([describe_pool(training)] if is_pooled(training) else []),
-        *(_figures(name, report) for name, report in reports.items()),
-        _subgroups(training, *next(iter(reports.items()))),
+        LIMITS.format(tuned=_say_what_tune_chose(record)),
+        _external(record.external),
+        _decision(config, pooled=pool is not None),
+        *([describe_pool(pool)] if pool else []),
+        *(_figures(name, report) for name, report in record.figures.items()),
+        _subgroups(record.subgroups, *next(iter(record.figures.items()))),
         f"## What it looks at, and how steady it is\n\n{later.examination or OPEN_EXAMINED}",
-        *([_gate(later)] if later.gate or config.get("gate") else []),
+        *([_gate(later)] if later.gate or config.gate else []),
         *([f"## Failures on synthetic slices\n\n{later.failures}"] if later.failures else []),
         *([notes.rstrip() + "\n"] if notes.strip() else []),
-        describe_data(training),
-        describe_audit(training),
-        describe_making(training),
-        sum_up(without=_unmeasured(later, standings)),
-        describe_licences(training),
+        describe_data(making),
+        describe_audit(making.audit),
+        describe_making(making),
+        sum_up(without=_unmeasured(later, record.external)),
+        describe_licences(making),
     ]
     return "\n".join(parts)
-
-
-def _parse_external(training: Mapping[str, Any]) -> Standings | None:
-    """What `covidct card --benchmark` recorded, if it did."""
-    try:
-        return parse_standings(training["external"]) if "external" in training else None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BundleError(f"the figures of sources left out cannot be read: {error!r}") from error
 
 
 def _gate(later: Later) -> str:
@@ -176,12 +164,12 @@ def _unmeasured(later: Later, standings: Standings | None) -> frozenset[str]:
     return frozenset(name for name, done in measured.items() if not done)
 
 
-def _say_what_tune_chose(training: Mapping[str, Any]) -> str:
+def _say_what_tune_chose(record: Record) -> str:
     """Why figures on `tune` flatter."""
-    by_last = training["recipe"].get("choose") == "last"
-    if is_pooled(training) and by_last:
+    pooled, by_last = record.pool is not None, record.making.recipe.keeps_last
+    if pooled and by_last:
         return "`tune` chose nothing, but is of sources that the model was trained on: its figures flatter."
-    chosen = ["the thresholds"] * (not is_pooled(training)) + ["the epoch"] * (not by_last)
+    chosen = ["the thresholds"] * (not pooled) + ["the epoch"] * (not by_last)
     return f"`tune` chose {' and '.join(chosen)}, so its figures are optimistic."
 
 
@@ -192,9 +180,8 @@ def _headline(report: Report) -> str:
     return f"**AUC on {where} (95 % interval): {'; '.join(aucs)}.**\n"
 
 
-def _headline_external(standings: Standings, training: Mapping[str, Any]) -> str:
-    """The figures of the bundle's own recipe; of all recipes where that one was not benchmarked."""
-    name = training["recipe"]["name"]
+def _headline_external(standings: Standings, name: str) -> str:
+    """The figures of the recipe `name`; of all recipes where that one was not benchmarked."""
     rows = [row for row in standings.rows if row.recipe == name] or list(standings.rows)
     measured = [row for row in rows if row.metrics["auc"].value is not None]
     if not measured:
@@ -224,28 +211,26 @@ def _external(standings: Standings | None) -> str:
     )
 
 
-def _decision(config: Mapping[str, Any], *, pooled: bool) -> str:
+def _decision(config: Config, *, pooled: bool) -> str:
     where = "sources left out of training" if pooled else "`calibrate`"
     scale = (
-        f"- Probability = sigmoid((logit − {config['shift']:.3f}) / {config['temperature']:.3f}), fitted on "
-        f"{where}, for a mix where {config['prevalence']:.0%} of the slices show COVID-19."
+        f"- Probability = sigmoid((logit − {config.shift:.3f}) / {config.temperature:.3f}), fitted on "
+        f"{where}, for a mix where {config.prevalence:.0%} of the slices show COVID-19."
     )
-    points = [
-        _point(point, where="those sources" if pooled else "`tune`") for point in config["operating_points"]
-    ]
+    points = [_point(one, where="those sources" if pooled else "`tune`") for one in config.operating_points]
     sets = POOLED_SETS if pooled else SETS
     return "\n".join(["## From logit to decision\n", scale, *points, f"- {sets}", ""])
 
 
-def _point(point: Mapping[str, Any], *, where: str) -> str:
-    (low, high), alpha, coverage = point["band"], point["alpha"], point["coverage"]
+def _point(point: OperatingPoint, *, where: str) -> str:
+    (low, high), alpha, coverage = point.band, point.alpha, point.coverage
     return (
-        f"- Operating point *{point['name']}*: positive above a probability of {high:.3f}, negative below "
+        f"- Operating point *{point.name}*: positive above a probability of {high:.3f}, negative below "
         f"{low:.3f}, indeterminate from one to the other, where the prediction set holds both labels. Sets "
         f"are made to hold the truth for {1 - alpha[0]:.0%} of slices with COVID-19 and {1 - alpha[1]:.0%} "
         f"of others; on {where} they do for {coverage[0]:.0%} and {coverage[1]:.0%}. At the threshold alone, "
-        f"{point['threshold']:.3f}: sensitivity {point['sensitivity']:.3f}, specificity "
-        f"{point['specificity']:.3f} on what of {where} is answered."
+        f"{point.threshold:.3f}: sensitivity {point.sensitivity:.3f}, specificity "
+        f"{point.specificity:.3f} on what of {where} is answered."
     )
 
 
@@ -264,24 +249,23 @@ def _figures(precision: str, report: Report) -> str:
     )
 
 
-def _subgroups(training: Mapping[str, Any], precision: str, report: Report) -> str:
+def _subgroups(groups: Mapping[str, tuple[Section, ...]], precision: str, report: Report) -> str:
     """By what the manifest or the file tells of a slice, on the split and graph of the first figures."""
     lines = [
         f"## Subgroups on `{report.protocol.split}`, {precision} graph\n",
         "Source: see above. Size, format and border of the file stand in for scanner and cutting, which "
         "nobody recorded; groups differ in their sources, too, so a difference need not be the group's.\n",
     ]
-    for name, table in training.get("subgroups", {}).items():
+    for name, sections in groups.items():
         rows = [
             [section.name, f"{section.evaluation.n}", f"{section.evaluation.positives}"]
             + [
                 section.evaluation.metrics[key].to_text()
                 for key in ("auc", "sensitivity", "specificity", "ece")
             ]
-            for section in parse_sections(table)
+            for section in sections
         ]
         lines += [to_markdown_table((name, *SUBGROUP_HEAD[1:]), rows), ""]
-    known = training.get("subgroups", {})
-    if absent := [name for name in ("Age", "Sex") if name not in known]:
+    if absent := [name for name in ("Age", "Sex") if name not in groups]:
         lines += [f"Not known for these slices: {', '.join(absent).lower()}.", ""]
     return "\n".join(lines)

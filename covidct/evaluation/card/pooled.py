@@ -1,13 +1,13 @@
 """What a card says of a calibration on sources left out: how far it carries to each, slices and series.
 
-Knows what `config.json` records of a pool (`calibration.pool_config`), and Markdown. Measures nothing.
+Knows the record of a pool (`calibration.pool_config`), and Markdown. Measures nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from covidct.evaluation.calibration.pool import Carried
+from covidct.evaluation.calibration.pool_config import PoolRecord
+from covidct.evaluation.calibration.tally import Tally
 from covidct.evaluation.markdown import to_markdown_table
 
 ABOUT = """\
@@ -43,41 +43,34 @@ TALLY_HEAD = (
 )
 
 
-def is_pooled(training: Mapping[str, Any]) -> bool:
-    """Whether the calibration is from sources left out."""
-    return bool(training.get("pool"))
-
-
-def describe_pool(training: Mapping[str, Any]) -> str:
-    """The section as Markdown, `training` as `config.json` has it; "" without a pool."""
-    if not is_pooled(training):
-        return ""
+def describe_pool(pool: PoolRecord) -> str:
+    """The section as Markdown."""
     parts = [ABOUT]
-    for title, key in (("Slices:", "pool"), ("Series and pseudo-series:", "pool_series")):
-        if table := training.get(key):
-            parts += [
-                f"{title}\n",
-                to_markdown_table(CARRIED_HEAD, [to_carried_row(one) for one in table]),
-                "",
-            ]
-    if tallies := training.get("tallies"):
-        parts += [ABOUT_TALLIES, to_markdown_table(TALLY_HEAD, [to_tally_row(one) for one in tallies]), ""]
+    for title, carried in (("Slices:", pool.slices), ("Series and pseudo-series:", pool.series)):
+        if carried:
+            rows = [to_carried_row(one) for one in carried]
+            parts += [f"{title}\n", to_markdown_table(CARRIED_HEAD, rows), ""]
+    if pool.tallies:
+        rows = [to_tally_row(one) for one in pool.tallies]
+        parts += [ABOUT_TALLIES, to_markdown_table(TALLY_HEAD, rows), ""]
     return "\n".join(parts)
 
 
-def to_carried_row(one: Mapping[str, Any]) -> list[str]:
+def to_carried_row(one: Carried) -> list[str]:
     """The cells under `CARRIED_HEAD`."""
-    shares = [one["undecided"], one["accuracy"], *one["coverage"]]
-    return [one["source"], *map(str, one["slices"]), *map(to_share, shares)]
+    shares = (one.undecided, one.accuracy, *one.coverage)
+    return [one.source, *map(str, one.slices), *map(to_share, shares)]
 
 
-def to_tally_row(one: Mapping[str, Any]) -> list[str]:
+def to_tally_row(one: Tally) -> list[str]:
     """The cells under `TALLY_HEAD`."""
-    decided, found = one["decisions"], one["findings"]
+    decided, found = one.decisions, one.findings
     return [
-        *(one[key] for key in ("source", "kind", "group")),
-        f"{one['count']}",
-        f"{one['patients']}",
+        one.source,
+        one.kind,
+        one.group,
+        f"{one.count}",
+        f"{one.patients}",
         ", ".join(str(decided.get(word, 0)) for word in DECISIONS),
         ", ".join(str(found.get(word, 0)) for word in FINDINGS) if found else "–",
     ]

@@ -1,12 +1,11 @@
 """What the model card says of data, audit, terms and making: all from what the run recorded.
 
-Knows the record in `config.json`. Knows nothing of figures.
+Knows nothing of figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from covidct.evaluation.card.record import AuditFacts, Making, RecipeFacts
 
 MAPS = {
     "mobilenet_v2": "The evidence map's mean, with the bias, is the logit.",
@@ -22,38 +21,34 @@ MAPS = {
 }
 
 
-def describe_data(training: Mapping[str, Any]) -> str:
+def describe_data(making: Making) -> str:
     """Slices by split and source, with the manifest's digest."""
-    splits: Mapping[str, Mapping[str, tuple[int, int]]] = training["splits"]
-    sources = sorted({source for by_source in splits.values() for source in by_source})
-    lines = [f"| Source | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
-    for source in sources:
-        cells = ("{} / {}".format(*by_source.get(source, (0, 0))) for by_source in splits.values())
+    lines = [f"| Source | {' | '.join(making.splits)} |", f"|---|{'---|' * len(making.splits)}"]
+    for source in making.sources:
+        cells = ("{} / {}".format(*by_source.get(source, (0, 0))) for by_source in making.splits.values())
         lines.append(f"| {source} | {' | '.join(cells)} |")
     return "\n".join(
         [
             "## Data\n",
             "Slices with COVID-19 / without, by split. Splits that the manifest does not bring divide no "
-            f"patient; without ids, {training['recipe']['data']['block']} neighbours in number stand in for "
-            f"one. Manifest SHA-256 `{training['manifest_sha256']}`.\n",
+            f"patient; without ids, {making.recipe.block} neighbours in number stand in for "
+            f"one. Manifest SHA-256 `{making.manifest_digest}`.\n",
             *lines,
             "",
         ]
     )
 
 
-def describe_audit(training: Mapping[str, Any]) -> str:
+def describe_audit(audit: AuditFacts) -> str:
     """What `covidct audit` said of the data, and why they were used all the same."""
-    found = training["audit"]
-    lines = [f"- {check['title']}: **{check['level']}**. {check['headline']}" for check in found["checks"]]
-    reason = f"Trained on all the same, because: {found['accepted']}\n" if found["accepted"] else ""
-    return "\n".join([f"## Audit of the data: {found['level']}\n", *lines, "", *([reason] if reason else [])])
+    lines = [f"- {check.title}: **{check.level}**. {check.headline}" for check in audit.checks]
+    reason = f"Trained on all the same, because: {audit.accepted}\n" if audit.accepted else ""
+    return "\n".join([f"## Audit of the data: {audit.level}\n", *lines, "", *([reason] if reason else [])])
 
 
-def describe_licences(training: Mapping[str, Any]) -> str:
+def describe_licences(making: Making) -> str:
     """On what terms code, weights and data may be used."""
-    sources = sorted({source for by_source in training["splits"].values() for source in by_source})
-    names = ", ".join(f"`{source}`" for source in sources)
+    names = ", ".join(f"`{source}`" for source in making.sources)
     return (
         "## Licences\n\nThe code is Apache-2.0. The data have terms of their own "
         f"(look up those of {names}): "
@@ -62,25 +57,25 @@ def describe_licences(training: Mapping[str, Any]) -> str:
     )
 
 
-def describe_making(training: Mapping[str, Any]) -> str:
+def describe_making(making: Making) -> str:
     """Recipe, pretrained weights, parity of the graphs and versions."""
-    recipe, parity, pretrained = training["recipe"], training["parity"], training["pretrained"]
-    origin = f"`{pretrained['origin']}` (SHA-256 `{pretrained['sha256'][:16]}…`)" if pretrained else "none"
-    versions = ", ".join(f"{name} {number}" for name, number in training["versions"].items())
+    recipe, parity, pretrained = making.recipe, making.parity, making.pretrained
+    origin = f"`{pretrained.origin}` (SHA-256 `{pretrained.sha256[:16]}…`)" if pretrained else "none"
+    versions = ", ".join(f"{name} {number}" for name, number in making.versions.items())
     return "\n".join(
         [
             "## How it was made\n",
-            f"- Recipe `{recipe['name']}`: {recipe['network']}, {recipe['size']} x {recipe['size']} pixels, "
-            f"seed {recipe['seed']}, {sum(phase['epochs'] for phase in recipe['phases'])} epochs at most, "
-            f"{_chosen(recipe)}. {MAPS[recipe['network']]}",
+            f"- Recipe `{recipe.name}`: {recipe.network}, {recipe.size} x {recipe.size} pixels, "
+            f"seed {recipe.seed}, {recipe.epochs} epochs at most, "
+            f"{_chosen(recipe)}. {MAPS[recipe.network]}",
             f"- Pretrained backbone (ImageNet-1k): {origin}.",
-            f"- Parity: float graph within {parity['float_logit']:.1e} of torch's logit; AUC on all "
-            f"of `tune`, refused ones too, {parity['float_auc']:.4f} float, {parity['int8_auc']:.4f} int8.",
+            f"- Parity: float graph within {parity.float_logit:.1e} of torch's logit; AUC on all "
+            f"of `tune`, refused ones too, {parity.float_auc:.4f} float, {parity.int8_auc:.4f} int8.",
             f"- Versions: {versions}.",
             "",
         ]
     )
 
 
-def _chosen(recipe: Mapping[str, Any]) -> str:
-    return "the last one kept" if recipe.get("choose") == "last" else "best one by `tune`"
+def _chosen(recipe: RecipeFacts) -> str:
+    return "the last one kept" if recipe.keeps_last else "best one by `tune`"

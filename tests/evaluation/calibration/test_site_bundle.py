@@ -12,7 +12,8 @@ from covidct.apps.cli.commands.card import rewrite_card
 from covidct.apps.web.model_facts import to_facts
 from covidct.errors import BundleError
 from covidct.evaluation.calibration.site import compare, fit_site, with_figures
-from covidct.evaluation.calibration.site_bundle import Site, to_config, write_site_bundle
+from covidct.evaluation.calibration.site_bundle import to_config, write_site_bundle
+from covidct.evaluation.calibration.site_record import Site
 from covidct.inference.bundle import CARD, SUMS, load_bundle, write_sums
 from covidct.inference.config import CONFIG
 from covidct.stats.resampling import Resampling

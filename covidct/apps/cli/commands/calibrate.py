@@ -27,7 +27,8 @@ from covidct.evaluation.calibration.site import (
     fit_site,
     with_figures,
 )
-from covidct.evaluation.calibration.site_bundle import Site, check_site, to_config, write_site_bundle
+from covidct.evaluation.calibration.site_bundle import check_site, to_config, write_site_bundle
+from covidct.evaluation.calibration.site_record import Site
 from covidct.evaluation.calibration.site_table import to_text, to_verdict
 from covidct.evaluation.predictions import INTERVAL_BLOCK, predict_rows
 from covidct.evaluation.rows import UNKNOWN_SOURCE, choose_sources, plan_of

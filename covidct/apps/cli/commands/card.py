@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from covidct.errors import ManifestError
 from covidct.evaluation.card.card import Later, to_card
 from covidct.evaluation.card.failures import answer_phantoms, plot_failures, to_section
+from covidct.evaluation.card.record import parse_record
 from covidct.evaluation.examination.card_text import to_markdown as to_examination
 from covidct.evaluation.examination.record import read_examination
 from covidct.evaluation.leave_one_out.table import read_standings, to_json
@@ -37,21 +38,23 @@ def rewrite_card(
     file that is none of its kind.
     """
     bundle = load_bundle(path)
-    config = json.loads(bundle.files[CONFIG])
-    if benchmark:
-        config["training"]["external"] = to_json(read_standings(benchmark))
+    text = _add_benchmark(bundle.files[CONFIG], benchmark) if benchmark else ""
     later = Later(
         examination=to_examination(read_examination(examination)) if examination else "",
         gate=to_markdown(read_gate_figures(gate)) if gate else "",
         failures=draw_failures(path, failures) if failures else "",
         notes=_read_notes(notes) if notes else None,
     )
-    card = to_card(config, later)
-    texts = {CARD: card}
-    if benchmark:
-        texts[CONFIG] = json.dumps(config, indent=2, allow_nan=False) + "\n"
-    replace_files(path, texts)
+    card = to_card(parse_record(text.encode() or bundle.files[CONFIG]), later)
+    replace_files(path, {CARD: card} | ({CONFIG: text} if text else {}))
     return card
+
+
+def _add_benchmark(config: bytes, benchmark: Path) -> str:
+    """`config.json` with the figures of a benchmark in it."""
+    table = json.loads(config)
+    table["training"]["external"] = to_json(read_standings(benchmark))
+    return json.dumps(table, indent=2, allow_nan=False) + "\n"
 
 
 def draw_failures(path: Path, place: Path) -> str:
