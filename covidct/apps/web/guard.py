@@ -80,6 +80,7 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         path, headers = scope["path"], Headers(scope=scope)
+        check_framing(headers)
         if path not in NAMELESS:
             check_host(headers, self._settings)
         if scope["method"] not in SAFE:
@@ -143,8 +144,18 @@ class Rooted:
         await self._app(scope, receive, send)
 
 
+def check_framing(headers: Headers) -> None:
+    """Raise Problem, and close, for a body with two ends: a proxy may take the other (RFC 9112, 11.2)."""
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "Content-Length and Transfer-Encoding stand in one request; send one of them.",
+            {"Connection": "close"},
+        )
+
+
 def check_host(headers: Headers, settings: Settings) -> None:
-    """Raise Problem for a request that calls the server by a name that is not its own."""
+    """Raise Problem for a request that calls the server by a name not its own."""
     name = _to_name(headers.get("host", ""))
     if name in settings.hosts or (settings.any_address and _is_address(name)):
         return
