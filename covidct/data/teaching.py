@@ -26,7 +26,8 @@ class Teaching:
     whose label is their patient's, how many in a hundred of those that show nothing carry it, over a hundred.
     The first entry that fits a slice counts. `opacity` weighs what is known of the first question beside the
     label. `lone` is what a label counts in sources that have no other: there it tells the source. `views` is
-    how many views are drawn, once, and learnt from again and again.
+    how many views are drawn, once, and learnt from again and again. `phantoms` is how many synthetic slices
+    are learnt from, too: half of them clear, half with lesions.
     """
 
     normal: tuple[Entry, ...] = ()
@@ -34,6 +35,7 @@ class Teaching:
     opacity: float = 1.0
     lone: float = 1.0
     views: int = 0
+    phantoms: int = 0
 
 
 def find_values(rows: Sequence[Row], entries: Sequence[Entry]) -> NDArray[np.float32]:

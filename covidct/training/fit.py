@@ -29,6 +29,7 @@ from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Phase, Recipe
 from covidct.errors import ManifestError, RecipeError, TrainingError
 from covidct.training.checkpoint import Progress, Run, draw_curves, keep_epoch, load_best, resume_run
+from covidct.training.drawn_slices import with_drawn
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
 from covidct.training.lessons.cost import compute_opacity_loss
 from covidct.training.lessons.loader import Loader, build_loader, to_side
@@ -67,6 +68,7 @@ def fit(
     train, tune = (read_split(rows, recipe, split) for split in ("train", "tune"))
     if recipe.lesions:
         train = with_lesions(train)
+    train = with_drawn(train, recipe.teaching.phantoms, recipe.data)
     if (drawn := recipe.epoch_slices or len(train)) < recipe.batch:
         raise RecipeError(
             f"recipe {recipe.name}: an epoch of {drawn} slices fills no batch of {recipe.batch}; "
