@@ -1,4 +1,4 @@
-"""One slice as different hospitals would show it: windows, fields of view, sizes, files, mirrored, shifted.
+"""One slice as different hospitals would show it: windows, fields of view, sizes, files, scans, bodies.
 
 Knows Hounsfield units, grey levels and geometry. Where a slice came without Hounsfield units, other windows
 are made from its grey levels as if they were the lung window's: what that window had cut off stays lost.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from covidct.audit.lung_segmentation import find_lungs
+from covidct.evaluation.examination.scans import change_body, scan_otherwise
 from covidct.evaluation.examination.subjects import Subject, stretch
 from covidct.images.hounsfield import to_display
 from covidct.images.read import parse_slice
@@ -42,6 +43,8 @@ class Kind(StrEnum):
     JPEG = "JPEG"
     MIRROR = "mirrored"
     SHIFT = "shifted"
+    SCAN = "scan"
+    BODY = "body"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def render_subject(subject: Subject, inside: Bools | None) -> Iterator[Render]:
     yield Render(Kind.MIRROR, "mirrored", np.ascontiguousarray(pixels[:, ::-1]))
     for right, down in SHIFTS:
         yield Render(Kind.SHIFT, f"{right:+d}, {down:+d} pixels", shift(pixels, right=right, down=down))
+    yield from (Render(Kind.SCAN, name, shown) for name, shown in scan_otherwise(subject.hu))
+    yield from (Render(Kind.BODY, name, shown) for name, shown in change_body(subject.hu, inside))
 
 
 def resize(pixels: Pixels, side: int) -> Pixels:

@@ -35,6 +35,8 @@ def test_every_kind_of_render() -> None:
         Kind.JPEG: 1,
         Kind.MIRROR: 1,
         Kind.SHIFT: len(SHIFTS),
+        Kind.SCAN: 5,
+        Kind.BODY: 5,
     }
     for render in renders:
         assert render.pixels.dtype == np.uint8

@@ -83,7 +83,7 @@ def test_one_who_does_not_look_is_steady(config: Config) -> None:
         return np.ones((2, 2), np.float32)
 
     trials = try_subject(Told(blind), make_subject(), None, config=config, point=config.operating_points[0])
-    assert len(trials) == 12
+    assert len(trials) == 19
     assert all(one.change == 0 and not one.is_flip for one in trials)
 
 
