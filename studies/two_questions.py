@@ -22,7 +22,7 @@ from scipy.stats import rankdata
 
 from covidct.data.manifest import Manifest, read_manifest
 from covidct.data.recipe import read_recipe
-from covidct.evaluation.calibration.pool import carry, read_pool
+from covidct.evaluation.calibration.pool import SLICE_ALPHA, carry, read_pool
 from covidct.evaluation.leave_one_out.trials import SCORES, Kept, read_trials, to_folder
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.stats.metrics import evaluate_scores
@@ -117,7 +117,7 @@ def main() -> None:
             f"{one.undecided:.2f}",
             *("-" if share is None else f"{share:.2f}" for share in (one.accuracy, *one.coverage)),
         ]
-        for one in carry(read_pool(given.folder, recipe, manifest).slices.answers)
+        for one in carry(read_pool(given.folder, recipe, manifest).slices.answers, alpha=SLICE_ALPHA)
     ]
     head = ["calibrated on the others", "undecided", "balanced accuracy", "holds COVID-19", "holds other"]
     print(to_markdown_table(head, carried))

@@ -1,7 +1,7 @@
 """Synthetic slices to learn from, beside those of patients.
 
-A drawing is like no scanner's picture, so that what is learnt of lungs and opacities has to hold where texture
-and noise are others. Knows phantoms. Knows nothing of what they teach.
+A drawing is like no scanner's picture, so that what is learnt of lungs and opacities has to hold where
+texture and noise are others. Knows phantoms. Knows nothing of what they teach.
 """
 
 from __future__ import annotations

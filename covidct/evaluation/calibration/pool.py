@@ -36,6 +36,9 @@ from covidct.stats.resampling import Bools, Floats
 from covidct.types import OperatingPoint
 
 POOLED = 2  # sources of each label, at the least
+# How often a slice's set may miss COVID-19, and everything else. Where the others are ill, many look like
+# COVID-19: to hold nine in ten of them would leave most of COVID-19 undecided in all other hospitals.
+SLICE_ALPHA = (ALPHA[0], 0.20)
 
 
 @dataclass(frozen=True)
@@ -89,27 +92,39 @@ def has_sources(pool: Slices) -> bool:
     return min(len(set(sources[pool.labels == label].tolist())) for label in (0, 1)) >= POOLED
 
 
-def calibrate_pool(pool: Slices) -> tuple[Scale, tuple[OperatingPoint, ...]]:
-    """Scale and operating points, *balanced* and *high_sensitivity*; every source counts alike."""
+def calibrate_pool(
+    pool: Slices, *, alpha: tuple[float, float] = ALPHA
+) -> tuple[Scale, tuple[OperatingPoint, ...]]:
+    """Scale and operating points, *balanced* and *high_sensitivity*; every source counts alike.
+
+    `alpha` is how often sets of *balanced* may miss COVID-19, and everything else.
+    """
     weights = to_pool_weights(pool)
     scale = fit_scale(pool, weights)
     probabilities = scale.to_probabilities(pool.logits)
     balanced = _find_balanced(probabilities, pool, weights)
     sensitive = _find_sensitive(probabilities, pool, weights)
     return scale, (
-        _to_point("balanced", balanced, pool, weights, probabilities, alpha=ALPHA),
-        _to_point("high_sensitivity", sensitive, pool, weights, probabilities, alpha=SENSITIVE_ALPHA),
+        _to_point("balanced", balanced, pool, weights, probabilities, alpha=alpha),
+        _to_point(
+            "high_sensitivity",
+            sensitive,
+            pool,
+            weights,
+            probabilities,
+            alpha=(SENSITIVE_ALPHA[0], alpha[1]),
+        ),
     )
 
 
-def carry(pool: Slices) -> tuple[Carried, ...]:
+def carry(pool: Slices, *, alpha: tuple[float, float] = ALPHA) -> tuple[Carried, ...]:
     """For each source, what points from all the others do on it; not for one they are too few without."""
     names = np.array(pool.sources)
     found = []
     for name in dict.fromkeys(pool.sources):
         here = names == name
         if has_sources(others := pool.choose(~here)):
-            scale, points = calibrate_pool(others)
+            scale, points = calibrate_pool(others, alpha=alpha)
             found.append(_measure(name, pool.choose(here), scale, points[0]))
     return tuple(found)
 

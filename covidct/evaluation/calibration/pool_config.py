@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from covidct.evaluation.calibration.findings import fit_cutoffs
-from covidct.evaluation.calibration.pool import Carried, Pool, calibrate_pool, carry
+from covidct.evaluation.calibration.pool import SLICE_ALPHA, Carried, Pool, calibrate_pool, carry
 from covidct.evaluation.calibration.series import fit_series
 from covidct.evaluation.calibration.tally import Tally, tally
 
@@ -26,7 +26,7 @@ class PoolRecord:
 
 def to_calibration(pool: Pool) -> dict[str, Any]:
     """Scale, operating points, cut-offs of findings, and the calibration of series; None for what lacks."""
-    scale, points = calibrate_pool(pool.slices.answers)
+    scale, points = calibrate_pool(pool.slices.answers, alpha=SLICE_ALPHA)
     findings, series = fit_cutoffs(pool.slices), fit_series(pool.series)
     return {
         **asdict(scale),
@@ -40,9 +40,9 @@ def to_record(pool: Pool) -> dict[str, Any]:
     """By source left out, what a calibration on the others does there, on slices and on series."""
     slices, series = pool.slices, pool.series
     return {
-        "pool": [asdict(one) for one in carry(slices.answers)],
+        "pool": [asdict(one) for one in carry(slices.answers, alpha=SLICE_ALPHA)],
         "pool_series": [asdict(one) for one in carry(series.answers)],
-        "tallies": [asdict(one) for one in (*tally(slices), *tally(series))],
+        "tallies": [asdict(one) for one in (*tally(slices, alpha=SLICE_ALPHA), *tally(series))],
     }
 
 

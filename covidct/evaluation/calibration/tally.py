@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from covidct.evaluation.calibration.findings import fit_cutoffs
-from covidct.evaluation.calibration.fit import Scale
+from covidct.evaluation.calibration.fit import ALPHA, Scale
 from covidct.evaluation.calibration.left_out import LeftOut
 from covidct.evaluation.calibration.pool import calibrate_pool, has_sources
 from covidct.inference.config import Cutoffs
@@ -39,7 +39,7 @@ class Tally:
     findings: Mapping[str, int]
 
 
-def tally(left_out: LeftOut) -> tuple[Tally, ...]:
+def tally(left_out: LeftOut, *, alpha: tuple[float, float] = ALPHA) -> tuple[Tally, ...]:
     """Counts for each source, kind and group; none for a source whose others cannot be calibrated on."""
     sources = np.array(left_out.answers.sources)
     found: list[Tally] = []
@@ -47,7 +47,7 @@ def tally(left_out: LeftOut) -> tuple[Tally, ...]:
         others = left_out.choose(sources != name)
         if not has_sources(others.answers):
             continue
-        scale, points = calibrate_pool(others.answers)
+        scale, points = calibrate_pool(others.answers, alpha=alpha)
         here = left_out.choose(sources == name)
         found += _count(here, _decide(here, scale, points[0]), _find(here, fit_cutoffs(others)))
     return tuple(found)

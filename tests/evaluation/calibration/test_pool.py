@@ -56,6 +56,20 @@ def test_sets_hold_what_they_were_asked_to() -> None:
     assert balanced.band[0] <= balanced.threshold <= balanced.band[1]
 
 
+def test_more_of_the_others_may_be_missed_so_that_less_is_undecided() -> None:
+    pool = make_pool()
+    # So much noise that either label is often plausible.
+    noise = np.random.default_rng(0).normal(0, 4, pool.logits.size)
+    pool = replace(pool, logits=pool.logits + noise)
+    (_, (strict, _)), (_, (loose, sensitive)) = (
+        calibrate_pool(pool, alpha=alpha) for alpha in ((0.1, 0.1), (0.1, 0.3))
+    )
+    assert loose.band[0] == strict.band[0]
+    assert loose.band[1] < strict.band[1]
+    assert 0.7 <= loose.coverage[1] < strict.coverage[1]
+    assert sensitive.alpha == (0.05, 0.3)
+
+
 def test_classes_far_apart_leave_nothing_undecided() -> None:
     pool = make_pool()
     sure = replace(pool, logits=np.where(pool.labels == 1, 9.0, -9.0))
