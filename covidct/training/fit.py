@@ -29,9 +29,9 @@ from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Phase, Recipe
 from covidct.errors import ManifestError, RecipeError, TrainingError
 from covidct.training.checkpoint import Progress, Run, draw_curves, keep_epoch, load_best, resume_run
-from covidct.training.drawn_slices import with_drawn
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
 from covidct.training.lessons.cost import compute_opacity_loss
+from covidct.training.lessons.drawn_slices import with_drawn
 from covidct.training.lessons.loader import Loader, build_loader, to_side
 from covidct.training.lessons.views import Lesson
 from covidct.training.loss import compute_loss

@@ -7,7 +7,7 @@ import pytest
 
 from covidct.data.manifest import DataPlan, Row
 from covidct.data.teaching import find_values
-from covidct.training.drawn_slices import SOURCE, with_drawn
+from covidct.training.lessons.drawn_slices import SOURCE, with_drawn
 from covidct.training.slices import Slices
 
 SIDE = 64
