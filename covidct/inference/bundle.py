@@ -25,11 +25,15 @@ REQUIRED = (*GRAPHS.values(), CONFIG, CARD, REFERENCE)
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified model directory: its configuration and the bytes of its files."""
+    """A verified model directory: its configuration and the bytes of its files.
+
+    `digest` is the SHA-256 of `SHA256SUMS`, so of all of them: what a release says the model is.
+    """
 
     path: Path
     config: Config
     files: Mapping[str, bytes]
+    digest: str = ""
 
     @property
     def card(self) -> str:
@@ -60,12 +64,14 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
     folder = Path(path) if path is not None else default_path()
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such model directory; a bundle is a folder with {SUMS} in it")
-    sums = _read_sums(folder)
+    listed = _read(folder / SUMS, MAX_TEXT)
+    sums = _parse_sums(listed, folder)
     files: dict[str, bytes] = {}
     for name, digest in sums.items():
         files[name] = _read_verified(folder / name, digest, left=MAX_BYTES - sum(map(len, files.values())))
     _check_text(files[CARD], folder / CARD)
-    return Bundle(folder, parse_config(files[CONFIG], where=str(folder / CONFIG)), files)
+    config = parse_config(files[CONFIG], where=str(folder / CONFIG))
+    return Bundle(folder, config, files, _digest(listed))
 
 
 def write_sums(folder: Path, names: Iterable[str] = REQUIRED) -> None:
@@ -74,10 +80,10 @@ def write_sums(folder: Path, names: Iterable[str] = REQUIRED) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _read_sums(folder: Path) -> dict[str, str]:
+def _parse_sums(listed: bytes, folder: Path) -> dict[str, str]:
     try:
         # By bytes: reading text, or splitlines, would take other line ends for the one that was written.
-        lines = _read(folder / SUMS, MAX_TEXT).decode("utf-8").split("\n")
+        lines = listed.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise BundleError(f"{folder / SUMS}: is no text; copy the bundle again") from error
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}

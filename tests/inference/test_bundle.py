@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from dataclasses import FrozenInstanceError
@@ -34,6 +35,7 @@ def test_loads_what_was_written(tiny_bundle: Path) -> None:
         "balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)
     )
     assert loaded.card.startswith("# tiny\n")
+    assert loaded.digest == hashlib.sha256((tiny_bundle / SUMS).read_bytes()).hexdigest()
     assert set(loaded.files) == set(REQUIRED)
     assert loaded.graph("float") == (tiny_bundle / "model.onnx").read_bytes()
     assert loaded.graph("int8") == (tiny_bundle / "model.int8.onnx").read_bytes()

@@ -19,6 +19,7 @@ def to_short_card(bundle: Bundle) -> str:
     lines = [
         config.model,
         f"  checksums    all {len(bundle.files)} files match SHA256SUMS",
+        f"  model        sha256:{bundle.digest}",
         f"  graphs       {sizes}",
         f"  labels       {config.labels.positive} (positive), {config.labels.negative}",
         f"  probability  sigmoid((logit {-config.shift:+.3f}) / {config.temperature:.3f}), "
