@@ -97,7 +97,7 @@ def _irregular(positions: Sequence[float], usual: float) -> list[Note]:
     rest = [high - low for low, high in steps if high - low <= GAP * usual]
     if rest and max(rest) > UNEVEN * min(rest) and max(rest) - min(rest) > 2 * SAME_MM:
         text = f"Distances of neighbouring slices vary from {min(rest):.4g} to {max(rest):.4g} mm."
-        notes.append(Note("uneven", text, {"least": _round(min(rest)), "most": _round(max(rest))}))
+        notes.append(Note("uneven", text, {"min": _round(min(rest)), "max": _round(max(rest))}))
     return notes
 
 

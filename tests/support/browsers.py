@@ -59,13 +59,28 @@ def serving(folder: Path, *, handler: type[Handler] = Handler) -> Iterator[str]:
 def launching() -> Iterator[Browser]:
     """Chromium without a window; skips where it or Playwright is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (extra dev)")
-    path = os.environ.get("COVIDCT_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        pytest.skip("no Chromium here (apt install chromium, or set COVIDCT_CHROMIUM)")
+    path = _find_chromium()
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@contextmanager
+def remembering(browser: Browser) -> Iterator[Browser]:
+    """One like `browser` that keeps pages that were left, as people's do; Playwright switches that off."""
+    forgets = ["--disable-back-forward-cache"]
+    kind = browser.browser_type
+    other = kind.launch(executable_path=_find_chromium(), args=["--no-sandbox"], ignore_default_args=forgets)
+    yield other
+    other.close()
+
+
+def _find_chromium() -> str:
+    path = os.environ.get("COVIDCT_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no Chromium here (apt install chromium, or set COVIDCT_CHROMIUM)")
+    return path
 
 
 class Watch:

@@ -58,8 +58,8 @@ class Api:
         self._bounds = Bounds(settings.files, settings.unpacked_bytes)
         self._classifier = classifier
         self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
-        least = classifier.find_min_probability()
-        self._facts = to_facts(classifier.bundle, classifier.model.precision, least=least)
+        lowest = classifier.find_min_probability()
+        self._facts = to_facts(classifier.bundle, classifier.model.precision, min_probability=lowest)
         self._facts["limits"] = _to_limits(settings)
 
     async def predict(self, request: Request) -> Response:

@@ -17,14 +17,14 @@ METRICS = ("auc", "sensitivity", "specificity")
 RANKING = ("auc",)  # what no calibration changes
 
 
-def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None) -> dict[str, Any]:
+def to_facts(bundle: Bundle, precision: Precision, *, min_probability: float | None = None) -> dict[str, Any]:
     """Name, labels, operating points and figures, as JSON values.
 
     `precision` names the graph that answers; `figures` are its own, overall and by source, each estimate with
     its 95 % interval, the number of slices it was measured on, and the reason where value or interval are
     None; of a bundle calibrated for a site the AUC alone, as all else was measured with the calibration that
     was. `external` are those of sources left out of training. Both are empty where the bundle records none.
-    `prevalence` is the one that probabilities hold at, `least` the least of them that the graph can give,
+    `prevalence` is the one that probabilities hold at, `min_probability` the lowest that the graph can give,
     None where nothing bounds it; `findings` and `series` are None where the configuration has none.
     """
     config = bundle.config
@@ -35,7 +35,7 @@ def to_facts(bundle: Bundle, precision: Precision, *, least: float | None = None
         "precision": precision,
         "labels": asdict(config.labels),
         "prevalence": config.prevalence,
-        "least_probability": least,
+        "min_probability": min_probability,
         "operating_points": [asdict(point) for point in config.operating_points],
         "findings": asdict(config.findings) if config.findings else None,
         "series": asdict(config.series) if config.series else None,

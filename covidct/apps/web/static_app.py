@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from covidct.apps.web.model_facts import to_facts
 from covidct.errors import VendorError
 from covidct.inference.bundle import Bundle, load_bundle
 from covidct.inference.classifier import find_min_probability
-from covidct.inference.gate import to_config
 from covidct.inference.session import Session
 from covidct.types import Precision
 
@@ -58,12 +58,12 @@ def write_web_app(out: Path, *, model: Path | None = None, vendored: Path | None
 def to_model_table(bundle: Bundle) -> dict[str, Any]:
     """What is known of a model and its float graph, and what of its configuration decides, as JSON values."""
     config = bundle.config
-    least = find_min_probability(config, Session(bundle.graph(PRECISION)))
-    return to_facts(bundle, PRECISION, least=least) | {
+    lowest = find_min_probability(config, Session(bundle.graph(PRECISION)))
+    return to_facts(bundle, PRECISION, min_probability=lowest) | {
         "window": list(config.window),
         "temperature": config.temperature,
         "shift": config.shift,
-        "gate": to_config(config.gate) if config.gate else None,
+        "gate": asdict(config.gate) if config.gate else None,
         "keeps_to_lungs": config.keeps_to_lungs,
     }
 

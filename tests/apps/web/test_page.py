@@ -272,7 +272,7 @@ def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifi
 def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
     series = read(page, series_files([N] * 4))[-1]
     unfold(page)
-    assert page.inner_text("#detail-assumes").startswith("Worked out as if 50% of such slices showed")
+    assert page.inner_text("#detail-assumes").startswith("Worked out as if 50% of such series showed")
     page.focus("#prevalence")
     page.keyboard.press("Home")
     odds = series["probability"] / (1 - series["probability"]) / 999
@@ -404,7 +404,7 @@ def test_the_limits_of_indecision_and_the_answer_differ_in_print(page: Page, cla
     sentence = page.evaluate(
         """async (point) => {
             const { sayBand } = await import("./parts/meaning.js");
-            const config = { least_probability: null };
+            const config = { min_probability: null };
             const say = (probability) => sayBand({ entry: { answer: { probability } }, config }, point);
             return [say(0.1638), say(0.5)];
         }""",

@@ -80,3 +80,17 @@ def test_axe_finds_nothing_in_firefox(fox: Firefox, app_address: str, tmp_path: 
     source = AXE.read_text(encoding="utf-8")
     fox.run("(0, eval)(arguments[0])", source)
     assert fox.run("return (await axe.run(document)).violations.map(({ id }) => id)") == []
+
+
+def test_back_in_firefox_has_the_results_or_says_that_they_are_gone(
+    fox: Firefox, app_address: str, tmp_path: Path
+) -> None:
+    fox.go(app_address)
+    fox.wait(READY)
+    give(fox, tmp_path, {"one.png": png_bytes(shown(L))})
+    fox.go("about:blank")
+    fox.ask("WebDriver:Back")
+    fox.wait(READY)
+    results = fox.run("return document.querySelectorAll('#list li').length")
+    said = fox.run("return document.getElementById('notice-text').textContent")
+    assert results == 1 or "keeps no results" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from browsers import Handler, eventually, serving, visiting
-from page_driver import GOOD, give, read, save, wait
+from browsers import Handler, eventually, remembering, serving, visiting
+from page_driver import GOOD, L, N, give, read, save, series_files, wait
 from raw_requests import SLOW
 from relays import relaying
 from servers import BRIGHT, Process
@@ -75,6 +76,40 @@ def test_a_page_that_comes_back_asks_whether_its_files_are_there(browser: Browse
         assert page.is_hidden("#notice")  # they are
         page.route("**/api/jobs/*", lambda route: route.fulfill(status=404, body="{}"))
         page.evaluate(again)
+        page.wait_for_selector("#notice-text:has-text('The answers are still here')")
+        assert page.locator("#list li").count() == 1
+
+
+PERSISTED = "addEventListener('pageshow', ({ persisted }) => { globalThis.persisted = persisted; })"
+
+
+def test_back_after_leaving_has_results_and_pictures(browser: Browser, app_address: str) -> None:
+    with remembering(browser) as chromium, visiting(chromium, app_address) as page:
+        read(page, series_files([N, L, L]))
+        page.evaluate(PERSISTED)
+        page.goto("about:blank")
+        page.go_back(wait_until="commit")
+        eventually(lambda: is_so(page, "globalThis.persisted === true"))
+        assert page.is_hidden("#notice")
+        page.focus("#stage")
+        page.keyboard.press("Home")
+        page.wait_for_selector("#stage[data-drawn='0']")
+        assert page.inner_text("#slice-line").startswith("Slice 1 of 3")
+        assert len(read(page, {"again.png": GOOD})) == 1  # the workers, too, have come back
+
+
+def test_back_after_the_server_forgot_is_told(browser: Browser, slow: Process) -> None:
+    address = f"{slow.url}/"
+    with remembering(browser) as chromium, visiting(chromium, address, faultless=False) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        read(page, {"a.png": BRIGHT})
+        page.evaluate(PERSISTED)
+        page.goto("about:blank")
+        (job,) = [url for url in asked if re.search("/api/jobs/[^/]+$", url)][-1:]
+        page.request.delete(job)
+        page.go_back(wait_until="commit")
+        eventually(lambda: is_so(page, "globalThis.persisted === true"))
         page.wait_for_selector("#notice-text:has-text('The answers are still here')")
         assert page.locator("#list li").count() == 1
 

@@ -25,7 +25,7 @@ from covidct.inference.bundle import load_bundle
 from covidct.inference.config import Cutoffs
 from covidct.inference.decision import to_decision, to_probability
 from covidct.inference.finding import name_finding
-from covidct.inference.gate import check_slice, check_view, to_config
+from covidct.inference.gate import check_slice, check_view
 from covidct.inference.overlay import to_strength
 from covidct.inference.picture_window import is_wrong_window
 from covidct.inference.prevalence import predictive_values, shift_probability
@@ -137,7 +137,7 @@ def test_the_second_gate_is_that_of_python(rules: Page) -> None:
     random = np.random.default_rng(5)
     limits = GateLimits(("chest", "not_ct", "radiograph", "not_chest", "not_axial"), 0.3, 0.02)
     cases = [(random.normal(0, 3, 5).astype(np.float32), float(random.uniform(0, 0.05))) for _ in range(300)]
-    given = {"cases": [[logits.tolist(), lung] for logits, lung in cases], "limits": to_config(limits)}
+    given = {"cases": [[logits.tolist(), lung] for logits, lung in cases], "limits": asdict(limits)}
     body = (
         "return given.cases.map(([logits, lung]) => m.checkView(logits, lung, given.limits)?.reason ?? null)"
     )

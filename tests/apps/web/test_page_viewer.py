@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_two_fingers_zoom_and_one_turns_the_slices_on_a_tablet(browser: Browser,
         eventually(lambda: page.evaluate(SCALE) > 1.5 * fitted)
 
 
-@pytest.mark.parametrize("size", [(1366, 768), (390, 844)])
+@pytest.mark.parametrize("size", [(1366, 768), (390, 844), (768, 1024), (2560, 1440)])
 def test_picture_answer_and_strip_are_on_one_screen(
     browser: Browser, app_address: str, size: tuple[int, int]
 ) -> None:
@@ -207,6 +208,18 @@ def test_picture_answer_and_strip_are_on_one_screen(
         assert "2024-02-29" in study
         assert "5 slices" in study
         assert "Secret" not in page.content()
+
+
+def test_a_normal_slice_leaves_the_lungs_clear(page: Page, shared_data: Path) -> None:
+    read(page, {"normal.dcm": (shared_data / "dicom" / "covid-ct-md" / "normal001" / "075.dcm").read_bytes()})
+    page.wait_for_selector("#stage[data-drawn]")
+    coloured = page.evaluate("""() => {
+        const overlay = document.getElementById("overlay");
+        const { width, height } = overlay;
+        const { data } = overlay.getContext("2d").getImageData(0, 0, width, height);
+        return data.filter((value, at) => at % 4 === 3 && value > 0).length / (width * height);
+    }""")
+    assert coloured < 0.005
 
 
 def test_the_most_serious_result_is_first_and_open(page: Page) -> None:

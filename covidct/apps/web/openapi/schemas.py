@@ -116,7 +116,7 @@ def _to_model(point: Json, precision: Json) -> Json:
         precision=precision,
         labels=object_of(positive=TEXT, negative=TEXT),
         prevalence=NUMBER | {"description": "The one that probabilities hold at."},
-        least_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
+        min_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
         operating_points=array_of(point),
         findings=nullable(cutoffs) | {"description": "Where findings of slices begin; null without."},
         series=nullable(series) | {"description": "Decides for series; null where slices' points do."},

@@ -1,12 +1,14 @@
 // The answer for the entry that is looked at, in words.
 
 import { byId, make } from "./dom.js";
+import { toKey } from "./meaning.js";
 import { count, formatNumber, pair, percent, t } from "../words/texts.js";
 import { groupBy } from "../rules/groups.js";
 import { shiftProbability } from "../rules/prevalence.js";
 import { nameModel, nameWhole, say, sayFinding, sayNote, sayPlaces, sayStudy } from "../words/wording.js";
 
 const BEYOND = ["no_lung", "not_chest"]; // what slices above and below the lungs are refused for
+const NAME = "COVID-19";
 
 /** Keep the answer as the review is. */
 export function startAnswer(review) {
@@ -26,15 +28,20 @@ function drawAnswer(review) {
   byId("detail").dataset.verdict = verdict ?? "reading";
   byId("detail-path").textContent = nameWhole(entry);
   byId("detail-study").textContent = [sayStudy(entry)].filter(Boolean).map((text) => ` · ${text}`).join("");
-  byId("detail-title").textContent = verdict ? t(`title.${verdict}`) : t("list.reading");
-  byId("detail-probability").textContent = sayProbability(answer);
-  byId("detail-assumes").textContent = sayAssumption(review);
-  byId("detail-finding").textContent = answer ? sayFinding(answer) : "";
-  byId("detail-sentence").textContent = saySentence(answer, verdict, review.pointFor(answer));
+  show("detail-title", verdict ? t(`title.${verdict}`) : t("list.reading"));
+  show("detail-probability", sayProbability(answer));
+  show("detail-assumes", sayAssumption(review));
+  show("detail-finding", answer ? sayFinding(answer) : "");
+  show("detail-sentence", saySentence(answer, verdict, review.pointFor(answer)));
   const notes = toNotes(entry, (at) => toLink(at, review));
   byId("notes-part").hidden = !notes.length;
   byId("detail-notes").replaceChildren(...notes.map((note) => make("li", {}, ...note)));
   byId("detail-model").textContent = nameModel(review.config);
+}
+
+/** Put a text in its place; no line ends within the name of the disease. */
+function show(id, text) {
+  byId(id).textContent = text.replaceAll(NAME, NAME.replace("-", "-\u2060"));
 }
 
 /** The headline's probability, or nothing. */
@@ -48,9 +55,9 @@ export function sayProbability(answer) {
 export function sayAssumption({ entry, config, prevalence }) {
   if (entry.answer?.status !== "ok") return "";
   const values = { p: percent(config.prevalence, 1) };
-  if (prevalence === null) return t("answer.assumes", values);
+  if (prevalence === null) return t(toKey("answer.assumes", entry.answer), values);
   const shifted = shiftProbability(entry.answer.probability, prevalence, config.prevalence);
-  return t("answer.assumes_shifted", { ...values, q: percent(prevalence, 1), shifted: percent(shifted, 1) });
+  return t(toKey("answer.assumes_shifted", entry.answer), { ...values, q: percent(prevalence, 1), shifted: percent(shifted, 1) });
 }
 
 /** What a verdict means, or why there is none. */
@@ -101,10 +108,16 @@ function sayWhy(slice) {
   return slice.status === "error" ? say(slice) : t(`reason.${slice.reason}`);
 }
 
-/** Which slices of a series got no answer, and why: one sentence a reason; in one that is answered, the belly is no fault. */
+/**
+ * Which slices of a series got no answer, and why: one sentence a reason. In one that is answered, what is refused before
+ * the first answered slice or after the last is neck or belly, whatever it looks like, and no fault.
+ */
 function saySilent(slices, isAnswered) {
   const places = slices.map((slice, at) => ({ ...slice, at })).filter(({ status }) => status !== "ok");
-  const isBeyond = ({ reason }) => isAnswered && BEYOND.includes(reason);
+  const isOk = ({ status }) => status === "ok";
+  const [first, last] = [slices.findIndex(isOk), slices.findLastIndex(isOk)];
+  const isOutside = ({ at }) => at < first || at > last;
+  const isBeyond = (one) => isAnswered && one.status === "refused" && (BEYOND.includes(one.reason) || isOutside(one));
   return [...groupBy(places, (slice) => (isBeyond(slice) ? "" : sayWhy(slice)))].map(([why, group]) =>
     count(isBeyond(group[0]) ? "answer.no_lung" : toSilent(group[0]), group.length, { places: sayPlaces(group.map(({ at }) => at)), why }));
 }

@@ -17,7 +17,7 @@ export function toTable(figures) {
 
 /** A line on sources left out of training, if any were; where it is not recorded, what the card says of it. */
 export function toExternal({ external, headlines }) {
-  const aucs = external.map(({ source, auc }) => `${source} ${sayMetric(auc)}`).join(" · ");
+  const aucs = external.map(({ source, auc }) => `${source.replaceAll("+", " + ")} ${sayMetric(auc)}`).join(" · ");
   return aucs ? [make("p", {}, t("about.external", { aucs }))]
     : headlines.slice(1).map((line) => make("p", { lang: "en" }, line));
 }

@@ -35,7 +35,8 @@ function drawMeaning(review) {
   byId("band-sentence").textContent = sayBand(review, review.pointFor(review.entry?.answer));
   // What is refused or not read is worth nothing anywhere.
   byId("meaning").hidden = !isWorth(review);
-  byId("prevalence-sentence").textContent = t("meaning.at", { p: percent(prevalence, 1) });
+  byId("prevalence-label").textContent = t(toKey("meaning.prevalence", review.entry?.answer));
+  byId("prevalence-sentence").textContent = sayPrevalence(review);
   byId("worth").replaceChildren(...toWorth(review, prevalence).flatMap(([name, value]) => [
     make("dt", {}, name), make("dd", {}, value),
   ]));
@@ -50,7 +51,7 @@ export function sayPoint(review) {
 }
 
 /** Where answers are indeterminate, and below what no probability lies; enough digits to tell them and the answer apart. */
-export function sayBand({ entry, config: { least_probability: min } }, { band: [low, high] }) {
+export function sayBand({ entry, config: { min_probability: min } }, { band: [low, high] }) {
   const given = entry?.answer?.probability ?? null;
   const isNear = given !== null && [low, high].some((limit) => percent(limit, 1) === percent(given, 1));
   const sentence = t("meaning.band", { low: percent(low, isNear ? 2 : 1), high: percent(high, isNear ? 2 : 1) });
@@ -59,6 +60,11 @@ export function sayBand({ entry, config: { least_probability: min } }, { band: [
   const digits = percent(min, 1) === percent(low, 1) ? 2 : 1;
   const shown = Math.floor(min * 10 ** (digits + 2)) / 10 ** (digits + 2);
   return `${sentence} ${t("meaning.min", { min: percent(shown, digits) })}`;
+}
+
+/** Where what follows holds: at the prevalence that was asked for, or that of the calibration. */
+export function sayPrevalence({ entry, config, prevalence }) {
+  return t(toKey("meaning.at", entry?.answer), { p: percent(prevalence ?? config.prevalence, 1) });
 }
 
 /** Whether there is an answer whose worth can be told, or may be one yet. */
@@ -78,7 +84,7 @@ export function toWorth(review, prevalence) {
 }
 
 /** The text for what was measured on series, where the answer is by that. */
-const toKey = (key, answer) => (answer?.isCalibrated ? `${key}_series` : key);
+export const toKey = (key, answer) => (answer?.isCalibrated ? `${key}_series` : key);
 
 function nearestStep(prevalence) {
   const away = STEPS.map((step) => Math.abs(Math.log(step / prevalence)));

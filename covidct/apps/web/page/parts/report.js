@@ -3,10 +3,10 @@
 import { sayAssumption, sayProbability, saySentence, toNotes } from "./answer.js";
 import { byId, make, makeSvg } from "./dom.js";
 import { toExternal, toTable } from "./figures.js";
-import { isWorth, sayBand, sayPoint, toWorth } from "./meaning.js";
+import { isWorth, sayBand, sayPoint, sayPrevalence, toWorth } from "./meaning.js";
 import { toPicture } from "../viewer/picture.js";
 import { drawStrip } from "../viewer/strip.js";
-import { currentLanguage, pair, percent, t } from "../words/texts.js";
+import { currentLanguage, pair, t } from "../words/texts.js";
 import { nameModel, namePoint, placeOf, sayFinding, toDate } from "../words/wording.js";
 
 const MAX_ROWS = 5; // of figures by source: more would not leave a sheet its pictures
@@ -39,11 +39,7 @@ function toReport(review) {
     make("p", {}, saySentence(entry.answer, verdict, point)),
     make("ul", {}, ...toNotes(entry).map((note) => make("li", {}, ...note))),
     ...toPictures(review),
-    ...(isWorth(review) ? toSetting(review, point) : []),
-    make("h3", {}, t("report.figures")),
-    toTable(config.figures.length > MAX_ROWS ? config.figures.filter(({ name }) => name === "overall") : config.figures),
-    make("p", { className: "quiet" }, t("meaning.external")),
-    ...toExternal(config),
+    ...(isWorth(review) ? [...toSetting(review, point), ...toFigures(config)] : []),
     make("dl", { className: "sign" }, ...["read_by", "date", "signature"].map((name) => make("dt", {}, t(`report.${name}`)))),
   ];
 }
@@ -53,11 +49,21 @@ function toSetting(review, point) {
   return [make("p", {}, name, `. ${sayPoint(review)} ${sayBand(review, point)}`), make("p", {}, sayWorth(review))];
 }
 
+function toFigures(config) {
+  const { figures } = config;
+  return [
+    make("h3", {}, t("report.figures")),
+    toTable(figures.length > MAX_ROWS ? figures.filter(({ name }) => name === "overall") : figures),
+    make("p", { className: "quiet" }, t("meaning.external")),
+    ...toExternal(config),
+  ];
+}
+
 /** What answers are worth at the prevalence that was asked for, or that of the calibration. */
 function sayWorth(review) {
   const prevalence = review.prevalence ?? review.config.prevalence;
   const values = toWorth(review, prevalence).map(([name, value]) => pair(name, value));
-  return `${t("meaning.at", { p: percent(prevalence, 1) })} ${values.join(" · ")}.`;
+  return `${sayPrevalence(review)} ${values.join(" · ")}.`;
 }
 
 /** Whether the picture on screen is that of the slice that is looked at. */
@@ -81,7 +87,7 @@ function toPictures(review) {
   if (!isDrawn()) return [make("p", {}, t("report.not_drawn"))];
   const opacity = Number(byId("opacity").value) / 100;
   const total = entry.slices.length;
-  const pictures = [toFigure(toPicture(byId("picture"), byId("overlay"), 0), t("report.picture", { at: at + 1, total }))];
+  const pictures = [toFigure(toPicture(byId("picture"), byId("overlay"), 0), total > 1 ? t("report.picture", { at: at + 1, total }) : t("viewer.slice"))];
   if (slice.status === "ok") {
     const shown = toPicture(byId("picture"), byId("overlay"), opacity || 0.6);
     pictures.push(toFigure(shown, t("viewer.scale")));

@@ -17,13 +17,13 @@ export function checkSlice({ pixels, width, height }) {
 
 /** Verdict on the graph's gate: logits (K) of what the picture is, and the share of it, in [0, 1], that is lung. */
 export function checkView(logits, lung, limits) {
-  if (toOdds(logits) < limits.least_chest) {
+  if (toOdds(logits) < limits.min_chest) {
     const others = Array.from(logits).slice(1);
     return { reason: limits.classes[1 + others.indexOf(Math.max(...others))], values: {} };
   }
-  if (lung >= limits.least_lung) return null;
+  if (lung >= limits.min_lung) return null;
   const percent = (share) => (100 * share).toFixed(1);
-  return { reason: "no_lung", values: { share: percent(lung), min: percent(limits.least_lung) } };
+  return { reason: "no_lung", values: { share: percent(lung), min: percent(limits.min_lung) } };
 }
 
 /** Log-odds of the first class against all others together. */

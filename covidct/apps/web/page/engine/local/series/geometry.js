@@ -65,7 +65,7 @@ function irregularGaps(positions, usual) {
   const rest = steps.map(([low, high]) => high - low).filter((step) => step <= GAP * usual);
   const [min, max] = [Math.min(...rest), Math.max(...rest)];
   if (rest.length && max > UNEVEN * min && max - min > 2 * SAME_MM) {
-    notes.push({ code: "uneven", values: { least: round(min), most: round(max) } });
+    notes.push({ code: "uneven", values: { min: round(min), max: round(max) } });
   }
   return notes;
 }
