@@ -1,129 +1,175 @@
-"""Time a slice in the browser: the static page's own engine, in Debian's Chromium, on phantoms.
+"""Time a series in the browser: the static page's own engine, in Debian's Chromium, on phantoms.
 
-    python benchmarks/browser.py [--slices 30]
+    python benchmarks/browser.py [--slices 30] [--runs 3] [--cores 1 2] [--kinds png raw j2k]
 
-Needs Playwright, Chromium and what scripts/vendor fetches. One thread, as on a host that sends no isolating
-headers, and as many as the browser takes with them; and the same graph on the same files in Python, on one
-thread. Prints how long the model takes to start, the median time from one answer to the next (decoding, model
-and gate), and how many times Python's that is.
+Needs Playwright, Chromium and what scripts/vendor fetches. A series as PNG, raw DICOM and JPEG 2000 files
+on the disk, given to a new page on so many cores, and to Python on one thread, in turn. Prints medians over
+the runs, with the lowest and the highest: seconds from the files to the first answer (the model is fetched
+and started meanwhile); milliseconds a slice of all of them given once more (sorting, reading, model and
+gate); how many times Python's that is; and the most memory that the page's process took.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
+import os
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from browsers import Handler, launching, serving
+from browsers import launching, serving
 from covidct.apps.web.static_app import write_web_app
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.inference.classifier import Classifier
-from makers import ct_dataset, dicom_bytes, png_bytes
+from makers import ct_dataset, dicom_bytes, png_bytes, transcode
 
-ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
-MEASURE = """async (files) => {
-  const { LocalEngine } = await import('./local/engine.js');
+KINDS = ("png", "raw", "j2k")
+ROW = "{:18}{:>20}{:>22}{:>8}{:>10}"
+FIELD = """() => document.body.append(Object.assign(document.createElement('input'),
+  { type: 'file', id: 'bench', multiple: true }))"""
+MEASURE = """async () => {
+  const { LocalEngine } = await import('./engine/local/engine.js');
+  const files = [...document.getElementById('bench').files];
+  const given = files.map((file) => ({ file, path: file.name, isFromFolder: false }));
   const engine = new LocalEngine();
   const config = await engine.open();
-  const begun = performance.now();
-  await engine.load(() => {});
-  const start = performance.now() - begun;
-  const toFile = ([name, data]) => ({
-    path: name,
-    isFromFolder: false,
-    file: new File([Uint8Array.from(atob(data), (one) => one.charCodeAt(0))], name),
-  });
-  const given = Object.entries(files).map(toFile);
-  const times = [];
-  let last = null;
-  await engine.predict(given, { point: config.operating_points[0] }, (event) => {
-    if (!event.answer) return;
-    if (last !== null) times.push(performance.now() - last);
-    last = performance.now();
-  });
-  times.sort((one, other) => one - other);
-  const cores = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
-  return { start, slice: times[times.length >> 1], cores };
+  const run = async () => {
+    const begun = performance.now();
+    let first = null;
+    await engine.predict(given, { point: config.operating_points[0] }, ({ answer }) => {
+      if (answer) first ??= performance.now() - begun;
+    });
+    return { first, all: performance.now() - begun };
+  };
+  const { first } = await run();
+  const { all } = await run();
+  return { first: first / 1000, slice: all / files.length };
 }"""
 
 
-class Isolating(Handler):
-    """A host that lets the page use several threads."""
+@dataclass(frozen=True)
+class Timed:
+    """Seconds to the first answer, milliseconds a slice, and megabytes (None where not asked)."""
 
-    def end_headers(self) -> None:
-        """The usual headers, and the two that isolate."""
-        for name, value in ISOLATED.items():
-            self.send_header(name, value)
-        super().end_headers()
+    first: float
+    slice: float
+    megabytes: float | None = None
 
 
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slices", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
-    print(f"{'512 x 512':28}{'start, s':>10}{'a slice, ms':>14}{'ratio':>8}")
+    found: dict[tuple[str, str], list[Timed]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "app"
-        write_web_app(folder)
-        for kind in ("png", "dcm"):
-            files = make_files(kind, options.slices)
-            python = measure_python(files, Path(scratch))
-            show(f"{kind}, Python, 1 thread", python, python)
-            for handler in (Handler, Isolating):
-                found = measure(folder, files, handler)
-                show(f"{kind}, page, {found['cores']} thread(s)", found, python)
+        app = Path(scratch) / "app"
+        write_web_app(app)
+        series = {kind: write_series(Path(scratch) / kind, kind, options.slices) for kind in options.kinds}
+        for _ in range(options.runs):
+            for kind, paths in series.items():
+                found[kind, "Python"].append(measure_python(paths))
+                for cores in options.cores:
+                    found[kind, f"page, {cores} core(s)"].append(measure_page(app, paths, cores))
+    show(found)
 
 
-def show(what: str, found: dict[str, Any], python: dict[str, Any]) -> None:
-    """Print a row."""
-    ratio = found["slice"] / python["slice"]
-    print(f"{what:28}{found['start'] / 1000:>10.2f}{found['slice']:>14.0f}{ratio:>8.1f}", flush=True)
+def show(found: dict[tuple[str, str], list[Timed]]) -> None:
+    """Print a row a kind of file and a way to read it."""
+    print(ROW.format("512 x 512", "first answer, s", "a slice, ms", "ratio", "MB"))
+    for (kind, way), timed in found.items():
+        python = median(one.slice for one in found[kind, "Python"])
+        sizes = [one.megabytes for one in timed if one.megabytes is not None]
+        first = spread([one.first for one in timed], 2)
+        ratio = median(one.slice for one in timed) / python
+        size = f"{max(sizes):.0f}" if sizes else ""
+        print(
+            ROW.format(f"{kind}, {way}", first, spread([one.slice for one in timed], 0), f"{ratio:.1f}", size)
+        )
 
 
-def measure_python(files: dict[str, str], scratch: Path) -> dict[str, Any]:
-    """What Python takes for the files with the float graph, one after the other, in ms."""
+def spread(values: Sequence[float], digits: int) -> str:
+    """The median, with the lowest and the highest."""
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def measure_python(paths: Sequence[Path]) -> Timed:
+    """What Python takes with the float graph on one thread, slice after slice."""
     begun = time.perf_counter()
     classifier = Classifier.load(precision="float", threads=1)
-    start = time.perf_counter() - begun
-    times = []
-    for name, data in files.items():
-        (scratch / name).write_bytes(base64.b64decode(data))
-        begun = time.perf_counter()
-        classifier.predict(scratch / name)
-        times.append(time.perf_counter() - begun)
-    return {"start": 1000 * start, "slice": 1000 * median(times), "cores": 1}
+    classifier.predict(paths[0])
+    first = time.perf_counter() - begun
+    begun = time.perf_counter()
+    for path in paths:
+        classifier.predict(path)
+    return Timed(first, 1000 * (time.perf_counter() - begun) / len(paths))
 
 
-def measure(folder: Path, files: dict[str, str], handler: type[Handler]) -> dict[str, Any]:
-    """What the engine of a page takes for the files."""
-    with launching() as browser, serving(folder, handler=handler) as address:
-        page = browser.new_context(service_workers="block").new_page()
-        page.set_default_timeout(600_000)
-        page.goto(address)
-        page.wait_for_selector("html[data-ready]")
-        found: dict[str, Any] = page.evaluate(MEASURE, files)
-        return found
+def measure_page(app: Path, paths: Sequence[Path], cores: int) -> Timed:
+    """What a new page takes in a browser that has so many cores, of those that this process may use."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(mine)[:cores]))
+    try:
+        with launching() as browser, serving(app) as address:
+            page = browser.new_context(service_workers="block").new_page()
+            page.set_default_timeout(600_000)
+            page.goto(address)
+            page.wait_for_selector("html[data-ready]")
+            page.evaluate(FIELD)
+            page.set_input_files("#bench", list(paths))
+            times: dict[str, Any] = page.evaluate(MEASURE)
+            return Timed(times["first"], times["slice"], max(find_peaks()))
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
-def make_files(kind: str, count: int) -> dict[str, str]:
-    """Phantoms, base64, each a series of its own."""
-    hu = [draw_phantom(Phantom.LESIONS, seed=seed) for seed in range(3)]
-    files = {}
+def find_peaks() -> Iterator[float]:
+    """The most megabytes that each page's process of a browser started here has held."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"--type=renderer" in (folder / "cmdline").read_bytes() and is_ours(folder):
+                yield float(read_status(folder)["VmHWM"].split()[0]) / 1024
+        except (OSError, KeyError):  # it has ended
+            continue
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a process descends from this one."""
+    parent = int(read_status(folder)["PPid"])
+    return parent == os.getpid() or (parent > 1 and is_ours(Path("/proc") / str(parent)))
+
+
+def read_status(folder: Path) -> dict[str, str]:
+    """What the kernel says of a process."""
+    lines = (folder / "status").read_text(encoding="utf-8").splitlines()
+    return dict(line.split(":", 1) for line in lines)
+
+
+def write_series(folder: Path, kind: str, count: int) -> list[Path]:
+    """Phantoms as one series of DICOM files, or as PNG."""
+    folder.mkdir()
+    drawn = [draw_phantom(Phantom.LESIONS, seed=seed) for seed in range(3)]
+    paths = []
     for at in range(count):
-        one = hu[at % len(hu)]
-        tags = {"SOPInstanceUID": f"1.2.{at + 1}", "SeriesInstanceUID": f"1.3.{at + 1}"}
-        data = png_bytes(to_display(one)) if kind == "png" else dicom_bytes(ct_dataset(one, **tags))
-        files[f"{at:03}.{kind}"] = base64.b64encode(data).decode()
-    return files
+        hu, path = drawn[at % len(drawn)], folder / f"{at:03}"
+        tags = {"SOPInstanceUID": f"1.2.{at + 1}", "ImagePositionPatient": [0, 0, at]}
+        path.write_bytes(png_bytes(to_display(hu)) if kind == "png" else dicom_bytes(ct_dataset(hu, **tags)))
+        paths.append(
+            transcode(path, folder / f"{at:03}.{kind}", "JPEG2000Lossless") if kind == "j2k" else path
+        )
+    return paths
 
 
 if __name__ == "__main__":
