@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,14 +20,11 @@ import numpy as np
 # Pillow's PNG writer then corrupts memory.
 import PIL.Image  # noqa: F401
 from numpy.typing import NDArray
-from pydicom import dcmread, uid
+from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import get_decoder  # type: ignore[attr-defined]  # (documented, but not in an __all__)
 
 from covidct.errors import ReadError, UnsupportedDicom
-from covidct.images.codestream import parse_frame
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import KEYWORDS, Header, parse_header, sop_class
 from covidct.images.files import read_bytes
@@ -42,11 +38,9 @@ from covidct.images.hounsfield import (
     to_display,
 )
 from covidct.images.library_errors import damage_as, damage_is_an_error
+from covidct.images.pixel_data import decode_words
 from covidct.images.plausibility import find_implausible
 from covidct.types import Pixels, Slice, Source
-
-_HIGH_THROUGHPUT = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
-_CARRY_PRECISION = (*uid.JPEG2000TransferSyntaxes, *uid.JPEGLSTransferSyntaxes, *_HIGH_THROUGHPUT)
 
 
 def read_dicom(path: Path, *, name: str) -> Slice:
@@ -77,8 +71,8 @@ def parse_stored(data: bytes, *, name: str) -> tuple[Header, Words]:
     with damage_is_an_error(name):
         dataset = _parse(data, name)
         header = parse_header(dataset, name=name)
-        syntax = _transfer_syntax(dataset)
-        return header, _drop_unused(_decode(dataset, header, syntax, name), header, syntax)
+        words, bits = decode_words(dataset, header, name=name)
+        return header, drop_unused_bits(words, bits_stored=bits)
 
 
 def parse_dicom_bytes(data: bytes, *, name: str) -> Slice:
@@ -141,93 +135,17 @@ def _parse(data: bytes, name: str) -> Dataset:
 
 def _to_hu(dataset: Dataset, header: Header, name: str) -> NDArray[np.float64]:
     """Give Hounsfield units (rows, columns) float64, with air where padding was."""
-    syntax = _transfer_syntax(dataset)
-    words = _decode(dataset, header, syntax, name)
+    words, bits = decode_words(dataset, header, name=name)
     padding = np.zeros(words.shape, dtype=bool)
     if header.padding:
         padding = mark_padding(words, first=header.padding[0], last=header.padding[1])
-    words = _drop_unused(words, header, syntax)
+    # After padding, which may lie outside of the bits that count.
+    words = drop_unused_bits(words, bits_stored=bits)
     slope, intercept = header.rescale or (1.0, 0.0)
     hu = words.astype(np.float64) * slope + intercept
     _check_is_hounsfield(hu[~padding], header, name)
     hu[padding] = AIR_HU
     return hu
-
-
-def _decode(dataset: Dataset, header: Header, syntax: uid.UID, name: str) -> Words:
-    """Decode the pixel data to whole words (rows, columns), their unused bits left as they are."""
-    data = dataset["PixelData"].value
-    if not syntax.is_transfer_syntax:
-        raise _undecodable(syntax, name)
-    if syntax.is_encapsulated:
-        _check_codestream(data, header, syntax, name)
-    else:
-        data = _exact_bytes(data, header, name)
-    options: dict[str, Any] = {
-        "rows": header.rows,
-        "columns": header.columns,
-        "number_of_frames": 1,
-        "samples_per_pixel": 1,
-        "bits_allocated": header.bits_allocated,
-        "bits_stored": header.bits_stored,
-        "pixel_representation": int(header.signed),
-        "photometric_interpretation": "MONOCHROME2",
-        "pixel_keyword": "PixelData",
-        "pixel_vr": dataset["PixelData"].VR,
-        # Padding may lie outside of BitsStored, so it is looked for before the unused bits go.
-        "correct_unused_bits": False,
-    }
-    with damage_as(lambda _: _undecodable(syntax, name)):
-        words, _ = get_decoder(_decoded_as(syntax)).as_array(data, raw=True, index=0, **options)
-    return np.asarray(words)
-
-
-def _drop_unused(words: Words, header: Header, syntax: uid.UID) -> Words:
-    """Drop unused bits; codestreams carry their own precision and sign, which pydicom has applied."""
-    return words if syntax in _CARRY_PRECISION else drop_unused_bits(words, bits_stored=header.bits_stored)
-
-
-def _decoded_as(syntax: uid.UID) -> uid.UID:
-    """The syntax whose decoder reads it: that of JPEG 2000 in gdcm knows high-throughput codestreams, too."""
-    return uid.JPEG2000 if syntax in _HIGH_THROUGHPUT else syntax
-
-
-def _undecodable(syntax: uid.UID, name: str) -> ReadError:
-    return ReadError(
-        f"{name}: the pixel data ({syntax.name}) cannot be decoded: damaged, cut off or of a kind that is "
-        "not supported; copy it again, or convert it to Explicit VR Little Endian (gdcmconv --raw)"
-    )
-
-
-def _check_codestream(data: bytes, header: Header, syntax: uid.UID, name: str) -> None:
-    """Raise where a codestream is not what the dataset declares, which the decoder may not survive."""
-    if syntax == uid.RLELossless:  # pydicom's own decoder, which checks for itself
-        return
-    with damage_as(lambda _: _undecodable(syntax, name)):
-        frame = parse_frame(get_frame(data, 0, number_of_frames=1))
-    if frame is None or not 2 <= frame.precision <= header.bits_allocated:
-        raise _undecodable(syntax, name)
-    if (frame.rows, frame.columns, frame.components) != (header.rows, header.columns, 1):
-        raise _undecodable(syntax, name)
-
-
-def _exact_bytes(data: bytes, header: Header, name: str) -> bytes:
-    expected = header.rows * header.columns * header.bits_allocated // 8
-    if len(data) < expected:
-        raise ReadError(f"{name}: the pixel data is cut off ({len(data)} of {expected} bytes); copy it again")
-    # Bytes after the last pixel are harmless, but pydicom takes enough of them for a second frame.
-    return data[:expected]
-
-
-def _transfer_syntax(dataset: Dataset) -> uid.UID:
-    """Give the TransferSyntaxUID; for an object without file meta, the one that it was parsed with."""
-    meta = getattr(dataset, "file_meta", None)
-    if meta is not None and (syntax := meta.get("TransferSyntaxUID")):
-        return uid.UID(syntax)
-    implicit, little = dataset.original_encoding
-    if little is False:
-        return uid.ExplicitVRBigEndian
-    return uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
 
 
 def _check_is_hounsfield(hu: NDArray[np.float64], header: Header, name: str) -> None:

@@ -24,6 +24,7 @@ class Frame:
     columns: int
     components: int
     precision: int
+    signed: bool = False
 
 
 def parse_frame(data: bytes) -> Frame | None:
@@ -31,11 +32,15 @@ def parse_frame(data: bytes) -> Frame | None:
     try:
         if data.startswith(b"\xff\xd8"):
             return _parse_jpeg(data)
-        # (JPEG 2000 may come in a JP2 box of some dozens of bytes.)
-        start = data.find(_JPEG_2000, 0, 512)
+        start = find_jpeg_2000(data)
         return None if start < 0 else _parse_jpeg_2000(data, start)
     except (IndexError, struct.error):
         return None
+
+
+def find_jpeg_2000(data: bytes) -> int:
+    """Where the codestream begins, which may lie in a JP2 box of some dozens of bytes; -1 without one."""
+    return data.find(_JPEG_2000, 0, 512)
 
 
 def _parse_jpeg(data: bytes) -> Frame | None:
@@ -65,9 +70,11 @@ def _are_huffman_tables(data: bytes) -> bool:
     return at == len(data)
 
 
-def _parse_jpeg_2000(data: bytes, start: int) -> Frame:
-    # SOC, then SIZ: marker, length, capabilities, size, offset, tile size, tile offset, components, and the
-    # precision of the first, less one, with its sign in the highest bit.
-    fields = struct.unpack_from(">HHHIIIIIIIIHB", data, start + 2)
+def _parse_jpeg_2000(data: bytes, start: int) -> Frame | None:
+    # SOC, then SIZ: marker, length, capabilities, size, offset, tile size, tile offset, components; of the
+    # first, precision less one, with its sign in the highest bit, and subsampling.
+    fields = struct.unpack_from(">HHHIIIIIIIIHBBB", data, start + 2)
     columns, rows, left, top, components = fields[3], fields[4], fields[5], fields[6], fields[11]
-    return Frame(rows - top, columns - left, components, (fields[12] & 0x7F) + 1)
+    if fields[13:] != (1, 1):
+        return None
+    return Frame(rows - top, columns - left, components, (fields[12] & 0x7F) + 1, bool(fields[12] & 0x80))

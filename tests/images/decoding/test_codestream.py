@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from covidct.images.codestream import Frame, parse_frame
+from covidct.images.decoding.codestream import Frame, parse_frame
 from makers import encode
 
 GREY = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
