@@ -124,7 +124,6 @@ def _to_options() -> ort.SessionOptions:
     """One thread a run, and the memory of `_limit_memory`."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # errors are raised, and said once
     return options
