@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from covidct.inference.gate import find_quantile
 from covidct.types import Box, Evidence
 
 FAINTEST = 0.05  # of the strong evidence: below, a cell is no lung
@@ -24,7 +25,7 @@ def is_turned(evidence: Evidence, box: Box, *, shape: tuple[int, int]) -> bool:
     left, top, right, bottom = box
     height, width = (bottom - top) * shape[0], (right - left) * shape[1]
     strength = np.abs(evidence)  # what speaks against disease lies on lungs as well
-    lung = strength > FAINTEST * max(float(np.percentile(strength, 90)), 1e-3)
+    lung = strength > FAINTEST * max(find_quantile(strength, 0.9), 1e-3)
     if width >= height or not lung.any():
         return False
     return _find_dip(lung.sum(axis=0)) - _find_dip(lung.sum(axis=1)) > MIN_DIP

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.inference.bundle import default_path, load_bundle
-from covidct.inference.gate import FLATTEST, SENTENCES, SMALLEST, check_slice, check_view, to_config, to_odds
+from covidct.inference.gate import (
+    FLATTEST,
+    SENTENCES,
+    SMALLEST,
+    check_slice,
+    check_view,
+    find_quantile,
+    to_config,
+    to_odds,
+)
 from covidct.types import GateLimits, GateResult, Reason
 from makers import phantom_hu
 
@@ -96,3 +107,14 @@ def test_limits_keep_the_keys_of_the_bundle() -> None:
     limits = load_bundle().config.gate
     assert limits is not None
     assert to_config(limits) == shipped
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=60), st.floats(0, 1))
+def test_a_quantile_is_that_of_numpy(values: list[int], share: float) -> None:
+    for kind in (np.uint8, np.float32):
+        array: NDArray[Any] = np.array(values, kind)
+        assert find_quantile(array, share) == pytest.approx(np.quantile(array, share), abs=1e-4)
+
+
+def test_a_quantile_of_any_shape() -> None:
+    assert find_quantile(np.arange(101).reshape(1, 101)[:, ::-1], 0.25) == 25
