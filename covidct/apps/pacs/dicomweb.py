@@ -32,7 +32,7 @@ SHOWN = 200  # characters of an answer that is no DICOM JSON
 TIMEOUT_S = (10, 60)  # to connect, to answer
 # As it is stored: to have it decoded there would cost the server time and the network bytes.
 _AS_STORED = (("application/dicom", "*"),)
-_SERIES, _INSTANCE = "0020000E", "00080018"
+_STUDY, _SERIES, _INSTANCE, _INSTANCES_OF_STUDY = "0020000D", "0020000E", "00080018", "00201208"
 
 
 class Archive:
@@ -55,6 +55,19 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         self._client._session.close()
+
+    def find_studies(self) -> list[tuple[str, int]]:
+        """The StudyInstanceUID of each study with CT, and how many instances it has. Raises DicomwebError."""
+        with self._explained("its studies"):
+            search = partial(
+                self._client.search_for_studies,
+                search_filters={"ModalitiesInStudy": "CT"},
+                fields=[_INSTANCES_OF_STUDY],
+            )
+            return [
+                (_value(item, _STUDY), int(_value(item, _INSTANCES_OF_STUDY, "1")))
+                for item in _page(search, _STUDY)
+            ]
 
     def find(self, study_uid: str) -> list[tuple[str, str]]:
         """The (SeriesInstanceUID, SOPInstanceUID) of all CT instances of a study. Raises DicomwebError."""
@@ -170,13 +183,21 @@ def _find_auth() -> AuthBase | None:
 
 
 def _list(search: Callable[..., list[dict[str, Any]]], tag: str) -> list[str]:
-    """All values of a tag, page by page, until one brings nothing new: some servers know no pages."""
-    found: dict[str, None] = {}
+    """All values of a tag, of all pages."""
+    return [_value(item, tag) for item in _page(search, tag)]
+
+
+def _page(search: Callable[..., list[dict[str, Any]]], tag: str) -> list[dict[str, Any]]:
+    """All that a search finds, once for each value of a tag.
+
+    Page by page, until one brings nothing new: some servers know no pages.
+    """
+    found: dict[str, dict[str, Any]] = {}
     while True:
-        page = [_value(item, tag) for item in search(**({"offset": len(found)} if found else {}))]
+        page = {_value(item, tag): item for item in search(**({"offset": len(found)} if found else {}))}
         if not set(page) - set(found):
-            return list(found)
-        found |= dict.fromkeys(page)
+            return list(found.values())
+        found |= page
 
 
 def _parse_answer(response: requests.Response) -> Dataset:
@@ -187,7 +208,10 @@ def _parse_answer(response: requests.Response) -> Dataset:
         return Dataset()
 
 
-def _value(item: dict[str, Any], tag: str) -> str:
+def _value(item: dict[str, Any], tag: str, default: str | None = None) -> str:
+    """The first value of a tag; `default` where it is not there, KeyError without one."""
+    if default is not None and not item.get(tag, {}).get("Value"):
+        return default
     return str(item[tag]["Value"][0])
 
 
