@@ -17,6 +17,8 @@
     │   └── SegmentationError    no segmentation can be laid over its images (no FrameOfReferenceUID ...)
     ├── NodeError            the DICOM node cannot start (spool in use, port taken, no such certificate ...)
     ├── DicomwebError        a DICOMweb server cannot be reached, or does not give or take what it should
+    ├── ArchiveError         an archive cannot be gone through (another's table, no cluster ...)
+    │   └── SourceDropped        a file of it cannot be had now, as the network or its server is down
     └── VendorError          libraries of the page are missing or were changed
 
 Messages say what is wrong, where, and what to do.
@@ -97,6 +99,14 @@ class NodeError(CovidctError):
 
 class DicomwebError(CovidctError):
     """A DICOMweb server cannot be reached, or does not give or take what it should."""
+
+
+class ArchiveError(CovidctError):
+    """An archive cannot be gone through."""
+
+
+class SourceDropped(ArchiveError):
+    """A file of an archive cannot be had now."""
 
 
 class VendorError(CovidctError):

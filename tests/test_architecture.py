@@ -26,9 +26,10 @@ BELOW = {
     "training": {"images", "inference", "data", "stats", "audit", "evaluation"},
     "apps/web": {"images", "series", "inference", "results"},
     "apps/pacs": {"images", "series", "inference", "results"},
+    "apps/archive": {"images", "series", "inference", "results", "apps/pacs"},
     "apps/cli": {
         *("images", "series", "inference", "results"),
-        *("data", "stats", "audit", "evaluation", "training", "apps/web", "apps/pacs"),
+        *("data", "stats", "audit", "evaluation", "training", "apps/web", "apps/pacs", "apps/archive"),
     },
 }
 # Packages that may import a library. Everything else may not.
@@ -45,6 +46,9 @@ HOMES = {
     "pynetdicom": {"apps/pacs"},
     "dicomweb_client": {"apps/pacs"},
     "requests": {"apps/pacs"},
+    "ray": {"apps/archive"},
+    "pyarrow": {"apps/archive"},
+    "fsspec": {"apps/archive"},
     "gdcm": {"images"},
     "starlette": {"apps/web"},
     "uvicorn": {"apps/web"},
@@ -68,6 +72,7 @@ EXTRAS = {
         {"highdicom", "pynetdicom", "dicomweb_client", "requests"},
         {"results/dicom", "apps/pacs", "apps/cli"},
     ),
+    "scale": ({"ray", "pyarrow", "fsspec"}, {"apps/archive", "apps/cli"}),
     "serve": ({"starlette", "uvicorn", "prometheus_client"}, {"apps/web", "apps/cli"}),
     "audit": (
         {"sklearn", "scipy", "cv2", "threadpoolctl", "matplotlib"},

@@ -12,6 +12,7 @@ from io import TextIOWrapper
 import click
 
 import covidct
+from covidct.apps.cli.archive import archive
 from covidct.apps.cli.data import audit, augment, split
 from covidct.apps.cli.measure import evaluate, examine, gate
 from covidct.apps.cli.predict import info, predict
@@ -19,7 +20,7 @@ from covidct.apps.cli.serve import node, serve, web_app
 from covidct.apps.cli.train import benchmark, calibrate, card, train
 
 COMMANDS = (
-    *(audit, augment, benchmark, calibrate, card, evaluate, examine, gate),
+    *(archive, audit, augment, benchmark, calibrate, card, evaluate, examine, gate),
     *(info, node, predict, serve, split, train, web_app),
 )
 

@@ -1,0 +1,1 @@
+"""Archives of millions of instances, answered on many cores or machines."""

@@ -1,0 +1,65 @@
+"""`covidct archive`: the options, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from covidct.apps.archive.request import ArchiveRequest
+from covidct.apps.cli.options import DEBUG, PREVALENCE, choose_model, gather, needs_extra, plain_errors
+from covidct.types import DISCLAIMER, ModelChoice
+
+
+@click.command()
+@gather(
+    "request",
+    ArchiveRequest,
+    click.argument("inputs", nargs=-1, required=True, metavar="INPUT..."),
+    click.option(
+        "--out",
+        required=True,
+        metavar="TABLE",
+        help="Folder or address (s3://...) for the Parquet table; one that is there is gone on with.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT", help="A Ray cluster to work on. Default: this machine alone."
+    ),
+    click.option(
+        "--all-series", is_flag=True, help="Answer for every suitable series, not for one per study."
+    ),
+)
+@choose_model(
+    click.option(
+        "--prevalence",
+        type=PREVALENCE,
+        metavar="P",
+        help="Also report probability, PPV and NPV at this prevalence (share of slices with COVID-19).",
+    )
+)
+@DEBUG
+def archive(request: ArchiveRequest, choice: ModelChoice) -> None:
+    """Classify an archive of any size, on all cores or on a Ray cluster.
+
+    INPUT: folders, ZIP archives and files; addresses of object stores (s3://, gs://, file:// ...); DICOMweb
+    servers (https://...). All headers are read first, so that the slices of a series are answered together
+    wherever they lie; the answers are those of `covidct predict`.
+
+    TABLE/results is a Parquet table: one row a slice, one a series. A file that cannot be read is a row with
+    its error, and one that ends its worker twice is set aside and named. Stopped at any time, the same
+    command goes on where it was; over an archive that has grown it does only what is new.
+
+    Progress goes to standard error. Exit code: 0 if every slice was read, 1 if one was not or could not be
+    had, 2 if it could not go on; what was answered stays.
+    """
+    with plain_errors(), needs_extra("scale"):
+        from covidct.apps.archive.engine import RayEngine
+        from covidct.apps.archive.progress import Progress, to_sentences
+        from covidct.apps.archive.run import run_archive
+
+        progress = Progress(lambda line: click.echo(line, err=True))
+        with RayEngine(address=request.address, workers=choice.threads) as engine:
+            summary = run_archive(request, choice, engine=engine, tell=progress)
+        for line in (*to_sentences(summary, request.out), DISCLAIMER):
+            click.echo(line, err=True)
+        sys.exit(1 if summary.errors or summary.left else 0)
