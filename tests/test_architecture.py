@@ -70,7 +70,7 @@ EXTRAS = {
     "nifti": ({"nibabel"}, {"series", "apps/cli", "apps/web"}),
     "pacs": (
         {"highdicom", "pynetdicom", "dicomweb_client", "requests"},
-        {"results/dicom", "apps/pacs", "apps/cli"},
+        {"results/dicom", "apps/pacs", "apps/archive", "apps/cli"},
     ),
     "scale": ({"ray", "pyarrow", "fsspec"}, {"apps/archive", "apps/cli"}),
     "serve": ({"starlette", "uvicorn", "prometheus_client"}, {"apps/web", "apps/cli"}),

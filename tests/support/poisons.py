@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 MARK = b"Poison^"
@@ -10,8 +11,7 @@ MARK = b"Poison^"
 
 def poison() -> None:
     """Set up this process so that reading the pixels of a patient called Poison^ ends it, as gdcm might."""
-    from covidct.series import slices
-
+    slices: Any = import_module("covidct.series.slices")
     parse = slices.parse_slice
 
     def die(data: bytes, *, name: str) -> Any:

@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(f"RAY_{name}", value)
     # Beside other tests its workers, at nice 15 by default, would starve.
     monkeypatch.setenv("RAY_worker_niceness", "0")
-    import ray
+    ray: Any = import_module("ray")
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     try:
         cluster.second = cluster.add_node(num_cpus=1)
         ray.init(

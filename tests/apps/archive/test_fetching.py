@@ -11,7 +11,6 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from archives import read_rows, run_here, save_study
-from covidct.apps.archive import fetching
 from covidct.apps.archive.fetching import NO_MEMBER, Fetcher, Spot
 from covidct.apps.archive.places import open_place
 from covidct.apps.pacs import dicomweb
@@ -20,7 +19,7 @@ from covidct.images.blob import FileBlob
 from covidct.series.sources import Candidate
 
 
-class Flaky(MemoryFileSystem):
+class Flaky(MemoryFileSystem):  # type: ignore[misc]
     """A store whose network drops while `is_down`, or for the next `drops` times that a file is opened."""
 
     protocol = "flaky"
@@ -42,7 +41,7 @@ class Flaky(MemoryFileSystem):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
     fsspec.register_implementation("flaky", Flaky, clobber=True)
-    monkeypatch.setattr(fetching.time, "sleep", lambda _: None)
+    monkeypatch.setattr("covidct.apps.archive.fetching.time.sleep", lambda _: None)
     yield fsspec.filesystem("flaky")
     Flaky.store.clear()
     Flaky.is_down, Flaky.drops = False, 0

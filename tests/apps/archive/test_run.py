@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +154,9 @@ def test_a_file_that_kills_its_worker_is_set_aside_after_the_second_time(
     archive: Path, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once unnamed, twice alone; the rest of its series is answered."""
-    from covidct.series import slices
-
-    out, parse, deaths = tmp_path / "out", slices.parse_slice, []
+    slices: Any = import_module("covidct.series.slices")
+    out, parse = tmp_path / "out", slices.parse_slice
+    deaths: list[str] = []
     poisonous = str(archive / "a" / "IM0010")
 
     def die(data: bytes, *, name: str) -> Any:
@@ -183,8 +184,7 @@ def test_a_file_that_kills_its_worker_is_set_aside_after_the_second_time(
 def test_a_header_that_kills_its_worker_is_set_aside_too(
     archive: Path, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from covidct.apps.archive import binding
-
+    binding: Any = import_module("covidct.apps.archive.binding")
     look, poisonous = binding.look_into, str(archive / "b" / "IM0003")
 
     def die(candidate: Any) -> Any:
@@ -252,7 +252,8 @@ def test_two_runs_do_not_write_one_table(archive: Path, tmp_path: Path, tiny_bun
 def test_a_part_that_is_damaged_is_told_and_made_again(
     archive: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:
-    out, told = tmp_path / "out", []
+    out = tmp_path / "out"
+    told: list[Step] = []
     run_here(archive, out=out, bundle=tiny_bundle)
     before = read_rows(out)
     (part,) = (out / "results").iterdir()
