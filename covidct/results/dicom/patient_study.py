@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydicom import dcmread
@@ -53,6 +53,8 @@ _ASKED = (
     "SeriesInstanceUID",
     "SeriesNumber",
     "ImageOrientationPatient",
+    "BurnedInAnnotation",
+    "ConversionType",
 )
 # What must be the same in all instances; another patient's slice in a series is worse than no report.
 _SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -63,7 +65,8 @@ class PatientStudy:
     """The modules of patient and study, their text decoded, and what of the series new objects ask for.
 
     `is_oriented` says whether its slices tell where the patient's left and right are; `zone` is its
-    TimezoneOffsetFromUTC, empty where it names none.
+    TimezoneOffsetFromUTC, empty where it names none. `may_name` says that text in the pixels of one may name
+    the patient (PS3.3 C.7.6.1): the header says so, or it is a secondary capture and does not deny it.
     """
 
     modules: Dataset
@@ -72,6 +75,7 @@ class PatientStudy:
     series_number: int
     is_oriented: bool
     zone: str = ""
+    may_name: bool = False
 
 
 def read_patient_study(series: Series) -> PatientStudy:
@@ -93,7 +97,8 @@ def read_patient_study(series: Series) -> PatientStudy:
                 f"{path}: has another {different[0]} than the rest of the series; no report is made of a "
                 "mixed series: sort it out, or export it again"
             )
-    return _to_patient_study(first, series.path)
+    study = _to_patient_study(first, series.path)
+    return replace(study, may_name=any(map(_may_name, headers.values())))
 
 
 def put_patient_study(target: Dataset, patient_study: PatientStudy) -> None:
@@ -128,6 +133,11 @@ def _read_header(instance: Instance) -> Dataset:
             f"{instance.path}: lacks StudyInstanceUID or SeriesInstanceUID, so there is no study to report to"
         )
     return header
+
+
+def _may_name(header: Dataset) -> bool:
+    said = str(header.get("BurnedInAnnotation") or "").strip().upper()
+    return said == "YES" or (said != "NO" and bool(header.get("ConversionType")))
 
 
 def _to_patient_study(header: Dataset, path: str) -> PatientStudy:

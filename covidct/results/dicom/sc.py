@@ -1,7 +1,8 @@
 """The most telling slices of an answer as a DICOM Secondary Capture: a montage for any viewer (PS3.3 A.8.1).
 
 Knows which slices are shown and what is written under them. No patient's data are burnt in: who it is stands
-in the header, as for every image. Knows nothing of files or networks.
+in the header, as for every image. Where slices have text burnt in themselves, the picture says so. Knows
+nothing of files or networks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER, WHOLE, Result
 
 SHOWN = 6
+BURNT_IN = "Text burnt into these slices may name the patient: look before you pass the picture on."
 
 
 def to_sc(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
@@ -37,6 +39,7 @@ def to_sc(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
     title = (
         to_conclusion(answer.result),
         f"{model}, series {patient_study.series_number}; {measured}",
+        *((BURNT_IN,) if patient_study.may_name else ()),
         *without_paths(answer, notes)[:3],
     )
     picture = SCImage(
@@ -55,8 +58,8 @@ def to_sc(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
     if not patient_study.is_oriented:
         picture.PatientOrientation = []
     picture.Laterality = ""  # lungs are a pair, and both are shown
-    picture.BurnedInAnnotation = "NO"
-    picture.ImageComments = DISCLAIMER
+    picture.BurnedInAnnotation = "YES" if patient_study.may_name else "NO"
+    picture.ImageComments = f"{DISCLAIMER} {BURNT_IN}" if patient_study.may_name else DISCLAIMER
     put_patient_study(picture, patient_study)
     return picture
 

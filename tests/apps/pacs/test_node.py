@@ -62,6 +62,7 @@ def test_a_series_comes_and_its_report_and_picture_go(
         assert (found["instances_kept"], found["objects_sent"], found["series_unchanged"]) == (8, 2, 1)
         for secret in (NAME, "Doe", PATIENT_ID, STUDY_UID, "19500102"):
             assert secret not in node.log
+            assert secret not in " ".join(map(str, [*found, *spool.rglob("*")]))
         assert to_key(f"{STUDY_UID}.1") in node.log
 
 

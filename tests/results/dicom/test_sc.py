@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,24 @@ def test_it_is_a_picture_of_the_same_patient_and_study() -> None:
     shown = picture.pixel_array
     assert shown.shape[2] == 3
     assert (np.ptp(shown.astype(int), axis=2) > 40).any(), "there is evidence, which is coloured"
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"BurnedInAnnotation": "YES"}, "YES"),
+        ({"ConversionType": "WSD"}, "YES"),
+        ({"ConversionType": "WSD", "BurnedInAnnotation": "NO"}, "NO"),
+        ({"BurnedInAnnotation": "NO"}, "NO"),
+        ({"BurnedInAnnotation": None}, "NO"),
+    ],
+)
+def test_text_that_is_burnt_in_is_not_copied_without_a_warning(tags: dict[str, Any], said: str) -> None:
+    answer = make_answer(**tags)
+    picture = to_sc(answer, read_patient_study(answer.series))
+    assert picture is not None
+    assert picture.BurnedInAnnotation == said
+    assert ("may name the patient" in picture.ImageComments) == (said == "YES")
 
 
 def test_where_the_slices_lie_is_said_only_where_it_is_known() -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -26,9 +24,10 @@ def fetch(objects: Objects) -> Iterator[list[Candidate]]:
         yield []
         return
     from covidct.apps.pacs.dicomweb import Archive
+    from covidct.apps.pacs.scratch import open_scratch
 
-    with TemporaryDirectory(prefix="covidct-") as folder, Archive(objects.dicomweb) as archive:
-        yield archive.fetch(objects.study, Path(folder), track=_track)
+    with open_scratch() as folder, Archive(objects.dicomweb) as archive:
+        yield archive.fetch(objects.study, folder, track=_track)
 
 
 def hand_out(objects: Objects, answers: Sequence[SeriesAnswer]) -> None:
