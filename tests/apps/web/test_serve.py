@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import socket
 import ssl
@@ -26,6 +28,8 @@ from makers import SERIES_UID, ct_dataset, dicom_bytes, phantom_hu
 from raw_requests import BOUNDARY, MULTIPART, SLOW, ask, send_raw
 from raw_requests import server as server  # a fixture
 from servers import BRIGHT, Process, serving
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "serve.md"
 
 TOKEN = "a-token-for-the-tests"
 HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{{}}"\r\n\r\n'
@@ -259,36 +263,16 @@ def test_with_a_token_only_those_who_know_it_are_let_in(tiny_bundle: Path) -> No
 
 
 def test_it_speaks_tls(tiny_bundle: Path, tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
+    (recipe,) = re.findall(
+        r"^openssl req .*?[^\\]$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    command = shlex.split(recipe.replace("ct.example", "localhost").replace("\\\n", " "))
     try:
-        subprocess.run(
-            [
-                *command,
-                "-keyout",
-                str(key),
-                "-out",
-                str(certificate),
-                "-addext",
-                "subjectAltName=DNS:localhost",
-            ],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
+        subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=tmp_path)
     except FileNotFoundError:
         pytest.skip("no openssl to make a certificate with")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    assert key.stat().st_mode & 0o077 == 0
     with serving(tiny_bundle, "--certificate", str(certificate), "--key", str(key)) as running:
         trusting = ssl.create_default_context(cafile=str(certificate))
         with urllib.request.urlopen(f"https://localhost:{running.port}/health", context=trusting) as answer:
