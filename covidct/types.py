@@ -139,13 +139,15 @@ class Slice:
 
     `pixels` is (H, W) uint8, as stored: the lung window (centre -600, width 1500 HU) where Hounsfield units
     were known, the grey levels as they were stored where not. `spacing_mm` is (row, column) where known.
-    The model sees it turned by `turn`; what it says of places is turned back.
+    The model sees it turned by `turn`; what it says of places is turned back. `camera` is the make and model
+    of the camera that took the picture, where its EXIF says that one did.
     """
 
     pixels: Pixels
     source: Source
     spacing_mm: tuple[float, float] | None = None
     turn: Turn = UPRIGHT
+    camera: str = ""
 
 
 @dataclass(frozen=True)

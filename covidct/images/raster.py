@@ -6,6 +6,7 @@ Knows nothing of what is pictured, nor of Hounsfield units.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,20 @@ _INSTEAD = "window it to 8 bits first (lung: centre -600, width 1500 HU), or giv
 _TYPES = {"L": "u1", "I": "=i4", "I;16": "<u2", "I;16L": "<u2", "I;16N": "=u2", "I;16B": ">u2"}
 
 
+@dataclass(frozen=True)
+class Picture:
+    """Grey levels (H, W) uint8, and the make and model of the camera that took them; "" for none."""
+
+    pixels: Pixels
+    camera: str
+
+
 def parse_raster(data: bytes, *, name: str) -> Pixels:
+    """The grey levels of a picture; see `parse_picture`."""
+    return parse_picture(data, name=name).pixels
+
+
+def parse_picture(data: bytes, *, name: str) -> Picture:
     """Decode a picture to grey levels (H, W) uint8 as stored: luma (ITU-R 601), upright, over black.
 
     16-bit grey is scaled from its full range. Raises UnsupportedImage for what is no single slice of grey
@@ -40,7 +54,7 @@ def parse_raster(data: bytes, *, name: str) -> Pixels:
     ):
         decoded = decode(PictureJob(kind, name), data, name=name)
         grey = _to_grey(decoded, name)
-        return 255 - grey if decoded.is_negative else grey
+        return Picture(255 - grey if decoded.is_negative else grey, decoded.camera)
 
 
 def _to_grey(decoded: Decoded, name: str) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from covidct.images.gunzip import gunzip
 from covidct.images.hounsfield import PLAUSIBLE_AIR_HU, has_air, to_display
 from covidct.images.limits import check_bytes, check_pixels
 from covidct.images.numpy_file import parse_numpy
-from covidct.images.raster import parse_raster
+from covidct.images.raster import parse_picture
 from covidct.types import Pixels, Slice, Source
 
 # What people give instead of a slice, and what to do then.
@@ -56,7 +56,8 @@ def parse_slice(data: bytes, *, name: str) -> Slice:
         return _parse_dicom(data, name)
     if kind is FileType.NUMPY:
         return read_array(parse_numpy(data, name=name), name=name)
-    return Slice(pixels=parse_raster(data, name=name), source=Source(path=name))
+    picture = parse_picture(data, name=name)
+    return Slice(pixels=picture.pixels, source=Source(path=name), camera=picture.camera)
 
 
 def parse_hounsfield(data: bytes, *, name: str) -> NDArray[np.float64] | None:

@@ -73,7 +73,7 @@ class Answerer:
         return Answered(self._answer_read(item, is_placed=is_placed), item)
 
     def _answer_read(self, item: Slice, *, is_placed: bool) -> Result:
-        verdict = check_slice(item.pixels)
+        verdict = check_slice(item.pixels, camera=item.camera)
         if not verdict.accepted:
             return to_refused_result(item, verdict, self.model)
         upright = turn(item.pixels, item.turn)

@@ -29,8 +29,15 @@ SENTENCES: Mapping[Reason, str] = {
 }
 
 
-def check_slice(pixels: Pixels) -> GateResult:
-    """Verdict on (H, W) uint8, display, before any model has seen it."""
+def check_slice(pixels: Pixels, *, camera: str = "") -> GateResult:
+    """Verdict on (H, W) uint8, display, before any model has seen it; `camera` as `Slice` has it."""
+    if camera:
+        return GateResult(
+            False,
+            Reason.NOT_CT,
+            f"a photograph ({camera}), and a photograph of a screen or film is no slice; export the slice "
+            "from the viewer as DICOM or PNG",
+        )
     height, width = pixels.shape
     if min(height, width) < SMALLEST:
         return GateResult(

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from covidct.errors import ReadError, UnsupportedImage
 from covidct.images.file_type import FileType, sniff
 from covidct.images.limits import MAX_PIXELS
 from covidct.images.phantoms.landscape import draw_picture
-from covidct.images.raster import parse_raster
+from covidct.images.raster import parse_picture, parse_raster
 from makers import encode, png_bytes
 
 GREY = draw_picture(seed=1, size=24)[:, :18]
@@ -129,6 +129,32 @@ def test_orientation_is_set_upright(kind: str, orientation: int) -> None:
     options = {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}
     read = parse(encode(stored, kind, exif=exif, **options))
     np.testing.assert_allclose(read.astype(int), upright, atol=12)
+
+
+def photograph(kind: str, **exposure: float) -> bytes:
+    """A picture with the EXIF of a phone, and of its exposure."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Acme", "Phone 3"
+    exif.get_ifd(ExifTags.IFD.Exif).update({ExifTags.Base[name]: value for name, value in exposure.items()})
+    return encode(IMAGE, kind, exif=exif)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("exposure", [{"ExposureTime": 0.01}, {"FNumber": 1.8}])
+def test_the_camera_of_a_photograph_is_named(kind: str, exposure: dict[str, float]) -> None:
+    assert parse_picture(photograph(kind, **exposure), name="x").camera == "Acme Phone 3"
+
+
+def test_a_scanner_or_a_screenshot_is_no_camera() -> None:
+    """They name make and model, but no exposure."""
+    assert parse_picture(photograph("JPEG"), name="x").camera == ""
+    assert parse_picture(encode(IMAGE, "JPEG"), name="x").camera == ""
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_broken_exif_names_no_camera() -> None:
+    for exif in (b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0junk", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\1\x12"):
+        assert parse_picture(encode(IMAGE, "JPEG", exif=exif), name="x").camera == ""
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -65,6 +65,15 @@ def test_how_flat_is_blank(step: int, accepted: bool) -> None:
     assert check_slice(pixels).accepted is accepted
 
 
+def test_a_photograph_of_a_screen_is_refused_with_that_word() -> None:
+    """The pixels alone may pass: they show a slice of a chest."""
+    pixels = to_display(phantom_hu())
+    assert check_slice(pixels).accepted
+    verdict = check_slice(pixels, camera="Acme Phone 3")
+    assert (verdict.accepted, verdict.reason) == (False, Reason.NOT_CT)
+    assert "a photograph of a screen or film is no slice" in str(verdict.detail)
+
+
 def test_pixels_are_left_alone() -> None:
     pixels = to_display(phantom_hu())
     before = pixels.copy()

@@ -65,7 +65,8 @@ Job = PictureJob | FrameJob
 class Decoded:
     """Decoded pixels row by row; `mode` is Pillow's, empty for words as a frame's job describes them.
 
-    `is_deep` where a picture was stored with 16 bits a channel, `is_negative` where its white is 0.
+    `is_deep` where a picture was stored with 16 bits a channel, `is_negative` where its white is 0. `camera`
+    names what took a photograph.
     """
 
     data: bytes
@@ -74,6 +75,7 @@ class Decoded:
     mode: str = ""
     is_deep: bool = False
     is_negative: bool = False
+    camera: str = ""
 
 
 class DecodingError(Exception):

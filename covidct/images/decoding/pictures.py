@@ -32,6 +32,7 @@ from covidct.images.limits import check_pixels
 
 _WHITE_IS_ZERO = 0  # PhotometricInterpretation; Pillow inverts 8 bits, and leaves 16 as they are
 _IMAGEJ_STACK = re.compile(r"ImageJ=.*?^images=(\d+)", re.DOTALL | re.MULTILINE)
+_EXPOSURE = {ExifTags.Base.ExposureTime, ExifTags.Base.FNumber}  # what only a camera has
 # EXIF orientation -> what sets the picture upright (CIPA DC-008, tag 0x0112).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,7 +60,13 @@ def decode_picture(job: PictureJob, data: bytes) -> Decoded:
         raise UnsupportedImage(f"{job.name}: far too many pixels; give the slice at its own size") from error
     grey = _to_one_channel(_set_upright(image))
     return Decoded(
-        grey.tobytes(), grey.height, grey.width, mode=grey.mode, is_deep=is_deep, is_negative=is_negative
+        grey.tobytes(),
+        grey.height,
+        grey.width,
+        mode=grey.mode,
+        is_deep=is_deep,
+        is_negative=is_negative,
+        camera=_find_camera(image),
     )
 
 
@@ -120,6 +127,18 @@ def _set_upright(image: Image.Image) -> Image.Image:
     orientation = read_or_none(lambda: int(image.getexif().get(ExifTags.Base.Orientation, 1)))
     turn = _UPRIGHT.get(orientation or 1)
     return image if turn is None else image.transpose(turn)
+
+
+def _find_camera(image: Image.Image) -> str:
+    """The make and model of the camera that took a picture; "" where its EXIF names no exposure.
+
+    Screenshots and scanners of film write no exposure, and programs that strip EXIF leave nothing to find.
+    """
+    exposure = read_or_none(lambda: image.getexif().get_ifd(ExifTags.IFD.Exif))
+    if not exposure or not _EXPOSURE & exposure.keys():
+        return ""
+    words = (image.getexif().get(tag, "") for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
+    return "".join(filter(str.isprintable, " ".join(map(str, words)))).strip()[:60] or "unnamed camera"
 
 
 def _to_one_channel(image: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from subjects import Told, make_subject
 
 from covidct.evaluation.examination.blackout import (
     Masking,
@@ -15,7 +16,6 @@ from covidct.evaluation.examination.blackout import (
 )
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import Evidence, Pixels
-from subjects import Told, make_subject
 
 SUBJECT = make_subject()
 assert SUBJECT.lungs is not None

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from covidct.evaluation.examination.subjects import Subject
+from subjects import Told, make_subject
 
 from covidct.evaluation.examination.evidence_maps import (
     NO_PLACE,
@@ -13,10 +15,8 @@ from covidct.evaluation.examination.evidence_maps import (
     to_explanations,
 )
 from covidct.evaluation.examination.pointing import LEVEL
-from covidct.evaluation.examination.subjects import Subject
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import WHOLE, Evidence, Pixels
-from subjects import Told, make_subject
 
 SICK = [make_subject(seed=seed) for seed in range(4)]
 WELL = make_subject(Phantom.NORMAL, seed=9)

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from subjects import Told, make_subject
 
 from covidct.evaluation.examination.lung_outline import Origin, outline_lungs
 from covidct.types import Evidence, Pixels
-from subjects import Told, make_subject
 
 SUBJECT = make_subject(size=128)
 assert SUBJECT.lungs is not None

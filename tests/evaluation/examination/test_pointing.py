@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from subjects import make_subject
 
 from covidct.evaluation.examination.pointing import (
     LEVEL,
@@ -17,7 +18,6 @@ from covidct.evaluation.examination.pointing import (
     to_strengths,
 )
 from covidct.types import WHOLE, Box, Evidence
-from subjects import make_subject
 
 SUBJECT = make_subject()
 assert SUBJECT.lesions is not None

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from covidct.evaluation.examination.subjects import to_hu
+from subjects import make_subject
 
 from covidct.evaluation.examination.renders import (
     SHIFTS,
@@ -16,9 +18,7 @@ from covidct.evaluation.examination.renders import (
     through_jpeg,
     to_full_field,
 )
-from covidct.evaluation.examination.subjects import to_hu
 from covidct.images.hounsfield import to_display
-from subjects import make_subject
 
 SUBJECT = make_subject()
 assert SUBJECT.lungs is not None

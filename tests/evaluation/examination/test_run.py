@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from covidct.evaluation.examination.subjects import PHANTOM
 from PIL import Image
+from subjects import write_masked
 
 from bundles import CONFIG_TABLE, write_tiny_bundle
 from covidct.apps.cli.main import main
@@ -31,12 +33,10 @@ from covidct.evaluation.examination.run import (
     load_graphs,
     write_examination,
 )
-from covidct.evaluation.examination.subjects import PHANTOM
 from covidct.evaluation.examination.text import to_table
 from covidct.inference.bundle import load_bundle, write_sums
 from covidct.inference.config import CONFIG
 from makers import phantom_hu, write_dicom
-from subjects import write_masked
 
 FILES = {"examination.json", "evidence.png", "blackout.png", "stability.png"}
 PROTOCOL = Protocol("tiny", "1.2.3", "float", "ab" * 32, "tune", ("masked",), 0.5, (0.4, 0.6))

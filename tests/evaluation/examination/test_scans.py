@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+from subjects import make_subject
 
 from covidct.evaluation.examination.scans import change_body, scan_otherwise
 from covidct.images.hounsfield import to_display
-from subjects import make_subject
 
 SUBJECT = make_subject()
 assert SUBJECT.lungs is not None

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from covidct.evaluation.examination.subjects import PHANTOM
+from subjects import Told, make_subject
 
 from bundles import CONFIG_TABLE
 from covidct.evaluation.examination.renders import Kind
@@ -18,10 +20,8 @@ from covidct.evaluation.examination.stability import (
     to_stabilities,
     try_subject,
 )
-from covidct.evaluation.examination.subjects import PHANTOM
 from covidct.inference.config import Config, parse_config
 from covidct.types import Decision, Evidence, Pixels
-from subjects import Told, make_subject
 
 
 @pytest.fixture

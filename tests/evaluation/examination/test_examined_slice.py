@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from covidct.evaluation.examination.subjects import PHANTOM, draw_subjects, read_subject, stretch, to_hu
+from subjects import make_subject, write_masked
 
 from covidct.data.manifest import DataPlan, Row
 from covidct.data.masks import find_turns
 from covidct.errors import ManifestError
-from covidct.evaluation.examination.subjects import PHANTOM, draw_subjects, read_subject, stretch, to_hu
 from covidct.images.hounsfield import to_display
 from makers import phantom_hu, write_dicom
-from subjects import make_subject, write_masked
 
 
 @pytest.mark.parametrize("turn", [0, 1, 3])

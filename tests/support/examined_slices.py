@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from covidct.evaluation.examination.subjects import Subject
 
 from covidct.data.manifest import Row
 from covidct.data.masks import Mask
-from covidct.evaluation.examination.subjects import Subject
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_slice
 from covidct.inference.session import Outputs, Session
