@@ -19,6 +19,7 @@ from covidct.evaluation.card.pooled import (
     to_share,
     to_tally_row,
 )
+from covidct.evaluation.leave_one_out.names import to_sources
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.stats.estimate import exact_interval
 from covidct.types import Estimate
@@ -321,7 +322,8 @@ def _shorten(row: Sequence[str]) -> list[str]:
 
 
 def _source(name: str) -> str:
-    return f"{name.count('+') + 1} small sources" if "+" in name else f"`{name}`"
+    sources = to_sources(name)
+    return f"`{name}`" if len(sources) == 1 else f"{len(sources)} small sources"
 
 
 def _size(row: Table) -> str:

@@ -22,6 +22,7 @@ from covidct.data.manifest import DataPlan, Manifest, Row, select_rows
 from covidct.data.recipe import Recipe
 from covidct.data.split import assign_splits, to_groups
 from covidct.errors import AuditError, ManifestError, RecipeError
+from covidct.evaluation.leave_one_out.names import to_sources
 from covidct.evaluation.leave_one_out.trials import FLOOR, to_folder
 from covidct.evaluation.predictions import INTERVAL_BLOCK
 from covidct.images.files import write_beside
@@ -33,7 +34,6 @@ from covidct.training.trial import (
     plan_trial,
     run_trial,
     select_left_out,
-    to_sources,
 )
 
 MANIFEST = "manifest.json"

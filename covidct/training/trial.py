@@ -23,6 +23,7 @@ from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Recipe, is_same
 from covidct.data.split import assign_splits, count_splits, to_groups
 from covidct.errors import RecipeError
+from covidct.evaluation.leave_one_out.names import to_sources
 from covidct.evaluation.leave_one_out.trials import (
     COLUMNS,
     GRAPH,
@@ -71,11 +72,6 @@ def plan_trial(recipe: Recipe, left_out: str, seed: int, setting: Setting) -> Tr
     others = tuple(name for name in names if name not in to_sources(left_out))
     folder = setting.out / to_folder(left_out) / to_folder(recipe.name) / f"seed-{seed}"
     return Trial(left_out, replace(recipe, seed=seed, data=replace(recipe.data, sources=others)), folder)
-
-
-def to_sources(left_out: str) -> tuple[str, ...]:
-    """The sources that a name stands for: one, or several that are left out together, with + between."""
-    return tuple(left_out.split("+"))
 
 
 def list_sources(manifest: Manifest, plan: DataPlan) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from covidct.evaluation.leave_one_out.figures import Standing
+from covidct.evaluation.leave_one_out.names import to_sources
 from covidct.evaluation.leave_one_out.table import Floor, Standings, by_height
 from covidct.evaluation.plot_style import BLUE, GREY, INK, PALE, VERMILION, add_panel, new_figure, save_figure
 from covidct.types import Estimate
@@ -33,8 +34,8 @@ def plot_standings(standings: Standings, path: Path) -> None:
 
 def _shorten(left_out: str) -> str:
     """What was left out, for a title that has a line."""
-    several = left_out.count("+") + 1
-    return left_out if several == 1 else f"{several} sources at once"
+    sources = to_sources(left_out)
+    return left_out if len(sources) == 1 else f"{len(sources)} sources at once"
 
 
 def _draw_block(axes: Axes, rows: list[Standing], floor: Floor) -> None:
