@@ -48,7 +48,7 @@ def group(instances: Iterable[Described]) -> list[Group]:
         (by_uid[uid] if uid else lone).append(item)
     groups: list[Group] = []
     for uid, members in by_uid.items():
-        parts = _part_subjects(members)
+        parts = _part_patients(members)
         notes = (APART,) if len(parts) > 1 else ()
         whole = [part for part in parts if not _is_alone(part)]
         groups += [Group(uid, tuple(part), (*notes, *part[0].notes)) for part in whole]
@@ -63,7 +63,7 @@ def _series_of(item: Described) -> str | None:
     return item.instance.path if item.instance.frame is not None else None
 
 
-def _part_subjects(members: list[Described]) -> list[list[Described]]:
+def _part_patients(members: list[Described]) -> list[list[Described]]:
     """The members by patient, and by study; not by studies of one slice each, whose UIDs are broken."""
     parts = _by(members, lambda item: _fold(item.acquisition.patient_id))
     found: list[list[Described]] = []

@@ -1,4 +1,4 @@
-"""What tests examine: phantoms as subjects, and sessions that answer as they are told."""
+"""What tests examine: phantoms as examined slices, and sessions that answer as they are told."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from covidct.evaluation.examination.subjects import Subject
 
 from covidct.data.manifest import Row
 from covidct.data.masks import Mask
+from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_slice
 from covidct.inference.session import Outputs, Session
@@ -31,11 +31,11 @@ class Told(Session):
         return Outputs(evidence.mean((1, 2)), evidence, box)
 
 
-def make_subject(
+def make_examined_slice(
     kind: Phantom = Phantom.LESIONS, *, seed: int = 0, size: int = 96, source: str = "drawn"
-) -> Subject:
+) -> ExaminedSlice:
     drawn = draw_slice(kind, seed=seed, size=size)
-    return Subject(
+    return ExaminedSlice(
         path=f"{kind}-{seed}",
         label=int(kind is not Phantom.NORMAL),
         source=source,

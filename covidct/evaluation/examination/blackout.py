@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from covidct.audit.lung_segmentation import find_lungs
-from covidct.evaluation.examination.subjects import Subject
+from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.inference.session import Session
 from covidct.stats.metrics import estimate_auc
 from covidct.stats.resampling import Bools
@@ -59,14 +59,14 @@ class Blackout:
     aucs: Mapping[str, Estimate]
 
 
-def view_subject(session: Session, subject: Subject, inside: Bools, *, outlined: str) -> Viewed:
+def view_slice(session: Session, examined: ExaminedSlice, inside: Bools, *, outlined: str) -> Viewed:
     """Answer for every view of a labelled slice; `inside` (H, W) is the outline of its lungs."""
-    if subject.label is None:
-        raise ValueError(f"{subject.path}: has no label; an AUC needs one")
-    views = to_views(subject.pixels, inside)
+    if examined.label is None:
+        raise ValueError(f"{examined.path}: has no label; an AUC needs one")
+    views = to_views(examined.pixels, inside)
     outputs = session.run(np.stack(list(views.values())))
     logits = dict(zip(views, map(float, outputs.logit), strict=True))
-    return Viewed(subject.source, subject.patient, subject.label, logits, outlined)
+    return Viewed(examined.source, examined.patient, examined.label, logits, outlined)
 
 
 def to_views(pixels: Pixels, inside: Bools) -> dict[Masking, Pixels]:

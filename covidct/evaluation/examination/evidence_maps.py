@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
+from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.evaluation.examination.graph_surgery import count_layers, shuffle_weights
 from covidct.evaluation.examination.pointing import (
     Guess,
@@ -24,7 +25,6 @@ from covidct.evaluation.examination.pointing import (
     measure_pointing,
     to_cells,
 )
-from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
 from covidct.stats.means import estimate_mean, estimate_share
 from covidct.types import Box, Estimate, Evidence
@@ -91,24 +91,24 @@ def to_shuffled(graph: bytes, *, draws: int = DRAWS) -> dict[str, list[Session]]
     }
 
 
-def explain_subject(
-    session: Session, subject: Subject, *, trained: Session, shuffled: Mapping[str, Sequence[Session]]
+def explain_slice(
+    session: Session, examined: ExaminedSlice, *, trained: Session, shuffled: Mapping[str, Sequence[Session]]
 ) -> Explained:
     """Measure a slice with masks of lungs and lesions.
 
     `session` answers as people get it; the `shuffled` graphs are compared with the `trained` one they were
     made from.
     """
-    outputs = session.run(subject.pixels[None])
+    outputs = session.run(examined.pixels[None])
     evidence, box = outputs.evidence[0], to_box(outputs.box[0])
-    sick = subject.lesions is not None and bool(subject.lesions.any())
+    sick = examined.lesions is not None and bool(examined.lesions.any())
     return Explained(
-        source=subject.source,
-        patient=subject.patient,
-        inside=measure_inside(evidence, box, subject),
-        pointing=measure_pointing(evidence, box, subject) if sick else None,
-        guess=guess(subject) if sick else None,
-        shuffled=_compare(subject, trained, shuffled) if sick else {},
+        source=examined.source,
+        patient=examined.patient,
+        inside=measure_inside(evidence, box, examined),
+        pointing=measure_pointing(evidence, box, examined) if sick else None,
+        guess=guess(examined) if sick else None,
+        shuffled=_compare(examined, trained, shuffled) if sick else {},
     )
 
 
@@ -126,16 +126,16 @@ def to_explanations(explained: Sequence[Explained]) -> tuple[Explanation, ...]:
     )
 
 
-def correlate(before: Evidence, after: Evidence, box: Box, subject: Subject) -> float | None:
+def correlate(before: Evidence, after: Evidence, box: Box, examined: ExaminedSlice) -> float | None:
     """Spearman's rank correlation of two maps over the cells that are lung.
 
     Over all cells, a map that is nothing outside the lungs would resemble any other such map. None where
     there are few cells of lung, or all the same.
     """
-    assert subject.lungs is not None
-    cells = to_cells(box, before.shape, subject.lungs.shape)
+    assert examined.lungs is not None
+    cells = to_cells(box, before.shape, examined.lungs.shape)
     counts = np.bincount(cells[cells >= 0], minlength=before.size)
-    lung = np.bincount(cells[(cells >= 0) & subject.lungs], minlength=before.size) > counts / 2
+    lung = np.bincount(cells[(cells >= 0) & examined.lungs], minlength=before.size) > counts / 2
     pair = before.ravel()[lung], after.ravel()[lung]
     if lung.sum() < MIN_CELLS or any(np.ptp(values) == 0 for values in pair):
         return None
@@ -143,9 +143,9 @@ def correlate(before: Evidence, after: Evidence, box: Box, subject: Subject) -> 
 
 
 def _compare(
-    subject: Subject, trained: Session, shuffled: Mapping[str, Sequence[Session]]
+    examined: ExaminedSlice, trained: Session, shuffled: Mapping[str, Sequence[Session]]
 ) -> dict[str, Shuffled]:
-    slices = subject.pixels[None]
+    slices = examined.pixels[None]
     outputs = trained.run(slices)
     before, box = outputs.evidence[0], to_box(outputs.box[0])
     if not has_place(before):
@@ -154,9 +154,9 @@ def _compare(
     for name, sessions in shuffled.items():
         # The finder's weights stay, and so does the box.
         maps = [session.run(slices).evidence[0] for session in sessions]
-        points = [measure_pointing(after, box, subject) for after in maps]
+        points = [measure_pointing(after, box, examined) for after in maps]
         found[name] = Shuffled(
-            correlation=_mean([correlate(before, after, box, subject) for after in maps]),
+            correlation=_mean([correlate(before, after, box, examined) for after in maps]),
             **{name: _mean([getattr(one, name) for one in points]) for name in POINTINGS},
         )
     return found

@@ -27,7 +27,7 @@ PHANTOM_SIZE = 384
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExaminedSlice:
     """A slice: `pixels` (H, W) uint8 display, and where they are known `lungs` and `lesions` (H, W) bool.
 
     `label` is 1 for COVID-19, 0 for everything else, None where nobody says; `patient` names whom it belongs
@@ -46,7 +46,9 @@ class Subject:
     lesions: Bools | None = field(default=None, repr=False, compare=False)
 
 
-def read_subject(row: Row, patient: str, plan: DataPlan, *, turns: Mapping[Path, int]) -> Subject:
+def read_examined_slice(
+    row: Row, patient: str, plan: DataPlan, *, turns: Mapping[Path, int]
+) -> ExaminedSlice:
     """Read a row's slice and the masks beside it, those of lesions turned by `turns` (`masks.find_turns`).
 
     Raises ManifestError for a file that cannot be read.
@@ -59,7 +61,7 @@ def read_subject(row: Row, patient: str, plan: DataPlan, *, turns: Mapping[Path,
         raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
     shape = item.pixels.shape
     lesions = find_mask(row, Mask.LESION)
-    return Subject(
+    return ExaminedSlice(
         path=str(row.path),
         label=to_label(row, plan) if row.label in plan.labels else None,
         source=row.source,
@@ -72,12 +74,12 @@ def read_subject(row: Row, patient: str, plan: DataPlan, *, turns: Mapping[Path,
     )
 
 
-def draw_subjects(count: int) -> Iterator[Subject]:
+def draw_examined_slices(count: int) -> Iterator[ExaminedSlice]:
     """Draw `count` phantoms with lesions, and the same chests without; every pair is one patient."""
     for seed in range(count):
         for kind in (Phantom.LESIONS, Phantom.NORMAL):
             drawn = draw_slice(kind, seed=seed, size=PHANTOM_SIZE)
-            yield Subject(
+            yield ExaminedSlice(
                 path=f"{PHANTOM}-{kind}-{seed}",
                 label=int(kind is Phantom.LESIONS),
                 source=PHANTOM,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from covidct.evaluation.examination.evidence_maps import to_box
+from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.evaluation.examination.pointing import find_peak
-from covidct.evaluation.examination.subjects import Subject
 from covidct.inference.session import Session
 from covidct.stats.resampling import Bools
 from covidct.types import Box, Evidence, Pixels
@@ -32,18 +32,18 @@ class Exhibit:
     shuffled: Evidence | None = field(default=None, repr=False)
 
 
-def to_exhibit(subject: Subject, session: Session, shuffled: Session | None) -> Exhibit:
+def to_exhibit(examined: ExaminedSlice, session: Session, shuffled: Session | None) -> Exhibit:
     """A slice with lesions as the graphs see it. Raises ValueError for one without a mask of lesions."""
-    if subject.lesions is None:
-        raise ValueError(f"{subject.path}: has no mask of lesions to show")
-    outputs = session.run(subject.pixels[None])
+    if examined.lesions is None:
+        raise ValueError(f"{examined.path}: has no mask of lesions to show")
+    outputs = session.run(examined.pixels[None])
     evidence, box = outputs.evidence[0], to_box(outputs.box[0])
     return Exhibit(
-        source=subject.source,
-        pixels=subject.pixels,
-        lesions=subject.lesions,
+        source=examined.source,
+        pixels=examined.pixels,
+        lesions=examined.lesions,
         evidence=evidence,
         box=box,
-        peak=find_peak(evidence, box, subject.lesions.shape) if evidence.size > 1 else None,
-        shuffled=shuffled.run(subject.pixels[None]).evidence[0] if shuffled is not None else None,
+        peak=find_peak(evidence, box, examined.lesions.shape) if evidence.size > 1 else None,
+        shuffled=shuffled.run(examined.pixels[None]).evidence[0] if shuffled is not None else None,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from covidct.audit.lung_segmentation import find_lungs, hull
-from covidct.evaluation.examination.subjects import Subject, stretch
+from covidct.evaluation.examination.examined_slice import ExaminedSlice, stretch
 from covidct.inference.session import Session
 from covidct.stats.resampling import Bools
 
@@ -39,21 +39,21 @@ class Outline:
     origin: Origin
 
 
-def outline_lungs(subject: Subject, finder: Session | None) -> Outline | None:
+def outline_lungs(examined: ExaminedSlice, finder: Session | None) -> Outline | None:
     """The outline of a slice's lungs; None where nobody finds any.
 
     `finder` is a graph whose map is the shares of lung (`graph_surgery.expose_lungs`). Where there is a mask
     of a reader's, it is believed; a classical finder is asked where there is neither mask nor graph.
     """
-    shape = subject.pixels.shape
-    if subject.lungs is not None:
-        return _to_outline(stretch(subject.lungs, (SIDE, SIDE)), shape, Origin.MASK)
+    shape = examined.pixels.shape
+    if examined.lungs is not None:
+        return _to_outline(stretch(examined.lungs, (SIDE, SIDE)), shape, Origin.MASK)
     if finder is not None:
-        shares = finder.run(subject.pixels[None]).evidence[0]
+        shares = finder.run(examined.pixels[None]).evidence[0]
         found = _to_outline(stretch(shares >= 0.5, (SIDE, SIDE)), shape, Origin.GRAPH)
         if found is not None:
             return found
-    regions = find_lungs(subject.pixels).regions
+    regions = find_lungs(examined.pixels).regions
     dark = np.logical_or.reduce((np.zeros((SIDE, SIDE), bool), *regions))
     return _to_outline(dark, shape, Origin.GREYS)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
-from covidct.evaluation.examination.subjects import Subject
+from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.inference.overlay import FULL
 from covidct.stats.resampling import Bools
 from covidct.types import Box, Evidence
@@ -73,14 +73,14 @@ def has_place(evidence: Evidence) -> bool:
     return evidence.size > 1
 
 
-def measure_pointing(evidence: Evidence, box: Box, subject: Subject) -> Pointing:
+def measure_pointing(evidence: Evidence, box: Box, examined: ExaminedSlice) -> Pointing:
     """Measure a map (h, w) float32 over `box` of a slice with lungs and lesions.
 
     All is None for a map of one cell. Raises ValueError for a slice without masks or without lesions.
     """
-    lungs, lesions = _masks(subject)
+    lungs, lesions = _masks(examined)
     if not lesions.any():
-        raise ValueError(f"{subject.path}: has no lesion to point at")
+        raise ValueError(f"{examined.path}: has no lesion to point at")
     if not has_place(evidence):
         return Pointing(None, None, None, None)
     spread = to_strengths(evidence, box, lesions.shape)
@@ -89,16 +89,16 @@ def measure_pointing(evidence: Evidence, box: Box, subject: Subject) -> Pointing
     return Pointing(hit, near, to_iou(spread >= LEVEL, lesions), _auc(spread, lungs, lesions))
 
 
-def measure_inside(evidence: Evidence, box: Box, subject: Subject) -> Inside | None:
+def measure_inside(evidence: Evidence, box: Box, examined: ExaminedSlice) -> Inside | None:
     """Measure how much of a map (h, w) lies in the lungs of a slice; None for a map of one cell.
 
     Every cell's evidence is spread evenly over its part of the slice. Raises ValueError without a mask.
     """
-    if subject.lungs is None:
-        raise ValueError(f"{subject.path}: has no mask of its lungs")
+    if examined.lungs is None:
+        raise ValueError(f"{examined.path}: has no mask of its lungs")
     if not has_place(evidence):
         return None
-    lungs = subject.lungs
+    lungs = examined.lungs
     positive = np.maximum(evidence, 0)
     cells = to_cells(box, evidence.shape, lungs.shape)
     mass = np.where(cells >= 0, positive.ravel()[cells], 0.0)
@@ -111,9 +111,9 @@ def measure_inside(evidence: Evidence, box: Box, subject: Subject) -> Inside | N
     )
 
 
-def guess(subject: Subject) -> Guess:
+def guess(examined: ExaminedSlice) -> Guess:
     """What a slice with lungs and lesions gives away without a model. Raises as `measure_pointing`."""
-    lungs, lesions = _masks(subject)
+    lungs, lesions = _masks(examined)
     wide = _reach(lesions) <= to_tolerance(lesions.shape)
     depth = np.unravel_index(int(np.argmax(ndimage.distance_transform_edt(lungs))), lungs.shape)
     hit, near = _is_in(lesions, (int(depth[0]), int(depth[1])))
@@ -164,10 +164,10 @@ def to_iou(shown: Bools, wanted: Bools) -> float:
     return float((shown & wanted).sum() / max(1, (shown | wanted).sum()))
 
 
-def _masks(subject: Subject) -> tuple[Bools, Bools]:
-    if subject.lungs is None or subject.lesions is None:
-        raise ValueError(f"{subject.path}: has no masks of lungs and lesions")
-    return subject.lungs, subject.lesions
+def _masks(examined: ExaminedSlice) -> tuple[Bools, Bools]:
+    if examined.lungs is None or examined.lesions is None:
+        raise ValueError(f"{examined.path}: has no masks of lungs and lesions")
+    return examined.lungs, examined.lesions
 
 
 def _is_in(mask: Bools, point: tuple[int, int]) -> tuple[float, float]:

@@ -30,10 +30,10 @@ from typing import Any
 from covidct.errors import ManifestError
 from covidct.evaluation.examination.blackout import Blackout, Masking, both_classes
 from covidct.evaluation.examination.evidence_maps import INSIDE_TARGET, POINTING_TARGET, Explanation
+from covidct.evaluation.examination.examined_slice import PHANTOM
 from covidct.evaluation.examination.examples import Exhibit
 from covidct.evaluation.examination.pointing import LEVEL, TOLERANCE
 from covidct.evaluation.examination.stability import ALL, FLIP_TARGET, MEDIAN_TARGET, REAL, Stability
-from covidct.evaluation.examination.subjects import PHANTOM
 from covidct.stats.resampling import RESAMPLING
 from covidct.types import Estimate
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from covidct.audit.lung_segmentation import find_lungs
+from covidct.evaluation.examination.examined_slice import ExaminedSlice, stretch
 from covidct.evaluation.examination.scans import change_body, scan_otherwise
-from covidct.evaluation.examination.subjects import Subject, stretch
 from covidct.images.hounsfield import to_display
 from covidct.images.read import parse_slice
 from covidct.stats.resampling import Bools
@@ -56,24 +56,24 @@ class Render:
     pixels: Pixels = field(repr=False, compare=False)
 
 
-def render_subject(subject: Subject, inside: Bools | None) -> Iterator[Render]:
+def render_slice(examined: ExaminedSlice, inside: Bools | None) -> Iterator[Render]:
     """All renders of a slice; the crop to its lungs only where `inside` (H, W) says where they are.
 
-    The slice that they are to be compared with is `subject.pixels`, losslessly stored.
+    The slice that they are to be compared with is `examined.pixels`, losslessly stored.
     """
-    pixels = subject.pixels
+    pixels = examined.pixels
     for name, (centre, width) in WINDOWS.items():
-        shown = to_display(subject.hu, centre=centre, width=width)
+        shown = to_display(examined.hu, centre=centre, width=width)
         yield Render(Kind.WINDOW, f"{name} {centre:g}/{width:g}", shown)
-    yield from _fields(subject, inside)
+    yield from _fields(examined, inside)
     for side in SIZES:
         yield Render(Kind.SIZE, f"{side} pixels", resize(pixels, side))
     yield Render(Kind.JPEG, f"quality {QUALITY}", through_jpeg(pixels))
     yield Render(Kind.MIRROR, "mirrored", np.ascontiguousarray(pixels[:, ::-1]))
     for right, down in SHIFTS:
         yield Render(Kind.SHIFT, f"{right:+d}, {down:+d} pixels", shift(pixels, right=right, down=down))
-    yield from (Render(Kind.SCAN, name, shown) for name, shown in scan_otherwise(subject.hu))
-    yield from (Render(Kind.BODY, name, shown) for name, shown in change_body(subject.hu, inside))
+    yield from (Render(Kind.SCAN, name, shown) for name, shown in scan_otherwise(examined.hu))
+    yield from (Render(Kind.BODY, name, shown) for name, shown in change_body(examined.hu, inside))
 
 
 def resize(pixels: Pixels, side: int) -> Pixels:
@@ -116,9 +116,9 @@ def to_full_field(hu: NDArray[np.float32]) -> NDArray[np.float32]:
     return wide
 
 
-def _fields(subject: Subject, inside: Bools | None) -> Iterator[Render]:
-    yield Render(Kind.FIELD, "full field", to_display(to_full_field(subject.hu)))
-    pixels = subject.pixels
+def _fields(examined: ExaminedSlice, inside: Bools | None) -> Iterator[Render]:
+    yield Render(Kind.FIELD, "full field", to_display(to_full_field(examined.hu)))
+    pixels = examined.pixels
     crops = {"cropped to the body": stretch(find_lungs(pixels).body, pixels.shape)}
     if inside is not None:
         crops["cropped to the lungs"] = inside

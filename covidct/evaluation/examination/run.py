@@ -22,19 +22,23 @@ from covidct.data.masks import Mask, find_mask, find_turns
 from covidct.data.split import to_groups
 from covidct.errors import ManifestError
 from covidct.evaluation.examination import pictures as sheets
-from covidct.evaluation.examination.blackout import Viewed, to_blackouts, view_subject
+from covidct.evaluation.examination.blackout import Viewed, to_blackouts, view_slice
 from covidct.evaluation.examination.evidence_maps import (
     Explained,
-    explain_subject,
+    explain_slice,
     to_explanations,
     to_shuffled,
+)
+from covidct.evaluation.examination.examined_slice import (
+    ExaminedSlice,
+    draw_examined_slices,
+    read_examined_slice,
 )
 from covidct.evaluation.examination.examples import Exhibit, to_exhibit
 from covidct.evaluation.examination.graph_surgery import expose_lungs
 from covidct.evaluation.examination.lung_outline import Outline, outline_lungs
 from covidct.evaluation.examination.record import Examination, Protocol, to_json
-from covidct.evaluation.examination.stability import Trial, to_stabilities, try_subject
-from covidct.evaluation.examination.subjects import Subject, draw_subjects, read_subject
+from covidct.evaluation.examination.stability import Trial, to_stabilities, try_slice
 from covidct.evaluation.predictions import INTERVAL_BLOCK
 from covidct.inference.bundle import Bundle
 from covidct.inference.session import Session
@@ -99,10 +103,10 @@ def examine(
         zip(rows, patients, strict=True), length=len(rows), label="examining".ljust(24), file=sys.stderr
     ) as bar:
         for row, patient in bar:
-            if (subject := _read(row, patient, plan, turns)) is not None:
-                _examine_one(graphs, subject, notes, render=row.path in rendered, show=row.path in shown)
-    for at, subject in enumerate(draw_subjects(phantoms)):
-        _examine_one(graphs, subject, notes, render=True, show=not shown and at < SHOWN)
+            if (examined := _read(row, patient, plan, turns)) is not None:
+                _examine_one(graphs, examined, notes, render=row.path in rendered, show=row.path in shown)
+    for at, examined in enumerate(draw_examined_slices(phantoms)):
+        _examine_one(graphs, examined, notes, render=True, show=not shown and at < SHOWN)
     return Examination(
         protocol=protocol,
         explanations=to_explanations(notes.explained),
@@ -113,10 +117,10 @@ def examine(
     )
 
 
-def _read(row: Row, patient: str, plan: DataPlan, turns: Mapping[Path, int]) -> Subject | None:
+def _read(row: Row, patient: str, plan: DataPlan, turns: Mapping[Path, int]) -> ExaminedSlice | None:
     """A row's slice; None where it cannot be read and nobody said that it is one."""
     try:
-        return read_subject(row, patient, plan, turns=turns)
+        return read_examined_slice(row, patient, plan, turns=turns)
     except ManifestError as error:
         if row.label in plan.labels:
             raise
@@ -145,30 +149,30 @@ def _spread(paths: Sequence[Path], most: int) -> Iterator[Path]:
     return (paths[at] for at in places)
 
 
-def _examine_one(graphs: Graphs, subject: Subject, notes: Notes, *, render: bool, show: bool) -> None:
-    outline = outline_lungs(subject, graphs.finder)
-    if subject.lungs is not None and subject.lesions is not None:
+def _examine_one(graphs: Graphs, examined: ExaminedSlice, notes: Notes, *, render: bool, show: bool) -> None:
+    outline = outline_lungs(examined, graphs.finder)
+    if examined.lungs is not None and examined.lesions is not None:
         notes.explained.append(
-            explain_subject(graphs.session, subject, trained=graphs.trained, shuffled=graphs.shuffled)
+            explain_slice(graphs.session, examined, trained=graphs.trained, shuffled=graphs.shuffled)
         )
-    if subject.label is not None:
-        _black_out(graphs.session, subject, outline, notes)
+    if examined.label is not None:
+        _black_out(graphs.session, examined, outline, notes)
     # Slices that nobody labelled may show neck or abdomen: without lung there is nothing to be stable.
-    if render and (subject.label is not None or outline is not None):
+    if render and (examined.label is not None or outline is not None):
         config = graphs.bundle.config
         inside = outline.inside if outline is not None else None
         point = config.operating_points[0]
-        notes.trials.extend(try_subject(graphs.session, subject, inside, config=config, point=point))
-    if show and subject.lesions is not None and subject.lesions.any():
+        notes.trials.extend(try_slice(graphs.session, examined, inside, config=config, point=point))
+    if show and examined.lesions is not None and examined.lesions.any():
         whole = list(graphs.shuffled.values())[-1][0] if graphs.shuffled else None
-        notes.exhibits.append(to_exhibit(subject, graphs.session, whole))
+        notes.exhibits.append(to_exhibit(examined, graphs.session, whole))
 
 
-def _black_out(session: Session, subject: Subject, outline: Outline | None, notes: Notes) -> None:
+def _black_out(session: Session, examined: ExaminedSlice, outline: Outline | None, notes: Notes) -> None:
     if outline is None:
         notes.without_outline += 1
         return
-    viewed = view_subject(session, subject, outline.inside, outlined=str(outline.origin))
+    viewed = view_slice(session, examined, outline.inside, outlined=str(outline.origin))
     notes.viewed.append(viewed)
 
 

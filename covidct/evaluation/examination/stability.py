@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covidct.evaluation.examination.renders import Kind, render_subject
-from covidct.evaluation.examination.subjects import PHANTOM, Subject
+from covidct.evaluation.examination.examined_slice import PHANTOM, ExaminedSlice
+from covidct.evaluation.examination.renders import Kind, render_slice
 from covidct.inference.config import Config
 from covidct.inference.decision import decide
 from covidct.inference.session import Session
@@ -92,26 +92,26 @@ def to_answer(logit: float, config: Config, point: OperatingPoint) -> Answer:
     return Answer(found.probability, found.decision)
 
 
-def try_subject(
-    session: Session, subject: Subject, inside: Bools | None, *, config: Config, point: OperatingPoint
+def try_slice(
+    session: Session, examined: ExaminedSlice, inside: Bools | None, *, config: Config, point: OperatingPoint
 ) -> list[Trial]:
     """Answer for a slice as it is and for all its renders; `inside` (H, W) is the outline of its lungs."""
 
     def answer(pixels: Pixels) -> Answer:
         return to_answer(float(session.run(pixels[None]).logit[0]), config, point)
 
-    before = answer(subject.pixels)
+    before = answer(examined.pixels)
     return [
         Trial(
-            path=subject.path,
-            source=subject.source,
-            patient=subject.patient,
+            path=examined.path,
+            source=examined.source,
+            patient=examined.patient,
             kind=render.kind,
             render=render.name,
             before=before,
             after=answer(render.pixels),
         )
-        for render in render_subject(subject, inside)
+        for render in render_slice(examined, inside)
     ]
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from subjects import Told, make_subject
 
 from covidct.evaluation.examination.blackout import (
     Masking,
@@ -12,31 +11,32 @@ from covidct.evaluation.examination.blackout import (
     to_blackouts,
     to_tissue,
     to_views,
-    view_subject,
+    view_slice,
 )
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import Evidence, Pixels
+from examined_slices import Told, make_examined_slice
 
-SUBJECT = make_subject()
-assert SUBJECT.lungs is not None
-LUNGS = SUBJECT.lungs
+EXAMINED = make_examined_slice()
+assert EXAMINED.lungs is not None
+LUNGS = EXAMINED.lungs
 
 
 def test_views_keep_what_they_say() -> None:
-    views = to_views(SUBJECT.pixels, LUNGS)
-    assert (views[Masking.WHOLE] == SUBJECT.pixels).all()
+    views = to_views(EXAMINED.pixels, LUNGS)
+    assert (views[Masking.WHOLE] == EXAMINED.pixels).all()
     assert len(np.unique(views[Masking.NO_LUNGS][LUNGS])) == 1
-    assert (views[Masking.NO_LUNGS][~LUNGS] == SUBJECT.pixels[~LUNGS]).all()
-    assert (views[Masking.LUNGS][LUNGS] == SUBJECT.pixels[LUNGS]).all()
+    assert (views[Masking.NO_LUNGS][~LUNGS] == EXAMINED.pixels[~LUNGS]).all()
+    assert (views[Masking.LUNGS][LUNGS] == EXAMINED.pixels[LUNGS]).all()
     assert len(np.unique(views[Masking.LUNGS][~LUNGS])) == 1
     border = views[Masking.BORDER]
     assert (border[4:-4, 4:-4] == 128).all()
-    assert (border[:4] == SUBJECT.pixels[:4]).all()
+    assert (border[:4] == EXAMINED.pixels[:4]).all()
 
 
 def test_the_fill_is_soft_tissue() -> None:
     # -50 to 100 HU in the lung window.
-    assert 220 <= to_tissue(SUBJECT.pixels, LUNGS) <= 255
+    assert 220 <= to_tissue(EXAMINED.pixels, LUNGS) <= 255
     assert to_tissue(np.zeros((32, 32), np.uint8), np.zeros((32, 32), bool)) == 192
 
 
@@ -54,13 +54,13 @@ def blackout_of(session: Told, *, marked: bool = False) -> dict[str, float]:
     viewed = []
     for seed in range(8):
         for kind in (Phantom.LESIONS, Phantom.NORMAL):
-            subject = make_subject(kind, seed=seed)
-            pixels = subject.pixels.copy()
-            if marked and subject.label:
+            examined = make_examined_slice(kind, seed=seed)
+            pixels = examined.pixels.copy()
+            if marked and examined.label:
                 pixels[0, 0] = 255
-            assert subject.lungs is not None
+            assert examined.lungs is not None
             viewed.append(
-                view_subject(session, replace(subject, pixels=pixels), subject.lungs, outlined="mask")
+                view_slice(session, replace(examined, pixels=pixels), examined.lungs, outlined="mask")
             )
     (found,) = to_blackouts(viewed)
     assert (found.n, found.positives, found.groups, found.outlined) == (16, 8, 8, {"mask": 16})
@@ -82,7 +82,7 @@ def test_a_session_that_reads_a_mark_does_not() -> None:
 
 
 def test_one_class_has_no_auc() -> None:
-    viewed = [view_subject(Told(sees_corner), make_subject(), LUNGS, outlined="mask")]
+    viewed = [view_slice(Told(sees_corner), make_examined_slice(), LUNGS, outlined="mask")]
     (found,) = to_blackouts(viewed)
     assert found.aucs[Masking.WHOLE].value is None
     assert both_classes([found]) == []
@@ -90,14 +90,14 @@ def test_one_class_has_no_auc() -> None:
 
 def test_a_slice_without_label_is_refused() -> None:
     with pytest.raises(ValueError, match="has no label"):
-        view_subject(Told(sees_corner), replace(SUBJECT, label=None), LUNGS, outlined="mask")
+        view_slice(Told(sees_corner), replace(EXAMINED, label=None), LUNGS, outlined="mask")
 
 
 def test_huge_logits_keep_their_order() -> None:
     viewed = []
     for seed, label in enumerate((0, 1)):
-        subject = replace(make_subject(seed=seed), label=label)
+        examined = replace(make_examined_slice(seed=seed), label=label)
         session = Told(lambda _, label=label: np.full((2, 2), 500.0 + label, np.float32))  # type: ignore[misc]
-        viewed.append(view_subject(session, subject, LUNGS, outlined="mask"))
+        viewed.append(view_slice(session, examined, LUNGS, outlined="mask"))
     (found,) = to_blackouts(viewed)
     assert found.aucs[Masking.WHOLE].value == 1

@@ -4,23 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from covidct.evaluation.examination.subjects import Subject
-from subjects import Told, make_subject
 
 from covidct.evaluation.examination.evidence_maps import (
     NO_PLACE,
     Explanation,
     correlate,
-    explain_subject,
+    explain_slice,
     to_explanations,
 )
+from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.evaluation.examination.pointing import LEVEL
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import WHOLE, Evidence, Pixels
+from examined_slices import Told, make_examined_slice
 
-SICK = [make_subject(seed=seed) for seed in range(4)]
-WELL = make_subject(Phantom.NORMAL, seed=9)
-KNOWN = {subject.pixels.tobytes(): subject for subject in (*SICK, WELL)}
+SICK = [make_examined_slice(seed=seed) for seed in range(4)]
+WELL = make_examined_slice(Phantom.NORMAL, seed=9)
+KNOWN = {examined.pixels.tobytes(): examined for examined in (*SICK, WELL)}
 
 
 def lesions_of(pixels: Pixels) -> Evidence:
@@ -49,9 +49,9 @@ def nothing_of(pixels: Pixels) -> Evidence:
 
 
 def explain(session: Told, *, shuffled: dict[str, list[Told]] | None = None) -> Explanation:
-    subjects: list[Subject] = [*SICK, WELL]
+    slices: list[ExaminedSlice] = [*SICK, WELL]
     (found,) = to_explanations(
-        [explain_subject(session, one, trained=session, shuffled=shuffled or {}) for one in subjects]
+        [explain_slice(session, one, trained=session, shuffled=shuffled or {}) for one in slices]
     )
     return found
 
@@ -103,17 +103,17 @@ def test_disorders_are_averaged() -> None:
 
 
 def test_correlation_asks_the_lungs_only() -> None:
-    subject = SICK[0]
-    assert subject.lungs is not None
-    lungs = subject.lungs
+    examined = SICK[0]
+    assert examined.lungs is not None
+    lungs = examined.lungs
     rng = np.random.default_rng(0)
     first, second = (rng.random(lungs.shape).astype(np.float32) * lungs for _ in range(2))
-    found = correlate(first, second, WHOLE, subject)
+    found = correlate(first, second, WHOLE, examined)
     assert found is not None
     assert abs(found) < 0.1
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.5
-    assert correlate(first, np.zeros_like(first), WHOLE, subject) is None
-    empty = replace(subject, lungs=np.zeros_like(lungs))
+    assert correlate(first, np.zeros_like(first), WHOLE, examined) is None
+    empty = replace(examined, lungs=np.zeros_like(lungs))
     assert correlate(first, second, WHOLE, empty) is None
 
 

@@ -4,36 +4,42 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from covidct.evaluation.examination.subjects import PHANTOM, draw_subjects, read_subject, stretch, to_hu
-from subjects import make_subject, write_masked
 
 from covidct.data.manifest import DataPlan, Row
 from covidct.data.masks import find_turns
 from covidct.errors import ManifestError
+from covidct.evaluation.examination.examined_slice import (
+    PHANTOM,
+    draw_examined_slices,
+    read_examined_slice,
+    stretch,
+    to_hu,
+)
 from covidct.images.hounsfield import to_display
+from examined_slices import make_examined_slice, write_masked
 from makers import phantom_hu, write_dicom
 
 
 @pytest.mark.parametrize("turn", [0, 1, 3])
 def test_a_row_with_its_masks(tmp_path: Path, turn: int) -> None:
     rows = write_masked(tmp_path, turn=turn, count=1)
-    subject = read_subject(rows[0], "masked/0", DataPlan(), turns=find_turns(rows))
-    wanted = make_subject(seed=0)
-    assert (subject.label, subject.source, subject.is_hu) == (1, "masked", False)
-    assert subject.lungs is not None
-    assert subject.lesions is not None
-    assert (subject.lungs == wanted.lungs).all()
-    assert (subject.lesions == wanted.lesions).all()
+    examined = read_examined_slice(rows[0], "masked/0", DataPlan(), turns=find_turns(rows))
+    wanted = make_examined_slice(seed=0)
+    assert (examined.label, examined.source, examined.is_hu) == (1, "masked", False)
+    assert examined.lungs is not None
+    assert examined.lesions is not None
+    assert (examined.lungs == wanted.lungs).all()
+    assert (examined.lesions == wanted.lesions).all()
 
 
 def test_dicom_brings_hounsfield_units(tmp_path: Path) -> None:
     hu = phantom_hu()
     row = Row(write_dicom(tmp_path / "slice.dcm", hu), "", "dicom", "", "", "")
-    subject = read_subject(row, "p", DataPlan(), turns={})
-    assert subject.is_hu
-    assert subject.label is None
-    assert (subject.hu == np.maximum(hu, -1024)).all()
-    assert subject.lungs is None
+    examined = read_examined_slice(row, "p", DataPlan(), turns={})
+    assert examined.is_hu
+    assert examined.label is None
+    assert (examined.hu == np.maximum(hu, -1024)).all()
+    assert examined.lungs is None
 
 
 def test_grey_levels_are_taken_for_the_lung_window() -> None:
@@ -45,14 +51,14 @@ def test_a_broken_file_or_mask_is_named(tmp_path: Path) -> None:
     rows = write_masked(tmp_path, count=1)
     (tmp_path / "lung" / rows[0].path.name).write_bytes(b"no picture")
     with pytest.raises(ManifestError, match="mend the mask"):
-        read_subject(rows[0], "p", DataPlan(), turns={})
+        read_examined_slice(rows[0], "p", DataPlan(), turns={})
     rows[1].path.write_bytes(b"no picture")
     with pytest.raises(ManifestError, match="take its line out"):
-        read_subject(rows[1], "p", DataPlan(), turns={})
+        read_examined_slice(rows[1], "p", DataPlan(), turns={})
 
 
 def test_drawn_pairs_are_one_patient() -> None:
-    sick, well = draw_subjects(1)
+    sick, well = draw_examined_slices(1)
     assert sick.patient == well.patient
     assert (sick.source, sick.label, well.label) == (PHANTOM, 1, 0)
     assert well.lesions is not None

@@ -3,15 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from subjects import Told, make_subject
 
 from covidct.evaluation.examination.lung_outline import Origin, outline_lungs
 from covidct.types import Evidence, Pixels
+from examined_slices import Told, make_examined_slice
 
-SUBJECT = make_subject(size=128)
-assert SUBJECT.lungs is not None
-LUNGS = SUBJECT.lungs
-UNKNOWN = replace(SUBJECT, lungs=None)
+EXAMINED = make_examined_slice(size=128)
+assert EXAMINED.lungs is not None
+LUNGS = EXAMINED.lungs
+UNKNOWN = replace(EXAMINED, lungs=None)
 
 
 def finds(shares: Evidence) -> Told:
@@ -23,7 +23,7 @@ def nothing(_: Pixels) -> Evidence:
 
 
 def test_a_readers_mask_comes_first() -> None:
-    found = outline_lungs(SUBJECT, finds(np.ones((48, 48), np.float32)))
+    found = outline_lungs(EXAMINED, finds(np.ones((48, 48), np.float32)))
     assert found is not None
     assert found.origin is Origin.MASK
     assert found.inside[LUNGS].all()
@@ -51,4 +51,4 @@ def test_then_grey_levels() -> None:
 def test_a_slice_without_lung_has_none() -> None:
     tissue = np.full((128, 128), 190, np.uint8)
     assert outline_lungs(replace(UNKNOWN, pixels=tissue), Told(nothing)) is None
-    assert outline_lungs(replace(SUBJECT, lungs=np.zeros_like(LUNGS)), None) is None
+    assert outline_lungs(replace(EXAMINED, lungs=np.zeros_like(LUNGS)), None) is None

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from covidct.evaluation.examination.subjects import PHANTOM
 from PIL import Image
-from subjects import write_masked
 
 from bundles import CONFIG_TABLE, write_tiny_bundle
 from covidct.apps.cli.main import main
@@ -19,6 +17,7 @@ from covidct.evaluation.examination import pictures as sheets
 from covidct.evaluation.examination.blackout import Masking
 from covidct.evaluation.examination.card_text import to_markdown
 from covidct.evaluation.examination.evidence_maps import NO_PLACE
+from covidct.evaluation.examination.examined_slice import PHANTOM
 from covidct.evaluation.examination.record import (
     Examination,
     Protocol,
@@ -36,6 +35,7 @@ from covidct.evaluation.examination.run import (
 from covidct.evaluation.examination.text import to_table
 from covidct.inference.bundle import load_bundle, write_sums
 from covidct.inference.config import CONFIG
+from examined_slices import write_masked
 from makers import phantom_hu, write_dicom
 
 FILES = {"examination.json", "evidence.png", "blackout.png", "stability.png"}

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import numpy as np
-from subjects import make_subject
 
 from covidct.evaluation.examination.scans import change_body, scan_otherwise
 from covidct.images.hounsfield import to_display
+from examined_slices import make_examined_slice
 
-SUBJECT = make_subject()
-assert SUBJECT.lungs is not None
-LUNGS = SUBJECT.lungs
-SCANS = dict(scan_otherwise(SUBJECT.hu))
-BODIES = dict(change_body(SUBJECT.hu, LUNGS))
-PLAIN = to_display(SUBJECT.hu).astype(int)
+EXAMINED = make_examined_slice()
+assert EXAMINED.lungs is not None
+LUNGS = EXAMINED.lungs
+SCANS = dict(scan_otherwise(EXAMINED.hu))
+BODIES = dict(change_body(EXAMINED.hu, LUNGS))
+PLAIN = to_display(EXAMINED.hu).astype(int)
 
 
 def test_a_low_dose_adds_noise_and_a_soft_kernel_takes_it_away() -> None:
@@ -24,7 +24,7 @@ def test_a_low_dose_adds_noise_and_a_soft_kernel_takes_it_away() -> None:
 
 
 def test_contrast_medium_leaves_the_air_in_the_lungs_as_it_is() -> None:
-    air = SUBJECT.hu < -700
+    air = EXAMINED.hu < -700
     assert (SCANS["contrast medium"][air] == PLAIN[air]).all()
     assert (SCANS["contrast medium"] != PLAIN).any()
 
@@ -38,7 +38,7 @@ def test_streaks_are_bright_and_dark() -> None:
 def test_a_small_body_has_air_around_it() -> None:
     border = BODIES["small body"][[0, -1]]
     assert (border == border[0, 0]).all()
-    assert BODIES["small body"].shape == SUBJECT.hu.shape
+    assert BODIES["small body"].shape == EXAMINED.hu.shape
 
 
 def test_lying_on_the_belly_is_a_half_turn() -> None:
@@ -65,4 +65,6 @@ def test_fluid_lies_at_the_back() -> None:
 
 
 def test_lungs_that_nobody_knows_are_not_changed() -> None:
-    assert len(list(change_body(SUBJECT.hu, None))) == len(list(change_body(SUBJECT.hu, LUNGS & False))) == 2
+    assert (
+        len(list(change_body(EXAMINED.hu, None))) == len(list(change_body(EXAMINED.hu, LUNGS & False))) == 2
+    )

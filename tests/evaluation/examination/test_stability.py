@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from covidct.evaluation.examination.subjects import PHANTOM
-from subjects import Told, make_subject
 
 from bundles import CONFIG_TABLE
+from covidct.evaluation.examination.examined_slice import PHANTOM
 from covidct.evaluation.examination.renders import Kind
 from covidct.evaluation.examination.stability import (
     ALL,
@@ -18,10 +17,11 @@ from covidct.evaluation.examination.stability import (
     shortened,
     to_answer,
     to_stabilities,
-    try_subject,
+    try_slice,
 )
 from covidct.inference.config import Config, parse_config
 from covidct.types import Decision, Evidence, Pixels
+from examined_slices import Told, make_examined_slice
 
 
 @pytest.fixture
@@ -82,7 +82,9 @@ def test_one_who_does_not_look_is_steady(config: Config) -> None:
     def blind(_: Pixels) -> Evidence:
         return np.ones((2, 2), np.float32)
 
-    trials = try_subject(Told(blind), make_subject(), None, config=config, point=config.operating_points[0])
+    trials = try_slice(
+        Told(blind), make_examined_slice(), None, config=config, point=config.operating_points[0]
+    )
     assert len(trials) == 19
     assert all(one.change == 0 and not one.is_flip for one in trials)
 
@@ -93,7 +95,9 @@ def test_one_who_looks_left_is_not(config: Config) -> None:
         return np.full((2, 2), 1.0 * pixels[:, :half].mean() - pixels[:, half:].mean(), np.float32)
 
     config = replace(config, shift=0.0)
-    trials = try_subject(Told(left), make_subject(), None, config=config, point=config.operating_points[0])
+    trials = try_slice(
+        Told(left), make_examined_slice(), None, config=config, point=config.operating_points[0]
+    )
     mirrored = next(one for one in trials if one.kind is Kind.MIRROR)
     assert mirrored.before.probability == pytest.approx(1 - mirrored.after.probability)
     assert mirrored.change > 0
