@@ -80,6 +80,17 @@ EXTRAS = {
     ),
     "train": ({"torch", "safetensors", "onnxscript"}, {"evaluation", "training", "apps/cli"}),
 }
+# The edges of the program, where one failure must not end all else: a library that reads a file, one item of
+# many, the server, the node. Only here may everything be caught, each time with the reason.
+EDGES = {
+    "images/library_errors.py": 1,
+    "inference/answerer.py": 1,
+    "series/instances.py": 1,
+    "apps/web/access_log.py": 1,
+    "apps/web/worker.py": 1,
+    "apps/pacs/dicomweb.py": 1,
+    "apps/pacs/node.py": 2,
+}
 TESTS = Path(__file__).parent
 SUPPORT = TESTS / "support"
 MAX_FILES, MAX_ENTRIES, MAX_PARAMETERS = 20, 13, 8
@@ -123,6 +134,26 @@ def test_packages_import_those_below_them(name: str) -> None:
         return
     mine = package(name.split("/"))
     assert own(MODULES[name]) <= BELOW[mine] | {mine, "types", "errors"}
+
+
+def broad_excepts(path: Path) -> Iterator[str]:
+    """The lines that catch everything and do not raise it again."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        named = {one.id for one in ast.walk(node.type or ast.Name("Exception")) if isinstance(one, ast.Name)}
+        last = node.body[-1]
+        is_raised = isinstance(last, ast.Raise) and last.exc is None
+        if named & {"Exception", "BaseException"} and not is_raised:
+            yield text.splitlines()[node.lineno - 1]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_the_edges_catch_everything_and_say_why(name: str) -> None:
+    found = list(broad_excepts(MODULES[name]))
+    assert len(found) == EDGES.get(name, 0)
+    assert all("# broad: " in line for line in found)
 
 
 def imports_at_once(path: Path) -> Iterator[str]:

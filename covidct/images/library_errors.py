@@ -25,7 +25,7 @@ def damage_as(to_error: Callable[[str], CovidctError]) -> Iterator[None]:
         yield
     except CovidctError:
         raise
-    except Exception as error:
+    except Exception as error:  # broad: see above
         raise to_error(str(error).strip().partition("\n")[0] or type(error).__name__) from error
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from covidct.errors import BundleError
 from covidct.images.cores import count_cores
+from covidct.images.library_errors import damage_as
 from covidct.inference.ahead import map_ahead
 from covidct.inference.graph.check import check_graph
 from covidct.types import WHOLE, Evidence, Pixels
@@ -62,11 +63,9 @@ class Session:
         self.threads = threads or count_cores()
         # Whoever asks, and from however many threads: a run has memory of its own (some 20 MB at 512 x 512).
         self._turns = BoundedSemaphore(self.threads)
-        try:
-            self._session = ort.InferenceSession(graph, _to_options(), providers=["CPUExecutionProvider"])
         # ONNX Runtime raises its own types, derived from Exception and not exported under stable names.
-        except Exception as error:
-            raise BundleError(f"the graph cannot be loaded by ONNX Runtime: {error}") from error
+        with damage_as(lambda cause: BundleError(f"the graph cannot be loaded by ONNX Runtime: {cause}")):
+            self._session = ort.InferenceSession(graph, _to_options(), providers=["CPUExecutionProvider"])
         outputs = {value.name for value in self._session.get_outputs()}
         names = outputs | {value.name for value in self._session.get_inputs()}
         if missing := sorted({"slices", "logit", "map"} - names):
@@ -83,14 +82,11 @@ class Session:
         if slices.ndim != 3 or slices.dtype != np.uint8 or not slices.size:
             raise ValueError(f"slices must be (N, H, W) uint8, not {slices.shape} {slices.dtype}")
         count, height, width = slices.shape
-        try:
+        # As above; numpy's own errors where an output has no axis for slices.
+        failure = f"the graph fails on slices of {height} x {width}: the bundle is damaged or memory is short"
+        with damage_as(lambda cause: BundleError(f"{failure} ({cause})")):
             parts = self._run_each(slices)
             joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        except Exception as error:  # as above; numpy's where an output has no axis for slices
-            raise BundleError(
-                f"the graph fails on slices of {height} x {width}, as the bundle is damaged or memory is "
-                f"short: {str(error).strip()}"
-            ) from error
         given = dict(zip(self._wanted, joined, strict=True))
         _check_outputs(given, count)
         # A graph that does not crop has no box: its map covers the whole slice.

@@ -204,7 +204,7 @@ def _parse_answer(response: requests.Response) -> Dataset:
     """The DICOM JSON of an answer; empty where it is none."""
     try:
         return Dataset.from_json(response.json())
-    except Exception:  # broad: whatever a server writes
+    except Exception:  # broad: a server may answer with anything
         return Dataset()
 
 

@@ -186,7 +186,7 @@ class Node:
         while not self._stopping.wait(TICK_S):
             try:
                 delivery.work(now=time.monotonic())
-            except Exception as error:  # broad: without this thread no report would leave any more
+            except Exception as error:  # broad: if this thread ended, no more reports would be sent
                 LOG.error("no report can be sent (%s); tried again", type(error).__name__)
                 log_traceback(error)
                 self._stopping.wait(TIDY_S)

@@ -30,6 +30,7 @@ from covidct.apps.pacs.peer import Caller, is_allowed
 from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import ReadError
 from covidct.images.elements import numbers
+from covidct.images.library_errors import damage_as
 from covidct.images.limits import check_bytes
 
 LOG = logging.getLogger("covidct.node")
@@ -107,12 +108,11 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
     instance, ReadError for what is damaged, cut off, too large or lacks its UIDs. Messages tell no values.
     """
     check_bytes(len(data), name="instance")
-    try:
+    # The cause is left out: messages of pydicom quote values.
+    with damage_as(lambda _: ReadError("instance: damaged or without its UIDs")):
         dataset = dcmread(BytesIO(data), specific_tags=list(_ASKED))
         identity = Identity(_to_announced(dataset), str(dataset.SeriesInstanceUID))
         complete = _is_complete(dataset)
-    except Exception as error:  # broad: damaged bytes surface as nearly any exception, none of it the node's
-        raise ReadError(f"instance: damaged or without its UIDs ({type(error).__name__})") from error
     if not complete:
         raise ReadError("instance: without all of its pixel data")
     uids = (identity.announced.uid, identity.series_uid, dataset.get("StudyInstanceUID"))

@@ -61,7 +61,7 @@ class AccessLog:
                 await self._app(scope, receive, note)
         except ClientDisconnect:
             return LOST
-        except Exception as error:  # the last line of defence: the server stays up
+        except Exception as error:  # broad: a request that fails must not end the server
             log_error(error)
             # Starlette answers first and raises then.
             if not status:

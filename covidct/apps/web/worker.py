@@ -37,7 +37,7 @@ class Task:
         try:
             if not self.cancelled and next(self._pieces, self) is not self:
                 return True
-        except Exception as error:  # whatever it is, it belongs to this task and not to the worker
+        except Exception as error:  # broad: a task that fails must not end the worker
             self.error = error
             if not isinstance(error, CovidctError):
                 log_error(error)
