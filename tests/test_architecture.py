@@ -84,6 +84,7 @@ EXTRAS = {
 # many, the server, the node. Only here may everything be caught, each time with the reason.
 EDGES = {
     "images/library_errors.py": 1,
+    "images/decoding/process.py": 1,
     "inference/answerer.py": 1,
     "series/instances.py": 1,
     "apps/web/access_log.py": 1,

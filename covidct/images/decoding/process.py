@@ -44,7 +44,7 @@ def _answer(job: Job, source: BinaryIO, size: int) -> tuple[bytes, bytes]:
         return _error("memory", ""), b""
     except UnsupportedImage as error:
         return _error("UnsupportedImage", str(error)), b""
-    except Exception as error:  # broad: whatever a library makes of damaged bytes
+    except Exception as error:  # broad: what C libraries throw at damage goes back as an answer
         return _error("damage", str(error).strip() or type(error).__name__), b""
     description = asdict(replace(decoded, data=b"")) | {"data": None}
     return json.dumps(description).encode(), decoded.data
