@@ -65,7 +65,7 @@ CARRIED = """\
 ## Decisions in a hospital left out
 
 Each source is decided by a calibration on the others: the way that the model decides in a hospital
-that it never saw. `mosmed` without its mild cases.
+that it never saw. `mosmed` without its mild cases. A slice or series counts once for each training.
 """
 TALLIES = """\
 What the lungs of slices and series show, in the [four words](../guide/findings.md), by the same
@@ -98,7 +98,9 @@ GATE = """\
 ## Refusals
 
 What is refused by pixels alone. Slices and pictures that the gate was trained on are among them. Of
-the slices of the chest, those in another window than lung are rightly refused.
+the slices of the chest, those in another window than lung are rightly refused. Of the other parts
+of the body that are not refused, eight are of an abdominal study (`ood-abdomen-ct`); looked at, all
+eight show the bases of the lungs.
 """
 EVIDENCE_ROWS = {
     "hit": "peak lies in a lesion",

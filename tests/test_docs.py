@@ -122,6 +122,10 @@ def test_python_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.Monk
         shutil.copy(ROOT / "examples" / "synthetic-lesions.png", picture)
     write_dicom(tmp_path / "b.dcm", phantom_hu(size=128))
     save(tmp_path / "study", stack(volume(4, size=128)))
+    if "pyarrow" in (ROOT / name).read_text(encoding="utf-8"):
+        parquet = pytest.importorskip("pyarrow.parquet", reason="needs pip install 'covidct[scale]'")
+        table = pytest.importorskip("pyarrow").table({"kind": ["slice", "series"]})
+        parquet.write_to_dataset(table, tmp_path / "table" / "results")
     for block in blocks(ROOT / name):
         exec(compile(block, name, "exec"), {})
 
