@@ -14,6 +14,7 @@ from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.inference.bundle import write_sums
 from covidct.inference.config import CONFIG
+from covidct.types import Pixels
 from makers import phantom_hu, write_png
 from training import tiny_recipe
 
@@ -51,13 +52,17 @@ def write_hospital(
         patient = number // 2
         ill = patient % 2
         level = int(np.clip(brighter + 30 * ill + random.normal(0, 12), 0, 128))
-        shown = SHOWN + np.uint8(level)
-        shown[0, :2] = divmod(number, 256)  # no two slices are copies
-        write_png(folder / f"{number}.png", shown)
+        write_png(folder / f"{number}.png", to_slice(level, random))
         lines.append(f"{number}.png,{('non-covid', 'covid')[ill]},{source},p{patient},")
     manifest = folder / "manifest.csv"
     manifest.write_text("\n".join([*lines, *more]) + "\n", encoding="utf-8")
     return manifest
+
+
+def to_slice(level: int, random: np.random.Generator) -> Pixels:
+    """The slice brighter by `level`, under a pattern of its own: it is no copy of another."""
+    pattern = np.kron(random.integers(-40, 41, np.array(SHOWN.shape) // 4), np.ones((4, 4), int))
+    return np.asarray(np.clip(SHOWN.astype(int) + level + pattern, 0, 255), np.uint8)
 
 
 POINTS: list[dict[str, Any]] = CONFIG_TABLE["operating_points"]

@@ -18,6 +18,7 @@ from covidct.apps.cli.options import (
     SOURCES,
     SPLIT,
     data_option,
+    labels_options,
     needs_extra,
     plain_errors,
 )
@@ -29,6 +30,7 @@ from covidct.types import DISCLAIMER, Precision
 @data_option("The slices.")
 @SPLIT
 @SOURCES
+@labels_options
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
 @click.option(
     "--prevalence",
@@ -46,6 +48,8 @@ def evaluate(
     data: Path,
     split: str,
     sources: tuple[str, ...],
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
     out: Path,
     prevalences: tuple[float, ...],
     precision: Precision,
@@ -66,6 +70,7 @@ def evaluate(
             data,
             split=split,
             sources=sources,
+            labels=(positive, negative),
             out=out,
             prevalences=prevalences,
             precision=precision,

@@ -178,6 +178,7 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
     help="Folder for the new bundle; must not exist or be empty.",
 )
 @SOURCES
+@labels_options
 @click.option(
     "--site",
     default="site",
@@ -191,7 +192,16 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
     metavar="REASON",
     help="Write it although it is no better, for this reason, which goes into the model card.",
 )
-def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], site: str, accept: str) -> None:
+def calibrate(
+    bundle: Path,
+    data: Path,
+    out: Path,
+    sources: tuple[str, ...],
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+    site: str,
+    accept: str,
+) -> None:
     """Fit a BUNDLE's probabilities and thresholds to a hospital.
 
     Default: the model that ships. Trains nothing: graphs, gate and evidence map stay the same, byte for
@@ -204,7 +214,16 @@ def calibrate(bundle: Path, data: Path, out: Path, sources: tuple[str, ...], sit
     with plain_errors(), needs_extra("audit"):
         from covidct.apps.cli.commands.calibrate import run_calibrate
 
-        for line in run_calibrate(bundle, data, out, sources=sources, name=site, accept=accept.strip()):
+        lines = run_calibrate(
+            bundle,
+            data,
+            out,
+            sources=sources,
+            labels=(positive, negative),
+            name=site,
+            accept=accept.strip(),
+        )
+        for line in lines:
             click.echo(line)
         click.echo(f"The bundle is {out}.", err=True)
         click.echo(DISCLAIMER, err=True)

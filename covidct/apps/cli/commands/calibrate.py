@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from covidct.data.lock import LOCKED
 from covidct.data.manifest import UNNAMED, DataPlan, Manifest, Row, select_rows, to_label
 from covidct.data.split import to_groups
 from covidct.errors import BundleError, ManifestError
+from covidct.evaluation.calibration.copies import join_copies
 from covidct.evaluation.calibration.fit import Scale, Slices, choose_known
 from covidct.evaluation.calibration.site import (
     Calibration,
@@ -38,6 +38,7 @@ from covidct.inference.config import Config, Training
 from covidct.types import Result, Status
 
 WIDTH = 100
+Labels = tuple[Sequence[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,21 @@ class Scored:
 
 
 def run_calibrate(
-    path: Path, data: Path, out: Path, *, sources: Sequence[str], name: str, accept: str
+    path: Path, data: Path, out: Path, *, sources: Sequence[str], labels: Labels, name: str, accept: str
 ) -> Iterator[str]:
     """Calibrate the bundle at `path`, and write it to `out`; gives the lines of the report.
 
+    `labels` are those of the hospital that mean COVID-19 and something else, the bundle's where none are
+    given.
     The report comes before anything is written. Raises BundleError where `out` is there already or the
     calibration is no better and nobody accepts that, ManifestError for slices that cannot be used.
     """
     classifier = Classifier.load(path)
     bundle = classifier.bundle
     check_site(bundle, name, out)
-    manifest = read_data(data, plan_of(classifier))
-    scored = score_manifest(classifier, manifest, sources)
+    plan = plan_of(classifier).with_labels(*labels)
+    manifest = read_data(data, plan)
+    scored = score_manifest(classifier, manifest, replace(plan, sources=choose_sources(manifest, sources)))
     # Before the rest: who has too few patients left wants to know where the others went.
     yield from _wrap(_tell_left_out(scored.left_out))
     check_enough(scored.slices, where=str(data))
@@ -91,7 +95,7 @@ def find_doubt(comparison: Comparison, path: Path) -> str:
     if high < 0.5:
         raise ManifestError(
             f"the model gives slices with COVID-19 lower values than others: AUC {auc.to_text()}; the labels "
-            "look swapped. Check them, and --positive and --negative where the manifest was made"
+            "look swapped. Check them, and --positive and --negative"
         )
     if low <= 0.5:
         return (
@@ -103,29 +107,16 @@ def find_doubt(comparison: Comparison, path: Path) -> str:
     return ""
 
 
-def check_copies(rows: Sequence[Row], patients: Sequence[str]) -> None:
-    """Raise ManifestError where one file stands under several patients, as folds would share it."""
-    owners: dict[str, tuple[Row, str]] = {}
-    for row, patient in zip(rows, patients, strict=True):
-        first, owner = owners.setdefault(hashlib.sha256(row.path.read_bytes()).hexdigest(), (row, patient))
-        if owner != patient:
-            raise ManifestError(
-                f"{row.path}: is a copy of {first.path}, under another patient: what is calibrated on one "
-                "would be measured on the other; keep one of them (covidct audit finds all)"
-            )
-
-
 def to_calibration(config: Config) -> Calibration:
     """The calibration that a bundle has."""
     return Calibration(Scale(config.temperature, config.shift), config.operating_points, config.prevalence)
 
 
-def score_manifest(classifier: Classifier, manifest: Manifest, sources: Sequence[str]) -> Scored:
-    """The labelled slices that can be calibrated on, through the bundle's graph and gate.
+def score_manifest(classifier: Classifier, manifest: Manifest, plan: DataPlan) -> Scored:
+    """The labelled slices of a plan that can be calibrated on, through the bundle's graph and gate.
 
-    Raises ManifestError for a source that is not there, and where no slice has an answer.
+    Raises ManifestError where no slice has an answer, and where one picture stands under two patients.
     """
-    plan = replace(plan_of(classifier), sources=choose_sources(manifest, sources))
     rows = [row for row in select_rows(manifest, plan) if row.split != LOCKED]
     results = predict_rows(classifier, rows)
     for result in results:
@@ -144,9 +135,9 @@ def score_manifest(classifier: Classifier, manifest: Manifest, sources: Sequence
     slices = Slices(logits, labels, [row.source for row in kept], patients)
     known = choose_known(slices)
     chosen = tuple(row for row in kept if row.source in set(known.sources))
-    check_copies(chosen, known.patients)
+    joined = replace(known, patients=join_copies(chosen, known.patients))
     left_out = _count_left_out(manifest, plan, results) | _count_one_sided(len(kept) - len(chosen))
-    return Scored(known, chosen, left_out)
+    return Scored(joined, chosen, left_out)
 
 
 def _count_left_out(manifest: Manifest, plan: DataPlan, results: Sequence[Result]) -> dict[str, int]:

@@ -22,16 +22,18 @@ def run_evaluate(
     *,
     split: str,
     sources: Sequence[str],
+    labels: tuple[Sequence[str], Sequence[str]],
     out: Path,
     prevalences: Sequence[float],
     precision: Precision,
 ) -> str:
     """Evaluate and write the report into `out`; returns the table for the terminal.
 
-    Raises ManifestError for a source or split that has no slice.
+    `labels` are those that mean COVID-19 and something else, the bundle's where none are given. Raises
+    ManifestError for a source or split that has no slice.
     """
     classifier = Classifier.load(bundle, precision=precision)
-    plan = plan_of(classifier)
+    plan = plan_of(classifier).with_labels(*labels)
     manifest, rows = choose_rows(classifier, data, plan, split=split, sources=sources)
     report = evaluate_rows(
         classifier, rows, plan, split=split, digest=manifest.digest, prevalences=prevalences

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from bundles import CONFIG_TABLE
 from covidct import Classifier
@@ -162,19 +163,19 @@ def test_the_card_says_which_figures_count(bundle: Path, done: tuple[Path, Resul
 
 
 def test_patients_without_ids_and_sources_of_training_are_told(bundle: Path, tmp_path: Path) -> None:
-    manifest = write_hospital(tmp_path / "h", patients=200, source="home")
+    manifest = write_hospital(tmp_path / "h", patients=100, source="home")
     lines = manifest.read_text().splitlines()
     manifest.write_text("\n".join([lines[0], *(line.rsplit(",", 2)[0] for line in lines[1:])]))
     result = call(bundle, manifest, tmp_path / "out", "--accept", "a test")
     assert result.exit_code == 0, result.output
     shown = result.stdout.replace("\n  ", " ")
-    assert "200 slices with COVID-19 of 20 patients, 200 without of 20" in shown
+    assert "100 slices with COVID-19 of 10 patients, 100 without of 10" in shown
     assert (
-        "400 slices have no patient id: ten slices with neighbouring numbers stand in for a patient" in shown
+        "200 slices have no patient id: ten slices with neighbouring numbers stand in for a patient" in shown
     )
     assert "Warning: the model may have learned from these slices (home)" in shown
     card = (tmp_path / "out" / CARD).read_text()
-    assert "400 slices have no patient id" in card
+    assert "200 slices have no patient id" in card
     assert "may have learned from these slices (home)" in card
 
 
@@ -326,3 +327,22 @@ def test_one_picture_under_two_patients_is_named(bundle: Path, tmp_path: Path) -
     assert result.exit_code == 2
     assert "9.png: is a copy of" in result.stderr
     assert "1.png, under another patient" in result.stderr
+
+
+def test_a_copy_that_was_encoded_again_is_found(bundle: Path, tmp_path: Path) -> None:
+    manifest = write_hospital(tmp_path / "h")
+    with Image.open(tmp_path / "h" / "1.png") as picture:
+        picture.resize((80, 80)).save(tmp_path / "h" / "9.png")
+    result = call(bundle, manifest, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "9.png: is a copy of" in result.stderr
+
+
+def test_labels_may_have_any_names(bundle: Path, tmp_path: Path) -> None:
+    manifest = write_hospital(tmp_path / "h")
+    relabel(manifest, lambda _, label: {"covid": "krank", "non-covid": "gesund"}[label])
+    asked = call(bundle, manifest, tmp_path / "out")
+    assert asked.exit_code == 2
+    assert "there are gesund, krank" in asked.stderr
+    result = call(bundle, manifest, tmp_path / "out", "--positive", "krank", "--negative", "gesund")
+    assert result.exit_code == 0, result.output
