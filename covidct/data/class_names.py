@@ -1,4 +1,4 @@
-"""What people call their class folders and splits: `CT_COVID`, `Normal`, `val`.
+"""What people call their class folders, splits and masks: `CT_COVID`, `Normal`, `val`, `masks`.
 
 Knows names as a whole, never a part of one: whoever tests whether "covid" occurs in a name takes
 `non-covid` for COVID-19.
@@ -30,6 +30,20 @@ SPLITS: Mapping[str, str] = {
     **dict.fromkeys(("calibrate", "calibration"), "calibrate"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+
+# Folders of drawn lungs and lesions, inside of class folders.
+MASKS = frozenset(
+    (
+        *("mask", "masks", "lung", "lungs", "lungmask", "lungmasks", "infection", "infections"),
+        *("infectionmask", "infectionmasks", "lesion", "lesions", "lesionmask", "lesionmasks"),
+        *("segmentation", "segmentations", "annotation", "annotations"),
+    )
+)
+
+
+def is_masks(name: str) -> bool:
+    """Whether a folder of this name, beside one of slices, holds masks of them."""
+    return to_plain(name) in MASKS
 
 
 def guess_split(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from covidct.data.class_names import guess_labels, guess_split
+from covidct.data.class_names import guess_labels, guess_split, is_masks
 from covidct.data.manifest import UNNAMED, DataPlan, Manifest, Row, read_manifest
 from covidct.errors import ManifestError
 from covidct.images.files import ENDINGS, find_slices, is_clutter
@@ -100,7 +100,7 @@ def to_labels(folder: Path, names: Iterable[str], plan: DataPlan) -> Mapping[str
 
 def _find_in(folder: Path, split: str) -> list[ClassFolder]:
     """The class folders of a folder that hold slices. Raises ManifestError for slices beside them."""
-    found = [ClassFolder(child.name, split, find_slices(child).paths) for child in _list_folders(folder)]
+    found = [ClassFolder(child.name, split, _find_slices(child)) for child in _list_folders(folder)]
     loose = [
         path
         for path in folder.iterdir()
@@ -112,6 +112,17 @@ def _find_in(folder: Path, split: str) -> list[ClassFolder]:
             "move each into the folder of its class"
         )
     return [one for one in found if one.paths]
+
+
+def _find_slices(folder: Path) -> tuple[Path, ...]:
+    """The slices of a class folder; what lies in folders of masks beside them is none, and that is said."""
+    paths = find_slices(folder).paths
+    masks = {path for path in paths if any(map(is_masks, path.relative_to(folder).parts[:-1]))}
+    if not masks or len(masks) == len(paths):
+        return paths
+    places = sorted({str(path.parent) for path in masks})
+    click.echo(f"Taken for masks, not for slices: {len(masks)} in {', '.join(places)}", err=True)
+    return tuple(path for path in paths if path not in masks)
 
 
 def _list_folders(folder: Path) -> list[Path]:

@@ -163,3 +163,24 @@ def test_read_data_takes_either(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("path,label\ncovid/a.png,covid\n")
     for data in (tmp_path, tmp_path / "data.csv"):
         assert [row.label for row in read_data(data, PLAN).rows] == ["covid"]
+
+
+def test_masks_inside_a_class_folder_are_no_slices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("COVID/images/1.png", "COVID/masks/1.png", "Normal/2.png", "Normal/Lung_Masks/2.png"):
+        put(tmp_path, name)
+    rows = read_folder(tmp_path, PLAN).rows
+    assert [row.path.relative_to(tmp_path).as_posix() for row in rows] == [
+        "COVID/images/1.png",
+        "Normal/2.png",
+    ]
+    told = capsys.readouterr().err
+    assert "Taken for masks, not for slices: 1 in " in told
+    assert str(Path("COVID") / "masks") in told
+
+
+def test_a_class_of_nothing_but_a_folder_called_as_masks_keeps_its_slices(tmp_path: Path) -> None:
+    for name in ("COVID/lung/1.png", "Normal/lung/2.png"):
+        put(tmp_path, name)
+    assert len(read_folder(tmp_path, PLAN).rows) == 2
