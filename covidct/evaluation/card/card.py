@@ -21,6 +21,7 @@ from covidct.evaluation.card.provenance import (
     describe_making,
 )
 from covidct.evaluation.card.record import Record
+from covidct.evaluation.few_cases import tell_few
 from covidct.evaluation.leave_one_out.table import INTERVALS, Standings, to_markdown
 from covidct.evaluation.markdown import to_markdown_table
 from covidct.evaluation.report import Report
@@ -127,6 +128,7 @@ def _to_card(record: Record, later: Later) -> str:
         f"# {config.name} {config.version}\n",
         TITLE,
         _headline(record.figures["float"]),
+        *([f"**{mark}**\n"] if (mark := tell_few(record.figures["float"])) else []),
         *([_headline_external(record.external, making.recipe.name)] if record.external else []),
         INTENDED.format(
             gate=GATE if config.gate else NO_GATE, series=SERIES if pool and pool.series else SLICES

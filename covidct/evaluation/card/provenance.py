@@ -31,12 +31,19 @@ def describe_data(making: Making) -> str:
         [
             "## Data\n",
             "Slices with COVID-19 / without, by split. Splits that the manifest does not bring divide no "
-            f"patient; without ids, {making.recipe.block} neighbours in number stand in for "
-            f"one. Manifest SHA-256 `{making.manifest_digest}`.\n",
+            f"patient; without ids, {_stand_in(making.block)}. Manifest SHA-256 "
+            f"`{making.manifest_digest}`.\n",
             *lines,
             "",
         ]
     )
+
+
+def _stand_in(block: int) -> str:
+    """What stood in for a patient."""
+    if block == 1:
+        return "each slice stands for one, which holds only where no two are of one patient"
+    return f"{block} neighbours in number stand in for one"
 
 
 def describe_audit(audit: AuditFacts) -> str:

@@ -26,8 +26,8 @@ from covidct.inference.config import Config, parse_config
 class RecipeFacts:
     """What a card says of a recipe.
 
-    `size` is the side in pixels, `epochs` the maximum. `block` slices with neighbouring numbers stand in
-    for a patient. `keeps_last` means that the last epoch was kept, not the best by `tune`.
+    `size` is the side in pixels, `epochs` the maximum. `keeps_last` means that the last epoch was kept, not
+    the best by `tune`.
     """
 
     name: str
@@ -35,7 +35,6 @@ class RecipeFacts:
     size: int
     seed: int
     epochs: int
-    block: int
     keeps_last: bool
 
 
@@ -76,9 +75,13 @@ class Parity:
 
 @dataclass(frozen=True)
 class Making:
-    """How a model was made. `splits` has slices (positive, negative) by split and source."""
+    """How a model was made. `splits` has slices (positive, negative) by split and source.
+
+    `block` slices with neighbouring numbers stood in for a patient: of few slices fewer than the recipe has.
+    """
 
     recipe: RecipeFacts
+    block: int
     manifest_digest: str
     splits: Mapping[str, Mapping[str, tuple[int, int]]]
     audit: AuditFacts
@@ -146,6 +149,7 @@ def _parse_making(training: Mapping[str, Any]) -> Making:
     }
     return Making(
         recipe=_parse_recipe(training["recipe"]),
+        block=training.get("block", training["recipe"]["data"]["block"]),
         manifest_digest=training["manifest_sha256"],
         splits=splits,
         audit=AuditFacts(
@@ -161,7 +165,6 @@ def _parse_recipe(recipe: Mapping[str, Any]) -> RecipeFacts:
     return RecipeFacts(
         **{name: recipe[name] for name in ("name", "network", "size", "seed")},
         epochs=sum(phase["epochs"] for phase in recipe["phases"]),
-        block=recipe["data"]["block"],
         keeps_last=recipe.get("choose") == "last",
     )
 

@@ -19,6 +19,7 @@ from PIL import Image
 from covidct import __version__
 from covidct.audit.verdict import Audit
 from covidct.data.recipe import Recipe
+from covidct.evaluation.few_cases import tell_few
 from covidct.evaluation.report import Report
 from covidct.training.report.trust import to_doubts, to_headline
 from covidct.types import DISCLAIMER
@@ -67,6 +68,7 @@ def to_page(story: Story) -> str:
         story=story,
         network=NETWORKS[story.recipe.network],
         headline=to_headline(story.tune, story.test),
+        is_few=bool(tell_few(story.test or story.tune)),
         doubts=tuple(to_doubts(story.tune, story.test, story.audit, has_ids=story.has_ids)),
         sheet=_embed(story.sheet),
         pictures={

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from covidct.audit.verdict import Audit, Level
+from covidct.evaluation.few_cases import is_uncalibrated, measure_least
 from covidct.evaluation.report import Report
 from covidct.evaluation.sections import Section
-from covidct.stats.estimate import exact_interval, exact_share
+from covidct.stats.estimate import exact_share
 from covidct.types import Estimate
 
-EVERYTHING = (0.0, 1.0)
 FEW = 200  # patients below which it is said what a flawless result would prove
 
 
@@ -45,7 +45,7 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
             f"Guessing could have done as well: one answer for all is right {100 * guessed:.0f} % of times."
         )
     if evaluation.patients < FEW:
-        least = 100 * exact_interval(evaluation.patients, evaluation.patients)[0]
+        least = measure_least(evaluation.patients)
         yield (
             f"From {evaluation.patients} independent cases even a flawless result would prove no more than "
             f"{least:.0f} %."
@@ -64,7 +64,7 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
         )
     if failed := [check.title for check in audit.checks if check.level is not Level.PASS]:
         yield f"The audit has doubts about the data ({', '.join(failed)}): see below."
-    if tune.protocol.band == EVERYTHING:
+    if is_uncalibrated(tune):
         yield (
             "Too few slices to calibrate on: no answer can be ruled out, so it calls every slice "
             "indeterminate, with a plain call beside it. Its probabilities are no more than scores."
