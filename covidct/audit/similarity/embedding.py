@@ -1,7 +1,8 @@
 """Vectors in which a slice lies close to its copies; and the views under which a copy may show it.
 
 Knows thumbnails (96, 96). Knows nothing of pairs: `search` compares, `alignment` verifies. A vector says
-which slices are worth a closer look, no more.
+which slices are worth a closer look, no more. A view is a sparse matrix over the pixels: many slices are
+shown under it at once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from covidct.types import Pixels
@@ -21,7 +22,9 @@ from covidct.types import Pixels
 Vectors = NDArray[np.float32]
 
 SIDE = 96
+HALF = SIDE // 2
 GRID = 16
+CELL = HALF // GRID
 COMPONENTS = 48
 # With fewer slices than this their covariance says more of chance than of chests.
 FEW = 64
@@ -59,29 +62,52 @@ def _matrix(mirror: int, angle: float, scale: float, x: float, y: float) -> NDAr
     return np.hstack([linear, offset[:, None]]).astype(np.float32)
 
 
-def describe(thumbnail: Pixels) -> Vectors:
-    """The slice at 16 x 16, its contrast standardised and its border faded out: (256,)."""
-    small = cv2.resize(thumbnail, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
-    taper = _taper()
-    small -= (small * taper).sum() / taper.sum()
-    return np.asarray(small / (small.std() + FLATNESS) * taper, np.float32).ravel()
+def halve(thumbnails: Sequence[Pixels]) -> Vectors:
+    """Thumbnails at half their size, (n, 2304): all the detail that a descriptor takes in."""
+    stack = np.stack(thumbnails).reshape(len(thumbnails), HALF, 2, HALF, 2)
+    halved = stack.mean((2, 4), np.float32).reshape(len(thumbnails), -1)
+    return np.asfortranarray(halved, np.float32)  # operators go through it pixel by pixel
+
+
+def to_operator(view: NDArray[np.float32]) -> csr_array:
+    """What a view shows at 16 x 16, as a matrix (256, 2304) over the halved slice.
+
+    Each cell is the mean of nine interpolated places; outside the slice its edge goes on.
+    """
+    y, x = np.mgrid[:HALF, :HALF].reshape(2, -1)
+    # The middle of a halved pixel lies between two whole ones.
+    places = (view @ np.stack([2 * x + 0.5, 2 * y + 0.5, np.ones(len(x))]) - 0.5) / 2
+    places = places.clip(0, HALF - 1)
+    low = np.minimum(places.astype(np.int64), HALF - 2)
+    part = places - low
+    cells = (y // CELL) * GRID + x // CELL
+    weights, columns = [], []
+    for down, across in product((0, 1), (0, 1)):
+        shares = np.abs(1 - across - part[0]) * np.abs(1 - down - part[1])
+        weights.append(shares / CELL**2)
+        columns.append((low[1] + down) * HALF + low[0] + across)
+    entries = np.concatenate(weights).astype(np.float32), (np.tile(cells, 4), np.concatenate(columns))
+    return csr_array(entries, shape=(GRID * GRID, HALF * HALF))
+
+
+@cache
+def show_whole() -> csr_array:
+    """The operator of the slice as it is."""
+    return to_operator(np.eye(2, 3, dtype=np.float32))
+
+
+def describe(halved: Vectors, operator: csr_array) -> Vectors:
+    """Slices (n, 2304) as a view shows them, contrast standardised and border faded out: (n, 256)."""
+    small = np.asarray((operator @ halved.T).T, np.float32)
+    taper = _taper().ravel()
+    small -= (small @ taper / taper.sum())[:, None]
+    return np.asarray(small / (small.std(axis=1, keepdims=True) + FLATNESS) * taper, np.float32)
 
 
 @cache
 def _taper() -> Vectors:
     edge = np.sqrt(np.hanning(GRID + 2)[1:-1])
     return np.outer(edge, edge).astype(np.float32)
-
-
-def describe_view(thumbnail: Pixels, view: NDArray[np.float32]) -> Vectors:
-    """The descriptor (256,) of a slice as a view shows it; outside the slice its edge goes on."""
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return describe(
-        np.asarray(
-            cv2.warpAffine(thumbnail, view, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE),
-            np.uint8,
-        )
-    )
 
 
 @dataclass(frozen=True)
@@ -102,18 +128,17 @@ class Projection:
         )
 
 
-def fit_projection(thumbnails: Sequence[Pixels]) -> Projection:
-    """Whitened principal components of the slices themselves; the descriptors as they are for fewer than 64.
+def fit_projection(descriptors: Vectors) -> Projection:
+    """Whitened principal components of the slices' own descriptors (n, 256); these as they are for n < 64.
 
     Whitening lets what sets one slice apart count as much as what all chests have in common. Its variances
     have a floor, as slices that are nearly the same leave most directions to noise.
     """
-    if len(thumbnails) < FEW:
+    if len(descriptors) < FEW:
         cells = GRID * GRID
         return Projection(np.zeros(cells, np.float32), np.eye(cells, dtype=np.float32), 0.0)
-    step = -(-len(thumbnails) // FITTED)
-    descriptors = np.stack([describe(thumbnail) for thumbnail in thumbnails[::step]])
-    pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(descriptors.astype(np.float64))
+    step = -(-len(descriptors) // FITTED)
+    pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(descriptors[::step].astype(np.float64))
     scale = np.sqrt(np.maximum(pca.explained_variance_, MIN_VARIANCE))
     axes = (pca.components_ / scale[:, None]).T
     return Projection(pca.mean_.astype(np.float32), axes.astype(np.float32), SHARED)

@@ -23,11 +23,14 @@ from covidct.audit.similarity.embedding import (
     FEW,
     Vectors,
     describe,
-    describe_view,
     fit_projection,
+    halve,
     make_views,
+    show_whole,
+    to_operator,
 )
 from covidct.audit.similarity.matches import Likeness, Match
+from covidct.audit.similarity.regions import Regions, divide
 from covidct.images.cores import count_cores
 from covidct.types import Pixels
 
@@ -40,8 +43,10 @@ DOUBTFUL = 0.6
 NEAREST = 10
 # Candidates are less than 60 degrees apart.
 SIMILAR = 0.5
-# Queries and targets compared at once: 2 MB of similarities, which stay in a core's cache.
-QUERIES, TARGETS = 128, 4096
+# Queries compared at once: with `MANY` targets 2 MB of similarities, which stay in a core's cache.
+QUERIES = 128
+# Of more slices, each is compared with those of the nearest regions alone.
+MANY = 4096
 # What a slice is given as its similarity to itself: less than to any other.
 ITSELF = -2.0
 # Pairs verified in one task.
@@ -64,7 +69,8 @@ def find_matches(samples: Sequence[Sample]) -> tuple[Match, ...]:
     Limits: for each slice the ten most similar ones are looked at, so of a cluster with more members not
     every pair is listed (`to_clusters` joins them). Smaller crops and larger turns are found less surely.
     Slices without structure match by their digest alone. Adjacent slices of thin volumes can count as copies;
-    slices of one patient that lie further apart are not found. Time grows as the square of n, memory as n.
+    slices of one patient that lie further apart are not found. Memory grows as n, time too up to a few
+    thousand slices, then as n to the power of 1.5.
     """
     exact, kept = _match_digests(samples)
     thumbnails = [samples[index].thumbnail for index in kept]
@@ -98,48 +104,50 @@ def _find_candidates(thumbnails: Sequence[Pixels]) -> Candidates:
     n = len(thumbnails)
     if n < 2:
         return np.zeros((0, 3), np.int64)
-    views, projection = make_views(), fit_projection(thumbnails)
-    targets = projection.apply(np.stack([describe(one) for one in thumbnails]))
+    blocks = [halve(thumbnails[at : at + QUERIES]) for at in range(0, n, QUERIES)]
+    descriptors = np.concatenate([describe(block, show_whole()) for block in blocks])
+    projection, operators = fit_projection(descriptors), [to_operator(view) for view in make_views()]
+    targets = projection.apply(descriptors)
+    regions = divide(targets) if n > MANY else None
 
     def search(start: int) -> tuple[Candidates, Similarities]:
-        block = thumbnails[start : start + QUERIES]
-        seen = [projection.apply(np.stack([describe_view(one, view) for one in block])) for view in views]
-        return _nearest(np.stack(seen), targets, start)
+        block = blocks[start // QUERIES]
+        seen = np.stack([projection.apply(describe(block, operator)) for operator in operators])
+        return _nearest(seen, targets, start, regions=regions)
 
     parts = _in_threads(search, range(0, n, QUERIES), label="looking for duplicates")
     return _once(np.concatenate([found for found, _ in parts]), np.concatenate([s for _, s in parts]))
 
 
-def _nearest(seen: Vectors, targets: Vectors, start: int) -> tuple[Candidates, Similarities]:
+def _nearest(
+    seen: Vectors, targets: Vectors, start: int, *, regions: Regions | None = None
+) -> tuple[Candidates, Similarities]:
     """The nearest targets (n, k) of a block of queries under all their views, (views, b, k).
 
     Of a small set all pairs are candidates.
     """
-    n, queries = len(targets), seen.shape[1]
+    n = len(targets)
     count, floor = (NEAREST, SIMILAR) if n >= FEW else (n - 1, -np.inf)
-    values, places = np.zeros((queries, 0), np.float32), np.zeros((queries, 0), np.int64)
-    for at in range(0, n, TARGETS):
-        tile = _most_similar(seen, targets[at : at + TARGETS], start - at)
-        values = np.hstack([values, tile])
-        places = np.hstack([places, np.tile(np.arange(at, at + tile.shape[1]), (queries, 1))])
-        top = np.argpartition(-values, min(count, values.shape[1]) - 1, axis=1)[:, :count]
-        values, places = np.take_along_axis(values, top, 1), np.take_along_axis(places, top, 1)
+    similar = _most_similar(seen, targets) if regions is None else regions.compare(seen)
+    rows = np.arange(len(similar))
+    similar[rows, start + rows] = ITSELF
+    places = np.argpartition(-similar, min(count, n) - 1, axis=1)[:, :count]
+    values = np.take_along_axis(similar, places, 1)
     query, rank = np.nonzero(values > max(floor, ITSELF))
     target = places[query, rank]
-    view = np.einsum("vmk,mk->vm", seen[:, query], targets[target]).argmax(axis=0)
+    # View by view: all at once they would take half a gigabyte.
+    found = targets[target]
+    view = np.stack([np.einsum("mk,mk->m", one[query], found) for one in seen]).argmax(axis=0)
     return np.stack([query + start, target, view], axis=1), values[query, rank]
 
 
-def _most_similar(seen: Vectors, targets: Vectors, start: int) -> Similarities:
-    """The greatest similarity over all views, (b, n); a query `b` is the target `start` + b itself."""
+def _most_similar(seen: Vectors, targets: Vectors) -> Similarities:
+    """The greatest similarity of each query to each target over all views, (b, n)."""
     best = np.asarray(seen[0] @ targets.T, np.float32)
     other = np.empty_like(best)
     for view in seen[1:]:
         np.matmul(view, targets.T, out=other)
         np.maximum(best, other, out=best)
-    itself = np.arange(start, start + len(best))
-    inside = (itself >= 0) & (itself < len(targets))
-    best[inside, itself[inside]] = ITSELF
     return best
 
 

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from covidct.audit.similarity.embedding import FEW, describe, describe_view, fit_projection, make_views
+from covidct.audit.similarity.embedding import (
+    FEW,
+    Vectors,
+    describe,
+    fit_projection,
+    halve,
+    make_views,
+    show_whole,
+    to_operator,
+)
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.types import Pixels
@@ -11,9 +21,13 @@ from covidct.types import Pixels
 SLICES = [to_display(draw_phantom(Phantom.LESIONS, seed=seed, size=96)) for seed in range(FEW)]
 
 
+def to_vectors(*pictures: Pixels) -> Vectors:
+    return describe(halve(pictures), show_whole())
+
+
 def similarity(set_of: list[Pixels], first: Pixels, second: Pixels) -> float:
-    projection = fit_projection(set_of)
-    one, other = projection.apply(np.stack([describe(first), describe(second)]))
+    projection = fit_projection(to_vectors(*set_of))
+    one, other = projection.apply(to_vectors(first, second))
     return float(one @ other)
 
 
@@ -36,23 +50,32 @@ def test_crops_reach_every_corner() -> None:
 
 
 def test_the_view_that_undoes_a_mirror_is_there() -> None:
-    mirrored = SLICES[0][:, ::-1]
-    nearest = min(np.abs(describe_view(mirrored, view) - describe(SLICES[0])).max() for view in make_views())
+    mirrored, whole = halve([SLICES[0][:, ::-1]]), to_vectors(SLICES[0])
+    nearest = min(np.abs(describe(mirrored, to_operator(view)) - whole).max() for view in make_views())
     assert nearest < 1e-4
+
+
+def test_a_view_is_what_opencv_would_show() -> None:
+    for view in make_views()[[0, 30, 75, 100]]:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        shown = cv2.warpAffine(SLICES[0], view, (96, 96), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        wanted = cv2.resize(shown, (16, 16), interpolation=cv2.INTER_AREA).ravel()
+        given = to_operator(view) @ halve([SLICES[0]])[0]
+        assert np.corrcoef(given, wanted)[0, 1] > 0.99  # of half the size, so a little softer
 
 
 def test_contrast_drops_out_of_the_descriptor() -> None:
     dull = (SLICES[0] // 2 + 30).astype(np.uint8)
-    np.testing.assert_allclose(describe(dull), describe(SLICES[0]), atol=0.05)
+    np.testing.assert_allclose(to_vectors(dull), to_vectors(SLICES[0]), atol=0.05)
 
 
 def test_a_blank_has_no_descriptor() -> None:
-    assert not describe(np.full((96, 96), 90, np.uint8)).any()
+    assert np.abs(to_vectors(np.full((96, 96), 90, np.uint8))).max() < 1e-3
 
 
 @pytest.mark.parametrize("n", [1, FEW - 1, FEW])
 def test_vectors_have_length_one(n: int) -> None:
-    vectors = fit_projection(SLICES[:n]).apply(np.stack([describe(one) for one in SLICES]))
+    vectors = fit_projection(to_vectors(*SLICES[:n])).apply(to_vectors(*SLICES))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
@@ -70,4 +93,5 @@ def test_slices_that_differ_in_noise_alone_stay_together() -> None:
 
 def test_a_set_of_blanks_has_a_projection() -> None:
     blanks = [np.full((96, 96), level, np.uint8) for level in range(FEW)]
-    assert np.isfinite(fit_projection(blanks).apply(np.stack([describe(one) for one in blanks]))).all()
+    vectors = to_vectors(*blanks)
+    assert np.isfinite(fit_projection(vectors).apply(vectors)).all()
