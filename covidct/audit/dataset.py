@@ -12,6 +12,7 @@ from covidct.audit.sample import Sample, Unreadable, read_samples
 from covidct.audit.similarity.matches import Match
 from covidct.audit.similarity.search import find_matches
 from covidct.data.manifest import DataPlan, Manifest, Row
+from covidct.data.slice_store import SliceStore
 from covidct.data.split import to_groups
 from covidct.errors import ManifestError
 
@@ -42,14 +43,16 @@ class Dataset:
         return "patients" if all(sample.row.patient_id for sample in self.samples) else "patients or blocks"
 
 
-def read_dataset(manifest: Manifest, plan: DataPlan, *, alike: bool = True) -> Dataset:
-    """Read every labelled row once; `alike` also looks for duplicates, which takes longest.
+def read_dataset(
+    manifest: Manifest, plan: DataPlan, *, alike: bool = True, store: SliceStore | None = None
+) -> Dataset:
+    """Read every labelled row once, into `store` too; `alike` also looks for duplicates, which takes longest.
 
     Raises ManifestError where no row has a declared label, or none of a source that is asked for.
     """
     rows = _labelled(manifest, plan)
     labels = [int(row.label in plan.positive) for row in rows]
-    samples, unreadable = read_samples(rows, [manifest.name(row) for row in rows], labels)
+    samples, unreadable = read_samples(rows, [manifest.name(row) for row in rows], labels, store=store)
     return Dataset(
         manifest=manifest,
         plan=plan,

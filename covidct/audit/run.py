@@ -15,6 +15,7 @@ from covidct.audit.checks.splits import check_partition
 from covidct.audit.dataset import Dataset, read_dataset
 from covidct.audit.verdict import Audit, Check
 from covidct.data.manifest import DataPlan, Manifest
+from covidct.data.slice_store import SliceStore
 from covidct.types import Estimate
 
 CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "sample-size")
@@ -28,15 +29,16 @@ def audit(
     *,
     only: Sequence[str] = (),
     measure_model: Callable[[Dataset], Estimate] | None = None,
+    store: SliceStore | None = None,
 ) -> Audit:
     """Ask whether a data set is fit to train on.
 
     `plan` names sources and labels; `only` some of `CHECKS`, all by default; `measure_model` gives the AUC
-    of a model on the same slices, to stand beside the shortcut floor. Raises ManifestError where no row has a
-    declared label.
+    of a model on the same slices, to stand beside the shortcut floor; `store` keeps the slices. Raises
+    ManifestError where no row has a declared label.
     """
     chosen = tuple(only) or CHECKS
-    data = read_dataset(manifest, plan, alike=bool(ALIKE & set(chosen)))
+    data = read_dataset(manifest, plan, alike=bool(ALIKE & set(chosen)), store=store)
     model = measure_model(data) if measure_model else None
     checks: Mapping[str, Callable[[], Check]] = {
         "labels": lambda: check_labels(data),

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 import click
 
@@ -18,13 +20,21 @@ from covidct.audit.file_facts import Facts, identify, parse_facts
 from covidct.audit.lung_segmentation import shrink
 from covidct.audit.probes.features import Features, measure_features
 from covidct.data.manifest import Row
+from covidct.data.slice_store import SliceStore
 from covidct.errors import ReadError
 from covidct.images.cores import count_cores
 from covidct.images.files import read_bytes
 from covidct.images.read import parse_slice
-from covidct.types import Pixels
+from covidct.types import Pixels, Slice
 
 THUMBNAIL = 96
+
+
+class Parse(Protocol):
+    """The bytes of a file -> its slice."""
+
+    def __call__(self, data: bytes, *, name: str) -> Slice:
+        """The slice; raises ReadError."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,19 @@ class Unreadable:
 
 
 def read_samples(
-    rows: Sequence[Row], names: Sequence[str], labels: Sequence[int]
+    rows: Sequence[Row],
+    names: Sequence[str],
+    labels: Sequence[int],
+    *,
+    store: SliceStore | None = None,
 ) -> tuple[tuple[Sample, ...], tuple[Unreadable, ...]]:
-    """Read every row, in order, under a progress bar; what cannot be read is reported, not raised."""
+    """Read every row, in order, under a progress bar; what cannot be read is reported, not raised.
+
+    They are kept in `store`, where there is one, for whoever reads them next.
+    """
+    parse = parse_slice if store is None else store.parse
     with ThreadPoolExecutor(count_cores()) as threads:
-        results = threads.map(_read, rows, names, labels)
+        results = threads.map(partial(_read, parse), rows, names, labels)
         with click.progressbar(results, len(rows), label="reading slices".ljust(24), file=sys.stderr) as bar:
             found = list(bar)
     good = tuple(one for one in found if isinstance(one, Sample))
@@ -67,10 +85,10 @@ def read_samples(
     return good, bad
 
 
-def _read(row: Row, name: str, label: int) -> Sample | Unreadable:
+def _read(parse: Parse, row: Row, name: str, label: int) -> Sample | Unreadable:
     try:
         data = read_bytes(row.path, name=name)
-        pixels = parse_slice(data, name=name).pixels
+        pixels = parse(data, name=name).pixels
     except ReadError as error:
         return Unreadable(row, name, label, str(error))
     facts = parse_facts(data, row.path)

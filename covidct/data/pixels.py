@@ -11,20 +11,21 @@ from collections.abc import Iterator, Sequence
 import click
 
 from covidct.data.manifest import Row
+from covidct.data.slice_store import Read
 from covidct.errors import ManifestError, ReadError
 from covidct.images.read import read_slice
 from covidct.types import Pixels
 
 
-def read_pixels(rows: Sequence[Row], *, label: str) -> Iterator[Pixels]:
-    """Slices (H, W) uint8 as they are stored, one by one.
+def read_pixels(rows: Sequence[Row], *, label: str, read: Read = read_slice) -> Iterator[Pixels]:
+    """Slices (H, W) uint8 as they are stored, one by one, by `read`.
 
     Raises ManifestError naming the first that cannot be read.
     """
     with click.progressbar(rows, label=f"reading {label}".ljust(24), file=sys.stderr) as bar:
         for row in bar:
             try:
-                pixels = read_slice(row.path).pixels
+                pixels = read(row.path).pixels
             except ReadError as error:
                 raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
             yield pixels

@@ -93,6 +93,7 @@ class Recipe:
     """All that decides a training run, apart from the data and the machine.
 
     `balance` draws sources and labels alike, with replacement; without it each slice comes once an epoch.
+    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it.
     `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy"; with "last" it is the last, and
     `tune` has no say: what is best at home need not travel. `resize` is how training slices are brought to
     size, as the network's own graph does it: "antialias" or "nearest".
@@ -156,7 +157,7 @@ LUNG_NETWORKS = ("lung_net", "opacity_net")
 # The words that a key may have.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "network": ("mobilenet_v2", "six_layers", *LUNG_NETWORKS),
-    "precision": ("float32", "bfloat16"),
+    "precision": ("auto", "float32", "bfloat16"),
     "choose": ("auc", "accuracy", "last"),
     "resize": ("antialias", "nearest"),
     "schedule": ("one_cycle", "constant"),

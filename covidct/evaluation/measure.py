@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from covidct.data.manifest import DataPlan, Row
+from covidct.data.slice_store import Read
 from covidct.errors import ManifestError, ReadError
 from covidct.evaluation.mistakes import Mistake, Picture, to_picture
 from covidct.evaluation.predictions import answer_rows
@@ -25,12 +26,13 @@ def evaluate_rows(
     split: str,
     digest: str,
     prevalences: Sequence[float] = PREVALENCES,
+    read: Read | None = None,
 ) -> Report:
     """Measure what a classifier answers for rows; slices without an answer are reported on stderr.
 
-    Raises ManifestError where none has an answer.
+    Slices are got by `read`, where it is given. Raises ManifestError where none has an answer.
     """
-    answers = answer_rows(classifier, rows, plan)
+    answers = answer_rows(classifier, rows, plan, read=read)
     for result in answers.unanswered:
         click.echo(f"not scored: {result.message}", err=True)
     if not answers.scored:
@@ -47,20 +49,22 @@ def evaluate_rows(
         prevalences=tuple(prevalences),
     )
     report = to_report(answers.scored, protocol)
-    return replace(report, pictures=look_again(classifier, report.mistakes))
+    return replace(report, pictures=look_again(classifier, report.mistakes, read=read or read_slice))
 
 
-def look_again(classifier: Classifier, mistakes: Iterable[Mistake]) -> tuple[Picture | None, ...]:
+def look_again(
+    classifier: Classifier, mistakes: Iterable[Mistake], *, read: Read = read_slice
+) -> tuple[Picture | None, ...]:
     """The picture of each mistake, None where its file cannot be read any more.
 
     Read and answered once more: to keep the pixels of all slices until the worst are known takes too much.
     """
-    return tuple(_look(classifier, Path(mistake.row.path)) for mistake in mistakes)
+    return tuple(_look(classifier, Path(mistake.row.path), read) for mistake in mistakes)
 
 
-def _look(classifier: Classifier, path: Path) -> Picture | None:
+def _look(classifier: Classifier, path: Path, read: Read) -> Picture | None:
     try:
-        item = read_slice(path)
+        item = read(path)
     except ReadError:
         return None
     made = classifier.predict(item).prediction

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 import numpy as np
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 
 from covidct.data.manifest import DataPlan, Row, to_label
 from covidct.data.pixels import read_pixels
+from covidct.data.slice_store import Read
 from covidct.data.split import to_groups
+from covidct.errors import ReadError
 from covidct.evaluation.sections import Scored
+from covidct.images.read import read_slice
 from covidct.inference.classifier import Classifier
 from covidct.inference.session import Outputs, Session
-from covidct.types import Pixels, Result, Status
+from covidct.types import Pixels, Result, Slice, Status
 
 # Neighbours in number that stand in for a patient in intervals, where a source has no ids.
 INTERVAL_BLOCK = 10
@@ -44,9 +48,9 @@ def group_rows(rows: Sequence[Row]) -> tuple[str, ...]:
     return to_groups(rows, block=max(1, min(INTERVAL_BLOCK, fewest // INTERVAL_BLOCK)))
 
 
-def run_rows(session: Session, rows: Sequence[Row]) -> list[Outputs]:
+def run_rows(session: Session, rows: Sequence[Row], *, read: Read = read_slice) -> list[Outputs]:
     """What a graph says of each row's slice, of any size, one run each, refused or not."""
-    return list(session.run_many(read_pixels(rows, label="calibrating")))
+    return list(session.run_many(read_pixels(rows, label="calibrating", read=read)))
 
 
 def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float64]:
@@ -54,16 +58,26 @@ def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float
     return np.array([outputs.logit[0] for outputs in session.run_many(slices)], np.float64)
 
 
-def predict_rows(classifier: Classifier, rows: Sequence[Row]) -> list[Result]:
-    """What people would get for each row."""
-    results = classifier.predict_many(row.path for row in rows)
+def predict_rows(classifier: Classifier, rows: Sequence[Row], *, read: Read | None = None) -> list[Result]:
+    """What people would get for each row; slices are got by `read`, where it is given."""
+    results = classifier.predict_many(row.path if read is None else _get(row.path, read) for row in rows)
     with click.progressbar(results, length=len(rows), label="predicting".ljust(24), file=sys.stderr) as bar:
         return list(bar)
 
 
-def answer_rows(classifier: Classifier, rows: Sequence[Row], plan: DataPlan) -> Answers:
+def _get(path: Path, read: Read) -> Slice | Path:
+    """The slice, or the path of one that cannot be read: whoever reads it then says why."""
+    try:
+        return read(path)
+    except ReadError:
+        return path
+
+
+def answer_rows(
+    classifier: Classifier, rows: Sequence[Row], plan: DataPlan, *, read: Read | None = None
+) -> Answers:
     """What people would get for each row; slices without an answer are kept apart, not scored."""
-    answers = predict_rows(classifier, rows)
+    answers = predict_rows(classifier, rows, read=read)
     patients = group_rows(rows)
     scored = tuple(
         _to_scored(row, result, patient, plan)

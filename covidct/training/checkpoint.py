@@ -66,18 +66,31 @@ class Run:
 
 
 def keep_epoch(
-    run: Run, record: dict[str, Any], recipe: Recipe, *, optimiser: AdamW, schedule: LRScheduler, out: Path
+    run: Run,
+    record: dict[str, Any],
+    recipe: Recipe,
+    *,
+    optimiser: AdamW,
+    schedule: LRScheduler,
+    out: Path | None,
 ) -> None:
-    """Write all that the next epoch needs. The checkpoint comes last, as it vouches for the rest."""
+    """Write all that the next epoch needs. The checkpoint comes last, as it vouches for the rest.
+
+    Without `out`, where another process writes, the progress is only noted.
+    """
     progress = run.progress
     progress.history.append(record)
     progress.epoch += 1
     progress.done += 1
     # Small tune splits tie at 1.0 early; the loss then tells which epoch is the surer one.
     score = progress.epoch if recipe.choose == "last" else record[f"tune_{recipe.choose}"]
-    if (score, -record["tune_loss"]) > (progress.best_score, -progress.best_loss):
+    is_best = (score, -record["tune_loss"]) > (progress.best_score, -progress.best_loss)
+    if is_best:
         progress.best_score, progress.best_loss = score, record["tune_loss"]
         progress.best_epoch = progress.epoch
+    if out is None:
+        return
+    if is_best:
         state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
         write_beside(out / BEST, lambda path: path.write_bytes(save(state)))
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))

@@ -27,7 +27,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Phase, Recipe
+from covidct.data.slice_store import Read
 from covidct.errors import ManifestError, RecipeError, TrainingError
+from covidct.images.read import read_slice
 from covidct.training.checkpoint import Progress, Run, draw_curves, keep_epoch, load_best, resume_run
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
 from covidct.training.lessons.cost import compute_opacity_loss
@@ -39,23 +41,38 @@ from covidct.training.networks.build import Network, build_network
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
+from covidct.training.precision import find_device
 from covidct.training.pretrained import Pretrained, apply_pretrained
+from covidct.training.processes import ALONE, Processes
 from covidct.training.slices import ROOM, Batch, Slices, name_sources, read_slices, with_lesions
+
+# Columns of `metrics.csv` that every run has; the sources' own come last.
+TUNED = ("tune_loss", "tune_auc", "tune_accuracy")
+# Between the seeds of the processes: beyond any epoch.
+OTHERS = 1_000_003
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """What stays the same through a run: recipe, slices, place and number of loading processes."""
+    """What stays the same through a run: recipe, slices, place, loading processes, and those that learn."""
 
     recipe: Recipe
     train: Slices
     tune: Slices
     out: Path
     workers: int = 0
+    processes: Processes = ALONE
 
 
 def fit(
-    recipe: Recipe, rows: Sequence[Row], *, out: Path, pretrained: Pretrained | None, workers: int = 0
+    recipe: Recipe,
+    rows: Sequence[Row],
+    *,
+    out: Path,
+    pretrained: Pretrained | None,
+    workers: int = 0,
+    processes: Processes = ALONE,
+    read: Read = read_slice,
 ) -> Network:
     """Train by the recipe; returns the network of the best epoch, on the CPU and in eval mode.
 
@@ -65,7 +82,7 @@ def fit(
     fills no batch or `out` holds a run of another recipe, TrainingError when the loss diverges or a file of
     the run is damaged.
     """
-    train, tune = (read_split(rows, recipe, split) for split in ("train", "tune"))
+    train, tune = (read_split(rows, recipe, split, read=read) for split in ("train", "tune"))
     if recipe.lesions:
         train = with_lesions(train)
     train = with_drawn(train, recipe.teaching.phantoms, recipe.data)
@@ -74,16 +91,22 @@ def fit(
             f"recipe {recipe.name}: an epoch of {drawn} slices fills no batch of {recipe.batch}; "
             "lower batch, or raise epoch_slices"
         )
+    if recipe.batch % processes.count:
+        raise RecipeError(
+            f"recipe {recipe.name}: a batch of {recipe.batch} cannot be shared out evenly to "
+            f"{processes.count} processes; start as many as divide it"
+        )
     out.mkdir(parents=True, exist_ok=True)
     finder = find_finder(recipe, rows, out=out, pretrained=pretrained, workers=workers)
     run = build_run(recipe, pretrained, finder, sources=len(name_sources(train)))
-    run_phases(run, Fitting(recipe, train, tune, out, workers))
+    run_phases(run, Fitting(recipe, train, tune, out, workers, processes))
+    processes.wait()
     best = build_network(recipe)
     load_best(best, out)
     return best.eval()
 
 
-def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
+def read_split(rows: Sequence[Row], recipe: Recipe, split: str, *, read: Read = read_slice) -> Slices:
     """The slices of a split at the network's size; `train` with room around where augmentation moves them.
 
     Raises ManifestError where they are not of both labels.
@@ -91,7 +114,9 @@ def read_split(rows: Sequence[Row], recipe: Recipe, split: str) -> Slices:
     chosen = [row for row in rows if row.split == split]
     has_room = split == "train" and recipe.augment.moves
     side = round(to_side(recipe) * ROOM) if has_room else to_side(recipe)
-    slices = read_slices(chosen, recipe.data, side=side, label=f"{split} slices", resize=recipe.resize)
+    slices = read_slices(
+        chosen, recipe.data, side=side, label=f"{split} slices", resize=recipe.resize, read=read
+    )
     if len(set(slices.labels.tolist())) < 2:
         raise ManifestError(
             f"split {split}: {len(slices)} slices and not of both labels; give it slices of each, or "
@@ -136,7 +161,7 @@ def build_run(
         network.use(finder)
     if pretrained is not None:
         apply_pretrained(network, pretrained)
-    network = network.to("cuda" if torch.cuda.is_available() else "cpu")
+    network = network.to(find_device())
     network.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaging = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
@@ -146,12 +171,14 @@ def build_run(
 
 def run_phases(run: Run, fitting: Fitting) -> None:
     """Go through the phases, from wherever a checkpoint left off."""
-    recipe = fitting.recipe
+    recipe, processes = fitting.recipe, fitting.processes
     saved = resume_run(run, recipe, fitting.out)
+    processes.wait()
     progress = run.progress
     if is_done(progress, recipe):
         return
-    loader = build_loader(run.network, fitting.train, recipe, workers=fitting.workers)
+    loader = build_loader(run.network, fitting.train, recipe, workers=fitting.workers, processes=processes)
+    kept = fitting.out if processes.is_first else None
     while progress.phase < len(recipe.phases):
         phase = recipe.phases[progress.phase]
         optimiser, schedule = build_optimiser(
@@ -163,10 +190,11 @@ def run_phases(run: Run, fitting: Fitting) -> None:
         while progress.done < phase.epochs and not progress.is_stale(recipe.patience):
             loader.epoch = progress.epoch
             # Seeded anew each epoch, so that a resumed run draws what an unbroken one would have.
-            torch.manual_seed(recipe.seed * 10_007 + progress.epoch)
+            torch.manual_seed(recipe.seed * 10_007 + progress.epoch + OTHERS * processes.rank)
             record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
-            keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=fitting.out)
-        draw_curves(progress, recipe, fitting.out)
+            keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=kept)
+        if kept is not None:
+            draw_curves(progress, recipe, kept)
         progress.phase, progress.done = progress.phase + 1, 0
 
 
@@ -183,28 +211,42 @@ def run_epoch(
     started = time.monotonic()
     prepare(run.network, phase)
     losses: list[float] = []
+    weights = [*run.network.parameters(), run.offsets]
     for batch in _with_progress(loader, run.progress, fitting.recipe, losses):
         loss = measure_loss(run.network, batch, fitting.recipe, offsets=run.offsets)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        fitting.processes.average_gradients(weights)
         optimiser.step()
         schedule.step()
         run.average.update_parameters(run.network)
         losses.append(loss.item())
         _check_finite(losses[-1:], run, phase)
+    (loss_mean,) = fitting.processes.average([float(np.mean(losses))])
+    measured = measure_epoch(run, phase, fitting) if fitting.processes.is_first else {}
+    record = {
+        "epoch": run.progress.epoch + 1,
+        "phase": phase.name,
+        "train_loss": round(loss_mean, 5),
+        **{name: measured.pop(name) for name in TUNED if name in measured},
+        "rate": schedule.get_last_lr()[-1],
+        "seconds": round(time.monotonic() - started, 1),
+        **measured,
+    }
+    return fitting.processes.tell(record)
+
+
+def measure_epoch(run: Run, phase: Phase, fitting: Fitting) -> dict[str, Any]:
+    """What the averaged network is worth on `tune`."""
     logits = compute_logits(run.average.module, fitting.tune.pixels)
     _check_finite(logits, run, phase)
     aucs = compute_aucs(logits, fitting.tune)
     right = (logits > 0) == (fitting.tune.labels == 1)
+    loss = log_loss(fitting.tune.labels, 1 / (1 + np.exp(-logits.astype(float))))
     return {
-        "epoch": run.progress.epoch + 1,
-        "phase": phase.name,
-        "train_loss": round(float(np.mean(losses)), 5),
-        "tune_loss": round(float(log_loss(fitting.tune.labels, 1 / (1 + np.exp(-logits.astype(float))))), 5),
+        "tune_loss": round(float(loss), 5),
         "tune_auc": round(float(np.mean(list(aucs.values()))), 5),
         "tune_accuracy": round(float(right.mean()), 5),
-        "rate": schedule.get_last_lr()[-1],
-        "seconds": round(time.monotonic() - started, 1),
         **{f"tune_auc_{source}": round(auc, 5) for source, auc in aucs.items()},
     }
 

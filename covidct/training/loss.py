@@ -12,6 +12,7 @@ from torch.nn import functional
 from covidct.data.recipe import Recipe
 from covidct.training.networks.lung_crop import crop
 from covidct.training.networks.lung_net import Look, LungNet
+from covidct.training.precision import autocast
 from covidct.training.slices import Batch
 
 FILLED = 3.0  # a cell is diseased in full when a third of it is
@@ -28,7 +29,7 @@ def compute_loss(
     """
     device = next(network.parameters()).device
     batch = Batch(*(part.to(device) for part in batch))
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with autocast(recipe.precision, device):
         seen = network.look(batch.slices) if isinstance(network, LungNet) else network(batch.slices)
     target = batch.labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
     logits = (choose_taught(seen, batch) if isinstance(seen, Look) else seen[0]).float()

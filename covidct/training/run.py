@@ -29,6 +29,7 @@ from covidct.data.manifest import DataPlan, Manifest, Row, select_rows, to_label
 from covidct.data.masks import Mask, has_mask
 from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Recipe
+from covidct.data.slice_store import SliceStore
 from covidct.data.split import assign_splits, count_splits, fit_block
 from covidct.errors import AuditError, RecipeError
 from covidct.evaluation.calibration.fit import PREVALENCE, Slices, calibrate
@@ -59,7 +60,9 @@ from covidct.training.networks.build import Network
 from covidct.training.networks.gate_head import GateHead
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
+from covidct.training.precision import find_device, is_bfloat16
 from covidct.training.pretrained import Pretrained
+from covidct.training.processes import ALONE, Processes
 from covidct.training.report.write import write_page
 from covidct.types import GateLimits, Precision
 
@@ -76,6 +79,7 @@ class Job:
     `accept` is why to go on where the audit of the data fails; it goes into the model card. `pool` is the
     folder of a benchmark of this recipe: the model is calibrated on the sources left out there, or else on
     splits of its own. `search` is whether the rate of each phase is searched, in place of the recipe's.
+    `processes` are those that learn together.
     """
 
     recipe: Recipe
@@ -88,6 +92,12 @@ class Job:
     accept: str = ""
     pool: Path | None = None
     search: bool = False
+    processes: Processes = ALONE
+
+    @property
+    def store(self) -> SliceStore:
+        """Where the slices are kept while the run goes on."""
+        return SliceStore(self.out / "slices")
 
 
 def train(job: Job) -> Path:
@@ -97,23 +107,49 @@ def train(job: Job) -> Path:
     `curves.png`, checkpoints, `evaluation/` of the bundle on `tune`, and on `test/` where there is such a
     split and no lock on it, and `report.html`, which tells all of it. Raises ManifestError where `out`
     holds a run on other data, and AuditError where the data are not fit to train on and the job accepts no
-    such thing.
+    such thing. Of several processes all learn, and the first alone does the rest.
     """
-    rows = split_rows(job)
+    try:
+        return _train(job)
+    finally:
+        if job.processes.is_first:
+            job.store.remove()
+
+
+def _train(job: Job) -> Path:
+    rows, processes = split_rows(job), job.processes
     job.out.mkdir(parents=True, exist_ok=True)
+    audited = prepare_run(job, rows) if processes.is_first else None
+    processes.wait()
+    if job.search:
+        found = choose_rates(job, rows) if processes.is_first else job.recipe
+        job = replace(job, recipe=processes.tell(found))
+    network = fit(
+        job.recipe,
+        rows,
+        out=job.out,
+        pretrained=job.pretrained,
+        workers=job.workers,
+        processes=processes,
+        read=job.store.read,
+    )
+    if audited is None:
+        return job.out / "bundle"
+    if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
+        network.guard(gate)
+    bundle = build_bundle(job, rows, network, audited=audited)
+    write_page(job.out, job.manifest, job.recipe, rows=rows, audited=audited, read=job.store.read)
+    return bundle
+
+
+def prepare_run(job: Job, rows: Sequence[Row]) -> Audit:
+    """Bind `out` to the data, audit them, and have a lung finder where the recipe needs one."""
     data = check_data(job, rows)
     write_manifest(rows, job.out / "manifest.csv")
     audited = audit_rows(job, rows)
     write_digest(job.out, data)
     make_finder(job, rows)
-    if job.search:
-        job = replace(job, recipe=choose_rates(job, rows))
-    network = fit(job.recipe, rows, out=job.out, pretrained=job.pretrained, workers=job.workers)
-    if isinstance(network, LungNet) and (gate := find_gate(job, rows, network.crop.finder)) is not None:
-        network.guard(gate)
-    bundle = build_bundle(job, rows, network, audited=audited)
-    write_page(job.out, job.manifest, job.recipe, rows=rows, audited=audited)
-    return bundle
+    return audited
 
 
 def use_threads(count: int) -> None:
@@ -157,8 +193,15 @@ def choose_rates(job: Job, rows: Sequence[Row]) -> Recipe:
 
 
 def search_rates(job: Job) -> Iterator[str]:
-    """Search the learning rate of every phase; gives a line on each. Writes `rates-N.csv` and `.png`."""
+    """Search the learning rate of every phase; gives a line on each. Writes `rates-N.csv` and `.png`.
+
+    Raises ManifestError where `out` holds a search or a run on other data.
+    """
     rows = split_rows(job)
+    job.out.mkdir(parents=True, exist_ok=True)
+    data = check_data(job, rows)
+    write_digest(job.out, data)
+    make_finder(job, rows)
     for number, phase in enumerate(job.recipe.phases):
         found = find_rate(job.recipe, rows, out=job.out, pretrained=job.pretrained, phase=number)
         yield (
@@ -216,7 +259,7 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     # With the rows that no label takes in: the audit names and counts them.
     passed = (row for row in job.manifest.rows if row.label not in job.recipe.data.labels)
     manifest = Manifest(job.manifest.path, job.manifest.digest, (*rows, *passed))
-    found = audit(manifest, job.recipe.data)
+    found = audit(manifest, job.recipe.data, store=job.store)
     page = job.out / "audit.html"
     write_reports(found, manifest, html=page, document=job.out / "audit.json")
     failed = [check for check in found.checks if check.level is Level.FAIL]
@@ -238,7 +281,7 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     folder, final = job.out / "bundle.partial", job.out / "bundle"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    parity = _export(network, rows, job.recipe, folder)
+    parity = _export(network, rows, job, folder)
     pool = read_pool(job.pool, job.recipe, job.manifest) if job.pool else None
     config = _calibrate(job, rows, folder, pool) | {"training": _record(job, rows, parity, audited)}
     config["training"] |= {} if pool is None else to_record(pool)
@@ -265,7 +308,12 @@ def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precisio
         operating_point=config.operating_points[0],
     )
     return evaluate_rows(
-        classifier, _only(rows, "tune"), job.recipe.data, split="tune", digest=job.manifest.digest
+        classifier,
+        _only(rows, "tune"),
+        job.recipe.data,
+        split="tune",
+        digest=job.manifest.digest,
+        read=job.store.read,
     )
 
 
@@ -279,17 +327,18 @@ def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[s
     }
 
 
-def _export(network: Network, rows: Sequence[Row], recipe: Recipe, folder: Path) -> dict[str, float]:
+def _export(network: Network, rows: Sequence[Row], job: Job, folder: Path) -> dict[str, float]:
     """Write both graphs; returns how far they are apart, on all of `tune`. Raises ParityError."""
     float_path, int8_path = folder / GRAPHS["float"], folder / GRAPHS["int8"]
     export_float(network, float_path)
-    rng = np.random.default_rng(recipe.seed)
+    rng = np.random.default_rng(job.recipe.seed)
     train = _only(rows, "train")
     drawn = rng.choice(len(train), min(CALIBRATION_SLICES, len(train)), replace=False)
-    ranges = list(read_pixels([train[at] for at in drawn], label="calibration"))
+    ranges = list(read_pixels([train[at] for at in drawn], label="calibration", read=job.store.read))
     export_int8(float_path, int8_path, ranges, spared=count_spared(network))
     tune = _only(rows, "tune")
-    slices, labels = list(read_pixels(tune, label="tune")), [to_label(row, recipe.data) for row in tune]
+    slices = list(read_pixels(tune, label="tune", read=job.store.read))
+    labels = [to_label(row, job.recipe.data) for row in tune]
     sample = rng.choice(len(slices), min(PARITY_SLICES, len(slices)), replace=False)
     apart = check_float(network, float_path.read_bytes(), [slices[at] for at in sample])
     logits = {name: score_logits(_session(folder, name), slices) for name in GRAPHS}
@@ -303,7 +352,7 @@ def _calibrate(job: Job, rows: Sequence[Row], folder: Path, pool: Pool | None) -
     """The configuration's numbers, from the float graph, which is the one that runs by default."""
     plan, session = job.recipe.data, _session(folder, "float")
     parts = [_only(rows, split) for split in ("calibrate", "tune")]
-    seen = [run_rows(session, part) for part in parts]
+    seen = [run_rows(session, part, read=job.store.read) for part in parts]
     limits = to_limits([outputs for part in seen for outputs in part])
     # What is refused gets no probability, so it has no say in what a probability is.
     spared, tune = (
@@ -353,6 +402,8 @@ def _record(job: Job, rows: Sequence[Row], parity: dict[str, float], audited: Au
         "recipe": asdict(job.recipe),
         "manifest_sha256": job.manifest.digest,
         "splits": count_splits(rows, job.recipe.data),
+        "bfloat16": is_bfloat16(job.recipe.precision, find_device()),
+        "block": fit_block(select_rows(job.manifest, job.recipe.data), job.recipe.data),
         "pretrained": None
         if job.pretrained is None
         else {"origin": job.pretrained.origin, "sha256": job.pretrained.digest},

@@ -21,6 +21,8 @@ from covidct.data.manifest import DataPlan, Row, to_label
 from covidct.data.masks import Mask, find_mask, find_turns, read_mask, to_turn
 from covidct.data.pixels import read_pixels
 from covidct.data.recipe import Augmentation
+from covidct.data.slice_store import Read
+from covidct.images.read import read_slice
 from covidct.training.augment import draw_placement, render, resample, to_uint8
 from covidct.training.lesion_paste import Pastes
 from covidct.types import Pixels
@@ -46,11 +48,17 @@ class Slices:
 
 
 def read_slices(
-    rows: Sequence[Row], plan: DataPlan, *, side: int, label: str = "", resize: str = "antialias"
+    rows: Sequence[Row],
+    plan: DataPlan,
+    *,
+    side: int,
+    label: str = "",
+    resize: str = "antialias",
+    read: Read = read_slice,
 ) -> Slices:
     """Read rows into squares of `side`. Raises ManifestError naming the first file that cannot be read."""
     pixels = np.empty((len(rows), side, side), np.uint8)
-    for index, stored in enumerate(read_pixels(rows, label=label)):
+    for index, stored in enumerate(read_pixels(rows, label=label, read=read)):
         pixels[index] = to_square(stored, side, resize=resize)
     labels = np.array([to_label(row, plan) for row in rows], np.int64)
     return Slices(pixels, labels, tuple(row.source for row in rows), tuple(rows))

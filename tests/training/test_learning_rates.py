@@ -15,8 +15,9 @@ from covidct.data.manifest import Row, read_manifest
 from covidct.data.split import assign_splits
 from covidct.errors import ManifestError, RecipeError
 from covidct.training import learning_rates as rates
+from covidct.training.fit_lung_finder import FINDER
 from covidct.training.learning_rates import find_rate, suggest_rate
-from covidct.training.run import Job, choose_rates
+from covidct.training.run import Job, choose_rates, search_rates
 from training import tiny_recipe, write_phantoms
 
 TINY = """
@@ -116,7 +117,7 @@ def test_the_command_searches_every_phase_and_trains_nothing(
     assert result.exit_code == 0
     assert "phase 1, first: " in result.stdout
     assert "phase 2, second: " in result.stdout
-    names = {f"rates-{number}.{ending}" for number in (1, 2) for ending in ("csv", "png")}
+    names = {f"rates-{number}.{ending}" for number in (1, 2) for ending in ("csv", "png")} | {"data.json"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
 
 
@@ -138,3 +139,24 @@ def test_a_search_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert replace(chosen, phases=job.recipe.phases) == job.recipe
     monkeypatch.setattr("covidct.training.run.find_rate", None)  # not called again
     assert choose_rates(job, rows) == chosen
+
+
+def test_without_lung_masks_the_search_finds_lungs_as_the_model_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_manifest(write_phantoms(tmp_path, patients=2))
+    job = Job(replace(tiny_recipe(), network="lung_net"), manifest, tmp_path / "out")
+    found = rates.Search((1e-3,), (0.5,), 1e-3)
+    monkeypatch.setattr("covidct.training.run.find_rate", lambda *_, **__: found)
+    assert len(list(search_rates(job))) == 2
+    assert (job.out / FINDER).is_file()
+
+
+def test_a_search_on_other_data_is_not_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rates.Search((1e-3,), (0.5,), 1e-3)
+    monkeypatch.setattr("covidct.training.run.find_rate", lambda *_, **__: found)
+    manifest = read_manifest(write_phantoms(tmp_path, patients=2))
+    list(search_rates(Job(tiny_recipe(), manifest, tmp_path / "out")))
+    fewer = replace(manifest, rows=manifest.rows[:-2])
+    with pytest.raises(ManifestError, match="holds a run on other slices"):
+        list(search_rates(Job(tiny_recipe(), fewer, tmp_path / "out")))

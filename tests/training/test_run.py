@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
@@ -28,12 +29,13 @@ from covidct.evaluation.predictions import answer_rows
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_json import parse_figures
 from covidct.evaluation.rows import place_rows, plan_of
+from covidct.images.raster import parse_raster
 from covidct.inference.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.inference.reference import check_reference
 from covidct.inference.session import Session
 from covidct.training.report.write import write_page
 from covidct.training.run import Job, audit_rows, train
-from covidct.types import Precision
+from covidct.types import Pixels, Precision
 from training import SOURCES, tiny_recipe, write_phantoms
 
 
@@ -55,11 +57,23 @@ def make_job(manifest: Path, out: Path) -> Job:
 
 
 @pytest.fixture(scope="module")
-def out(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole run on phantoms, from manifest to bundle."""
-    out = tmp_path_factory.mktemp("run")
-    train(make_job(manifest, out))
-    return out
+def whole(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Counter[str]]:
+    """A whole run on phantoms, from manifest to bundle, and how often each file was decoded."""
+    out, decoded = tmp_path_factory.mktemp("run"), Counter[str]()
+
+    def parse(data: bytes, *, name: str) -> Pixels:
+        decoded[Path(name).name] += 1
+        return parse_raster(data, name=name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("covidct.images.read.parse_raster", parse)
+        train(make_job(manifest, out))
+    return out, decoded
+
+
+@pytest.fixture(scope="module")
+def out(whole: tuple[Path, Counter[str]]) -> Path:
+    return whole[0]
 
 
 def test_a_run_leaves_a_bundle_that_loads_and_answers(out: Path, manifest: Path) -> None:
@@ -339,3 +353,10 @@ def test_new_slices_are_measured_unless_they_are_locked(out: Path, manifest: Pat
     assert (tmp_path / "run" / "test" / "evaluation.json").is_file()
     write_lock(make_lock(again))
     assert "Not measured on new slices" in write()
+
+
+def test_every_slice_is_decoded_once(whole: tuple[Path, Counter[str]], manifest: Path) -> None:
+    """To audit; learning, calibrating and measuring take what was kept, and nothing is left of it."""
+    out, decoded = whole
+    assert decoded == {row.path.name: 1 for row in read_manifest(manifest).rows}
+    assert not (out / "slices").exists()

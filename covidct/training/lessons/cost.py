@@ -17,6 +17,7 @@ from covidct.training.lessons.views import Lesson
 from covidct.training.loss import FILLED
 from covidct.training.networks.lung_net import FINE
 from covidct.training.networks.opacity_net import OpacityNet, Opinion, join
+from covidct.training.precision import autocast
 
 TINY = 1e-6
 
@@ -28,7 +29,7 @@ def compute_opacity_loss(
 
     `offsets` (S,) are added to how typical they look, to each its source's.
     """
-    with torch.autocast(lesson.labels.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with autocast(recipe.precision, lesson.labels.device):
         seen = network.weigh(lesson.lower)
     typical = seen.typical if offsets is None else seen.typical + offsets[lesson.sources]
     costs = cost_label(join(seen.opacity, typical), lesson, smoothing=recipe.label_smoothing)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from covidct.data.balance import to_weights
 from covidct.data.recipe import Recipe
@@ -21,6 +22,7 @@ from covidct.training.networks.build import Network
 from covidct.training.networks.lung_crop import DETAIL
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
+from covidct.training.processes import ALONE, Processes
 from covidct.training.slices import AugmentedSlices, Batch, Draws, Slices
 
 
@@ -37,7 +39,7 @@ class FreshViews:
 
     def __iter__(self) -> Iterator[Batch]:
         self.draws.epoch = self.epoch
-        return iter(self.loader)
+        return read_ahead(iter(self.loader))
 
 
 @dataclass
@@ -62,14 +64,43 @@ class KeptViews:
 Loader = FreshViews | KeptViews
 
 
-def build_loader(network: Network, slices: Slices, recipe: Recipe, *, workers: int = 0) -> Loader:
-    """What the epochs go through: fresh views, or kept ones for a network whose lower part stays."""
+def read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; while one is learned from, a thread of its own draws the next."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
+
+
+def build_loader(
+    network: Network, slices: Slices, recipe: Recipe, *, workers: int = 0, processes: Processes = ALONE
+) -> Loader:
+    """What the epochs go through: fresh views, or kept ones for a network whose lower part stays.
+
+    Of several processes each gets its part of every batch.
+    """
     draws, augmented = build_draws(recipe, slices), build_views(network, slices, recipe)
+    batch = recipe.batch // processes.count
     if isinstance(network, OpacityNet):
-        kept = cache_views(network, augmented, draws, recipe, workers=workers)
-        return KeptViews(kept, len(draws), recipe.batch, recipe.seed)
-    loader = DataLoader(augmented, recipe.batch, sampler=draws, drop_last=True, num_workers=workers)
+        kept = cache_views(network, augmented, draws, recipe, workers=workers, processes=processes)
+        return KeptViews(kept, len(draws) // processes.count, batch, recipe.seed)
+    part = Part(draws, processes, batch=recipe.batch)
+    loader = DataLoader(augmented, batch, sampler=part, drop_last=True, num_workers=workers)
     return FreshViews(loader, draws)
+
+
+class Part(Sampler[tuple[int, int, int]]):
+    """Of what is drawn, in batches of `batch`, the part of one process."""
+
+    def __init__(self, draws: Draws, processes: Processes, *, batch: int):
+        self.draws, self.processes, self.batch = draws, processes, batch
+
+    def __len__(self) -> int:
+        return len(self.processes.share(range(len(self.draws)), batch=self.batch))
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return iter(self.processes.share(list(self.draws), batch=self.batch))
 
 
 def build_draws(recipe: Recipe, slices: Slices) -> Draws:

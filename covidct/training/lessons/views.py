@@ -23,6 +23,8 @@ from covidct.data.teaching import find_lone, find_values
 from covidct.training.networks.lung_crop import crop
 from covidct.training.networks.lung_net import FINE
 from covidct.training.networks.opacity_net import CELL, Lower, OpacityNet
+from covidct.training.precision import autocast
+from covidct.training.processes import ALONE, Processes
 from covidct.training.slices import AugmentedSlices, Batch, Draws, Slices
 
 SEEN = 0.3  # of a pixel of the mask: from there on a lesion is in sight
@@ -104,11 +106,17 @@ def find_facts(slices: Slices, recipe: Recipe) -> Facts:
 
 @torch.inference_mode()
 def cache_views(
-    network: OpacityNet, augmented: AugmentedSlices, draws: Draws, recipe: Recipe, *, workers: int = 0
+    network: OpacityNet,
+    augmented: AugmentedSlices,
+    draws: Draws,
+    recipe: Recipe,
+    *,
+    workers: int = 0,
+    processes: Processes = ALONE,
 ) -> CachedViews:
-    """Draw as many views as the recipe asks for, and keep those that show lungs."""
+    """Draw as many views as the recipe asks for, or a process' part of them; keep those that show lungs."""
     facts = find_facts(augmented.slices, recipe)
-    keys = _draw(draws, recipe.teaching.views)
+    keys = processes.share(_draw(draws, recipe.teaching.views), batch=recipe.batch)
     network.eval()
     parts = []
     loader = DataLoader(augmented, recipe.batch, sampler=keys, num_workers=workers)
@@ -142,7 +150,7 @@ def _draw(draws: Draws, count: int) -> list[tuple[int, int, int]]:
 def _keep(network: OpacityNet, batch: Batch, facts: Facts, recipe: Recipe) -> list[Tensor]:
     """What is kept of a batch: the columns of `CachedViews`, one by one."""
     device = next(network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with autocast(recipe.precision, device):
         lower = network.lower(batch.slices.to(device))
     side = FINE * network.crop.size // CELL
     masks = crop(batch.lesions.to(device)[:, None] / 255.0, lower.box, size=2 * side)

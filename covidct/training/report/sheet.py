@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from covidct.data.manifest import Row, to_label
 from covidct.data.recipe import Recipe
+from covidct.data.slice_store import Read
+from covidct.images.read import read_slice
 from covidct.training.lessons.loader import to_side
 from covidct.training.slices import ROOM, AugmentedSlices, read_slices, to_square
 
@@ -20,12 +22,12 @@ TILE, GAP = 104, 4  # pixels
 WHITE = 255
 
 
-def draw_sheet(rows: Sequence[Row], recipe: Recipe) -> NDArray[np.uint8]:
+def draw_sheet(rows: Sequence[Row], recipe: Recipe, *, read: Read = read_slice) -> NDArray[np.uint8]:
     """Slices of `train`, (H, W) uint8: a line each, the slice as it is and views of it; COVID-19 first."""
     chosen = choose_rows([row for row in rows if row.split == "train"], recipe)
     side = to_side(recipe)
     slices = read_slices(
-        chosen, recipe.data, side=round(side * ROOM), label="contact sheet", resize=recipe.resize
+        chosen, recipe.data, side=round(side * ROOM), label="contact sheet", resize=recipe.resize, read=read
     )
     views = AugmentedSlices(slices, recipe.augment, size=side, seed=recipe.seed, apart=recipe.apart)
     lines = [

@@ -10,12 +10,14 @@ from covidct.audit.verdict import Audit
 from covidct.data.lock import LOCKED, read_lock
 from covidct.data.manifest import Manifest, Row
 from covidct.data.recipe import Recipe
+from covidct.data.slice_store import Read
 from covidct.data.split import count_splits
 from covidct.evaluation.measure import evaluate_rows
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import parse_figures
 from covidct.images.files import write_beside
+from covidct.images.read import read_slice
 from covidct.inference.classifier import Classifier
 from covidct.inference.config import CONFIG
 from covidct.training.report.page import Story, to_page
@@ -24,7 +26,15 @@ from covidct.training.report.sheet import draw_sheet
 PAGE = "report.html"
 
 
-def write_page(out: Path, manifest: Manifest, recipe: Recipe, *, rows: Sequence[Row], audited: Audit) -> Path:
+def write_page(
+    out: Path,
+    manifest: Manifest,
+    recipe: Recipe,
+    *,
+    rows: Sequence[Row],
+    audited: Audit,
+    read: Read = read_slice,
+) -> Path:
     """Measure the bundle under `out` on `test`, into `out/test`, and write the page; returns its path.
 
     A `test` split that is locked is not looked at: `covidct evaluate` does that, and counts it.
@@ -37,8 +47,8 @@ def write_page(out: Path, manifest: Manifest, recipe: Recipe, *, rows: Sequence[
         splits=_count(rows, recipe),
         audit=audited,
         tune=parse_figures(config["training"]["figures"]["float"]),
-        test=_measure(classifier, manifest, recipe, rows=rows, out=out / LOCKED),
-        sheet=draw_sheet(rows, recipe),
+        test=_measure(classifier, manifest, recipe, rows=rows, out=out / LOCKED, read=read),
+        sheet=draw_sheet(rows, recipe, read=read),
         folder=out,
         has_ids=any(row.patient_id for row in rows),
     )
@@ -48,13 +58,19 @@ def write_page(out: Path, manifest: Manifest, recipe: Recipe, *, rows: Sequence[
 
 
 def _measure(
-    classifier: Classifier, manifest: Manifest, recipe: Recipe, *, rows: Sequence[Row], out: Path
+    classifier: Classifier,
+    manifest: Manifest,
+    recipe: Recipe,
+    *,
+    rows: Sequence[Row],
+    out: Path,
+    read: Read,
 ) -> Report | None:
     """The report on `test`, None where there is no such slice or the split is locked."""
     tested = [row for row in rows if row.split == LOCKED]
     if not tested or read_lock(manifest.path) is not None:
         return None
-    report = evaluate_rows(classifier, tested, recipe.data, split=LOCKED, digest=manifest.digest)
+    report = evaluate_rows(classifier, tested, recipe.data, split=LOCKED, digest=manifest.digest, read=read)
     write_report(report, out)
     return report
 

@@ -11,6 +11,7 @@ from covidct.data.folders import read_data
 from covidct.data.manifest import select_rows
 from covidct.data.recipe import find_recipe, read_recipe
 from covidct.training.pretrained import load_pretrained
+from covidct.training.processes import join_processes
 from covidct.training.report.write import PAGE
 from covidct.training.run import Job, search_rates, train, train_gate, use_threads
 
@@ -25,8 +26,11 @@ def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
     elif asked.gate_only:
         yield str(train_gate(job))
     else:
-        yield f"Bundle: {train(job)}"
-        yield f"Report: {job.out / PAGE}"
+        with join_processes() as processes:
+            bundle = train(replace(job, processes=processes))
+            if processes.is_first:
+                yield f"Bundle: {bundle}"
+                yield f"Report: {job.out / PAGE}"
 
 
 def to_job(data: Path, asked: RunOptions) -> Job:
