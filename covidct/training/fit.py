@@ -37,13 +37,13 @@ from covidct.training.lessons.drawn_slices import with_drawn
 from covidct.training.lessons.loader import Loader, build_loader, to_side
 from covidct.training.lessons.views import Lesson
 from covidct.training.loss import compute_loss
+from covidct.training.machine.precision import find_device
+from covidct.training.machine.processes import ALONE, Processes
 from covidct.training.networks.build import Network, build_network
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
-from covidct.training.precision import find_device
 from covidct.training.pretrained import Pretrained, apply_pretrained
-from covidct.training.processes import ALONE, Processes
 from covidct.training.slices import ROOM, Batch, Slices, name_sources, read_slices, with_lesions
 
 # Columns of `metrics.csv` that every run has; the sources' own come last.

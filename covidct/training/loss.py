@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from covidct.data.recipe import Recipe
+from covidct.training.machine.precision import autocast
 from covidct.training.networks.lung_crop import crop
 from covidct.training.networks.lung_net import Look, LungNet
-from covidct.training.precision import autocast
 from covidct.training.slices import Batch
 
 FILLED = 3.0  # a cell is diseased in full when a third of it is

@@ -56,13 +56,13 @@ from covidct.training.fit import find_finder, find_finder_rows, fit
 from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
 from covidct.training.fit_lung_finder import FINDER, read_finder, save_finder
 from covidct.training.learning_rates import find_rate, read_rate
+from covidct.training.machine.precision import find_device, is_bfloat16
+from covidct.training.machine.processes import ALONE, Processes
 from covidct.training.networks.build import Network
 from covidct.training.networks.gate_head import GateHead
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.lung_net import LungNet
-from covidct.training.precision import find_device, is_bfloat16
 from covidct.training.pretrained import Pretrained
-from covidct.training.processes import ALONE, Processes
 from covidct.training.report.write import write_page
 from covidct.types import GateLimits, Precision
 

@@ -17,10 +17,13 @@ from covidct.apps.cli.options import (
     PREVALENCE,
     SOURCES,
     SPLIT,
+    Labels,
     data_option,
+    gather,
     labels_options,
     needs_extra,
     plain_errors,
+    to_labels,
 )
 from covidct.types import DISCLAIMER, Precision
 
@@ -30,7 +33,7 @@ from covidct.types import DISCLAIMER, Precision
 @data_option("The slices.")
 @SPLIT
 @SOURCES
-@labels_options
+@gather("labels", to_labels, labels_options)
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
 @click.option(
     "--prevalence",
@@ -48,8 +51,7 @@ def evaluate(
     data: Path,
     split: str,
     sources: tuple[str, ...],
-    positive: tuple[str, ...],
-    negative: tuple[str, ...],
+    labels: Labels,
     out: Path,
     prevalences: tuple[float, ...],
     precision: Precision,
@@ -70,7 +72,7 @@ def evaluate(
             data,
             split=split,
             sources=sources,
-            labels=(positive, negative),
+            labels=labels,
             out=out,
             prevalences=prevalences,
             precision=precision,

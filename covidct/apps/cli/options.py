@@ -77,6 +77,8 @@ DEBUG = click.option(
 )
 
 Command = Callable[..., None]
+# Those that mean COVID-19, and those that mean something else.
+Labels = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def gather(
@@ -178,6 +180,11 @@ def labels_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def to_labels(positive: tuple[str, ...], negative: tuple[str, ...]) -> Labels:
+    """What `labels_options` give, as one value."""
+    return positive, negative
 
 
 @contextmanager

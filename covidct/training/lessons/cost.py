@@ -15,9 +15,9 @@ from torch.nn import functional
 from covidct.data.recipe import Recipe
 from covidct.training.lessons.views import Lesson
 from covidct.training.loss import FILLED
+from covidct.training.machine.precision import autocast
 from covidct.training.networks.lung_net import FINE
 from covidct.training.networks.opacity_net import OpacityNet, Opinion, join
-from covidct.training.precision import autocast
 
 TINY = 1e-6
 

@@ -18,11 +18,11 @@ from covidct.data.recipe import Recipe
 from covidct.data.teaching import find_values
 from covidct.training.lesion_paste import find_pastes
 from covidct.training.lessons.views import CachedViews, Lesson, cache_views, draw_lessons
+from covidct.training.machine.processes import ALONE, Processes
 from covidct.training.networks.build import Network
 from covidct.training.networks.lung_crop import DETAIL
 from covidct.training.networks.lung_net import LungNet
 from covidct.training.networks.opacity_net import OpacityNet
-from covidct.training.processes import ALONE, Processes
 from covidct.training.slices import AugmentedSlices, Batch, Draws, Slices
 
 

@@ -20,11 +20,11 @@ from torch.utils.data import DataLoader
 
 from covidct.data.recipe import Recipe
 from covidct.data.teaching import find_lone, find_values
+from covidct.training.machine.precision import autocast
+from covidct.training.machine.processes import ALONE, Processes
 from covidct.training.networks.lung_crop import crop
 from covidct.training.networks.lung_net import FINE
 from covidct.training.networks.opacity_net import CELL, Lower, OpacityNet
-from covidct.training.precision import autocast
-from covidct.training.processes import ALONE, Processes
 from covidct.training.slices import AugmentedSlices, Batch, Draws, Slices
 
 SEEN = 0.3  # of a pixel of the mask: from there on a lesion is in sight

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from covidct.training.lessons.loader import Part, read_ahead
-from covidct.training.processes import ALONE, Processes
+from covidct.training.machine.processes import ALONE, Processes
 from covidct.training.slices import Batch, Draws
 
 

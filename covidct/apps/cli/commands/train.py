@@ -10,8 +10,8 @@ from covidct.apps.cli.train_options import RunOptions
 from covidct.data.folders import read_data
 from covidct.data.manifest import select_rows
 from covidct.data.recipe import find_recipe, read_recipe
+from covidct.training.machine.processes import join_processes
 from covidct.training.pretrained import load_pretrained
-from covidct.training.processes import join_processes
 from covidct.training.report.write import PAGE
 from covidct.training.run import Job, search_rates, train, train_gate, use_threads
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from covidct.training.precision import autocast, has_bfloat16, is_bfloat16
+from covidct.training.machine.precision import autocast, has_bfloat16, is_bfloat16
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ from covidct.data.recipe import Phase, Recipe
 from covidct.data.split import assign_splits
 from covidct.errors import RecipeError
 from covidct.training.fit import fit
-from covidct.training.processes import ALONE, Processes, join_processes
+from covidct.training.machine.processes import ALONE, Processes, join_processes
 from training import write_phantoms
 
 # No statistics of batches and no chance but that of the draws: two processes then learn what one does.
@@ -37,7 +37,7 @@ from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_processes import RECIPE, split
 from covidct.training.fit import fit
-from covidct.training.processes import join_processes
+from covidct.training.machine.processes import join_processes
 with join_processes() as processes:
     assert processes.count == 2
     assert processes.tell(processes.rank) == 0

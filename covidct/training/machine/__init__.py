@@ -1,0 +1,1 @@
+"""What learns, and how fast: several processes, and the precision that a processor has."""
