@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 # What lengths, sizes and counts are when they lie.
 WILD = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 VRS = b"AE AS AT CS DA DS DT FD FL IS LO LT OB OW PN SH SL SQ SS ST TM UI UL UN US UT".split()
+# Rows, Columns, NumberOfFrames, BitsAllocated, BitsStored: their tags, little-endian.
+SIZES = tuple(b"\x28\0" + tag for tag in (b"\x10\0", b"\x11\0", b"\x08\0", b"\0\1", b"\1\1"))
+# Markers of JPEG and JPEG 2000 with a length after them: SOFs, DHT, DQT, SOS; SIZ, COD, QCD, SOT.
+MARKERS = tuple(bytes((0xFF, code)) for code in b"\xc0\xc1\xc2\xc3\xc4\xdb\xda\xf7\x51\x52\x5c\x90")
+ITEMS = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"  # of fragments, and what ends them
 SIGNATURES = (
     b"MZ",
     b"\x7fELF",
@@ -78,6 +86,53 @@ def nest(data: bytes, draw: random.Random) -> bytes:
     return data if at < 0 else data[:at] + (SEQUENCE + ITEM) * depth + data[at:]
 
 
+def change_size(data: bytes, draw: random.Random) -> bytes:
+    """What a DICOM object says of its size or depth becomes a wild number."""
+    places = [at for tag in SIZES if (at := data.find(tag)) >= 0]
+    if not places:
+        return data
+    at = draw.choice(places) + 8
+    return data[:at] + struct.pack("<H", draw.choice(WILD) & 0xFFFF) + data[at + 2 :]
+
+
+def change_segment(data: bytes, draw: random.Random) -> bytes:
+    """In a segment of a codestream, its length or some of its first bytes are others."""
+    places = [at for marker in MARKERS for at in _find_all(data, marker)]
+    if not places:
+        return data
+    at = draw.choice(places) + draw.choice((2, 2, 4, 6, 8, 12, 16, 20, 30, 40))
+    form = draw.choice((">B", ">H", ">I"))
+    wild = draw.choice(WILD) & (256 ** struct.calcsize(form) - 1)
+    return data[:at] + struct.pack(form, wild) + data[at + struct.calcsize(form) :]
+
+
+def change_fragment(data: bytes, draw: random.Random) -> bytes:
+    """A fragment of pixel data has another length, is there again, or is none."""
+    places = [at for item in ITEMS for at in _find_all(data, item)]
+    if not places:
+        return data
+    at = draw.choice(places)
+    length = struct.pack("<I", draw.choice(WILD))
+    again = data[at : at + draw.choice((8, 200))] * draw.choice((1, 3, 1000))
+    return draw.choice((data[: at + 4] + length + data[at + 8 :], data[:at] + again + data[at:], data[:at]))
+
+
+def _find_all(data: bytes, part: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(part), data)][:100]
+
+
+def blow_up(data: bytes, draw: random.Random) -> bytes:
+    """The file lies in gzip: once, in gzip again, or after more zeros than are read."""
+    zeros = _pack_zeros() * (300 if draw.random() < 0.05 else 1)
+    packed = gzip.compress(data, 1, mtime=0)
+    return draw.choice((packed, gzip.compress(packed, 1, mtime=0), packed + zeros, zeros))
+
+
+@cache
+def _pack_zeros() -> bytes:
+    return gzip.compress(bytes(2**20), mtime=0)
+
+
 def change_chunk(data: bytes, draw: random.Random) -> bytes:
     """A chunk of a PNG has another length, type or content, with the right checksum."""
     chunks, at = [], 8
@@ -121,4 +176,5 @@ def sign(data: bytes, draw: random.Random) -> bytes:
 MUTATIONS: tuple[Mutation, ...] = (
     *(flip_bits, flip_bits, cut, move, lie, lie, lie),
     *(change_vr, nest, change_chunk, loop_directories, rename, sign),
+    *(change_size, change_segment, change_segment, change_fragment, blow_up),
 )

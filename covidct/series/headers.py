@@ -7,6 +7,7 @@ pixels, nor of what makes a series.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import BinaryIO, cast
 
 # Before gdcm, which pydicom loads: see `dicom`.
 import PIL.Image  # noqa: F401
@@ -19,12 +20,14 @@ from covidct.images.dicom_header import HEADER_KEYWORDS, sop_class
 from covidct.images.elements import exact_numbers, numbers, text, texts
 from covidct.images.file_type import HEAD, FileType, sniff
 from covidct.images.library_errors import damage_is_an_error
+from covidct.images.limits import BoundedStream, check_items
 from covidct.images.orientation import find_turn
 from covidct.series.archive import EntryBlob
 from covidct.series.enhanced import FrameBlob, is_enhanced, to_frames
 from covidct.series.passes import MARKS
 from covidct.series.types import Acquisition, Described, Instance
 
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 # What a slice is read by, and what is reported of its series.
 _KEYWORDS = (
     *HEADER_KEYWORDS,
@@ -47,8 +50,7 @@ _KEYWORDS = (
     "InstanceNumber",
     "ImagePositionPatient",
     *MARKS,
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
+    *_GROUPS,
 )
 _HEAD = 4096
 _DEFLATED = uid.DeflatedExplicitVRLittleEndian.encode()
@@ -83,7 +85,11 @@ def _read_head(blob: Blob) -> Dataset:
     with blob.open() as stream:
         force = sniff(stream.read(HEAD)) is not FileType.DICOM
         stream.seek(0)
-        dataset = dcmread(stream, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=force)
+        bounded = cast(BinaryIO, BoundedStream(stream, name=blob.name))
+        dataset = dcmread(bounded, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=force)
+    for keyword in _GROUPS:
+        if keyword in dataset:  # (Not parsed yet, as pydicom does when it is looked at.)
+            check_items(dataset.get_item(keyword).value, name=blob.name)
     if force and not sop_class(dataset).is_valid:
         raise ValueError(f"{blob.name}: not DICOM")
     return dataset

@@ -380,3 +380,11 @@ def test_high_throughput_jpeg_2000(syntax: uid.UID) -> None:
     dataset = ct_dataset(values - 1024, PixelData=encapsulate([base64.b85decode(HIGH_THROUGHPUT)]))
     dataset.file_meta.TransferSyntaxUID = syntax
     np.testing.assert_array_equal(show(dataset), to_display(values - 1024))
+
+
+def test_more_elements_than_any_slice_has_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dicom_bytes(ct_dataset(phantom_hu(size=16)))
+    assert parse_dicom_bytes(data, name="slice.dcm").pixels.shape == (16, 16)
+    monkeypatch.setattr("covidct.images.limits.MAX_READS", 12)
+    with pytest.raises(ReadError, match=r"^slice\.dcm: damaged DICOM \(far too many elements and items\)"):
+        parse_dicom_bytes(data, name="slice.dcm")

@@ -9,6 +9,7 @@ import pytest
 from pydicom import uid
 
 from covidct.errors import ReadError
+from covidct.images import limits
 from covidct.images.blob import FileBlob
 from covidct.images.hounsfield import to_display
 from covidct.series.headers import describe
@@ -122,3 +123,12 @@ def test_a_syntax_that_is_none_is_one_error() -> None:
         ReadError, match=r"v\.dcm: damaged multi-frame DICOM \(TransferSyntaxUID .* is none\)"
     ):
         read_instance(loose)
+
+
+def test_more_items_than_any_volume_has_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pydicom takes some microseconds for each, and a file of 256 MB may hold thirty million."""
+    monkeypatch.setattr(limits, "MAX_ITEMS", 4)
+    study = read_study([("volume", dicom_bytes(enhanced(SLICES)))])
+    assert not study.series
+    with pytest.raises(ReadError, match=r"volume: damaged DICOM \(far too many items in a sequence\)"):
+        read_instance(study.loose[0])
