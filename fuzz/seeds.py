@@ -45,7 +45,7 @@ def make_seeds() -> dict[str, bytes]:
     return files | _make_nifti()
 
 
-def _compress(raw: bytes, hu: NDArray[np.float64]) -> dict[str, bytes]:
+def _compress(raw: bytes, hu: NDArray[np.integer[Any]]) -> dict[str, bytes]:
     """The slice in each compressed syntax that something here can write."""
     words = np.ascontiguousarray(hu + 1024, "<u2")
     frames = {uid.JPEG2000Lossless: encode(Image.fromarray(words), "JPEG2000", no_jp2=True)}
