@@ -3,8 +3,9 @@
     python -m benchmarks.guard [--write]
 
 Numerator and denominator are measured in turns in the same run, on one core, and the least of several rounds
-counts, so neither the machine nor what else runs on it moves a ratio by much. Fails where one is more than
-15 % above what is kept. `--write` keeps what was measured: after another model, or a change that is meant.
+counts, so what else runs on the machine moves a ratio by little. Fails where one is more than 15 % above what
+is kept, twice in a row; on a processor with other vector instructions, where the graph takes another share of
+the time, more than 50 %. `--write` keeps what was measured: after another model, or a change that is meant.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
 
 KEPT = Path(__file__).with_name("guard.json")
-ALLOWED = 1.15
+ALLOWED, ALLOWED_ELSEWHERE = 1.15, 1.5
+VECTORS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 SLICES, ROUNDS, STARTS = 12, 9, 7
 FLOOR = (sys.executable, "-c", "import numpy, onnxruntime")
 
@@ -37,11 +39,18 @@ def main() -> int:
     write = parser.parse_args().write
     found = measure()
     if write:
-        KEPT.write_text(json.dumps({name: round(ratio, 3) for name, ratio in found.items()}, indent=1) + "\n")
-    kept: Mapping[str, float] = json.loads(KEPT.read_text(encoding="utf-8"))
-    lost = find_losses(found, kept)
+        ratios = {name: round(ratio, 3) for name, ratio in found.items()}
+        KEPT.write_text(json.dumps({"vectors": list_vectors(), "ratios": ratios}, indent=1) + "\n")
+    record = json.loads(KEPT.read_text(encoding="utf-8"))
+    kept: Mapping[str, float] = record["ratios"]
+    allowed = ALLOWED if record["vectors"] == list_vectors() else ALLOWED_ELSEWHERE
+    if find_losses(found, kept, allowed):
+        # Once more: another program can take the caches for a while.
+        again = measure()
+        found = {name: min(ratio, again[name]) for name, ratio in found.items()}
+    lost = find_losses(found, kept, allowed)
     for name, ratio in found.items():
-        verdict = f"more than {ALLOWED - 1:.0%} slower" if name in lost else "ok"
+        verdict = f"more than {allowed - 1:.0%} slower" if name in lost else "ok"
         print(f"{name:58}{ratio:8.3f}{kept[name]:8.3f}  {verdict}")
     if lost:
         print(
@@ -52,9 +61,16 @@ def main() -> int:
     return 1 if lost else 0
 
 
-def find_losses(found: Mapping[str, float], kept: Mapping[str, float]) -> list[str]:
-    """The ratios that are worse than allowed. Raises KeyError where one was never kept."""
-    return [name for name, ratio in found.items() if ratio > ALLOWED * kept[name]]
+def find_losses(found: Mapping[str, float], kept: Mapping[str, float], allowed: float) -> list[str]:
+    """The ratios more than `allowed` times what is kept. Raises KeyError where one was never kept."""
+    return [name for name, ratio in found.items() if ratio > allowed * kept[name]]
+
+
+def list_vectors() -> list[str]:
+    """Which of the vector instructions that matter here this processor has; none where nobody says."""
+    path = Path("/proc/cpuinfo")
+    words = set(path.read_text(encoding="utf-8").split()) if path.is_file() else set()
+    return [name for name in VECTORS if name in words]
 
 
 def measure() -> dict[str, float]:
