@@ -32,10 +32,10 @@ FIRST = """\
 # The model: {name} {version}
 
 Made by `scripts/docs` from `covidct/model/config.json` and [docs/measured](../measured); a test
-compares. In parentheses stand 95 % intervals over patients; there is none where all slices are of
-one patient, or where every resample gives the same. The positive class is COVID-19. The float graph
-answered. [Benchmark](../training/benchmark.md) and [examination](../training/examine.md) say how
-each figure is measured. `covidct info --card` prints the whole model card, int8 graph included.
+compares. Parentheses hold 95 % intervals over patients; there is none where all slices are of one
+patient, or where every resample gives the same. The positive class is COVID-19. All figures are of
+the float graph. [Benchmark](../training/benchmark.md) and [examination](../training/examine.md) say
+how each figure is measured. `covidct info --card` prints the whole card, int8 graph included.
 """
 EXTERNAL = """\
 ## External sources
@@ -48,8 +48,8 @@ are a little optimistic. `mosmed` counts its mild cases, whose slice often shows
 INTERNAL = """\
 ## Sources it was trained on
 
-The `{split}` split: patients that the model has not seen, of sources that it has, which flatters it.
-Behind each ECE, in square brackets, stands the one that perfect probabilities would show on so few
+The `{split}` split: patients that the model has not seen, but from sources that it has, so these
+figures are flattering. Square brackets hold the ECE that perfect probabilities would show on so few
 slices.
 """
 POINTS = """\
@@ -58,30 +58,30 @@ POINTS = """\
 A probability is sigmoid((logit − {shift:.3f}) / {temperature:.3f}): it holds for a mix of slices of
 which {prevalence:.0%} show COVID-19. Below the band a slice is negative, above it positive, inside it
 indeterminate. *Held* is the share of slices {where} whose prediction set
-holds the truth, beside the share that was asked for. Sensitivity, specificity, PPV and NPV are of
-the threshold alone.
+holds the truth, beside the share that was asked for. Sensitivity, specificity, PPV and NPV hold if
+the threshold alone decides.
 """
 CARRIED = """\
 ## Decisions in a hospital left out
 
-Each source is decided by a calibration on the others: the way that the model decides in a hospital
-that it never saw. `mosmed` without its mild cases. A slice or series counts once for each training.
+Each source is decided with a calibration on the others, as the model decides in a hospital that it
+never saw. `mosmed` is without its mild cases. A slice or series counts once for each training.
 """
 TALLIES = """\
-What the lungs of slices and series show, in the [four words](../guide/findings.md), by the same
-way. A series is whole and taken in several spacings, each of which counts; a pseudo-series is put
-together from single slices of one kind.
+What the lungs of slices and series show, in the [four words](../guide/findings.md), measured in the
+same way. A series is whole and sampled at several spacings, each of which counts; a pseudo-series
+is put together from single slices of one kind.
 """
 FLOOR = """\
 ## Shortcut floor
 
-Random forests that see no lung, trained within each source, tell its labels apart. A model trained
+Random forests that see no lung, trained within each source, can separate its labels. A model trained
 *there* has shown nothing unless it beats them.
 """
 BLACKOUT = """\
 ## Lungs blacked out
 
-AUC on `{split}` for what is left of the slice. Without lungs it should fall to 0.5.
+AUC on `{split}` for the part of the slice that is left. Without lungs it should fall to 0.5.
 """
 EVIDENCE = """\
 ## Evidence
@@ -92,15 +92,15 @@ Does the evidence map point at drawn lesions? {slices} slices with lesions of {p
 STEADY = """\
 ## Stability
 
-The same slice, shown in another way: {slices} real slices, {renders} renders.
+The same slice, rendered in other ways: {slices} real slices, {renders} renders.
 """
 GATE = """\
 ## Refusals
 
-What is refused by pixels alone. Slices and pictures that the gate was trained on are among them. Of
-the slices of the chest, those in another window than lung are rightly refused. Of the other parts
-of the body that are not refused, eight are of an abdominal study (`ood-abdomen-ct`); looked at, all
-eight show the bases of the lungs.
+What is refused from the pixels alone. The pictures include some that the gate was trained on. The
+slices of the chest include some in a window other than lung, which are rightly refused. Of the
+other parts of the body that are not refused, eight are from an abdominal study (`ood-abdomen-ct`);
+all eight, when looked at, show the bases of the lungs.
 """
 EVIDENCE_ROWS = {
     "hit": "peak lies in a lesion",
