@@ -75,8 +75,8 @@ is put together from single slices of one kind.
 FLOOR = """\
 ## Shortcut floor
 
-Random forests that see no lung, trained within each source, can separate its labels. A model trained
-*there* has shown nothing unless it beats them.
+Random forests that see no lung, trained within each source, can separate its labels. A model
+trained *there* has shown nothing unless it beats them.
 """
 BLACKOUT = """\
 ## Lungs blacked out
