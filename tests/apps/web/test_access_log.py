@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from covidct.apps.web import access_log
-from covidct.apps.web.access_log import AccessLog
+from covidct.apps.web.access_log import AccessLog, Turns
 from covidct.apps.web.counters import Counters
 from covidct.apps.web.log import LOGGER
 from covidct.apps.web.upload_answers import Reading
@@ -61,8 +62,6 @@ def test_what_fails_outside_of_the_router_is_answered_too(caplog: pytest.LogCapt
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise KeyError(SECRET)
 
-    import asyncio
-
     sent: list[dict[str, object]] = []
 
     async def send(message: dict[str, object]) -> None:
@@ -85,3 +84,52 @@ def test_too_many_requests_at_once_are_told_when_to_come_again(monkeypatch: pyte
     assert (busy.status_code, busy.headers["content-type"]) == (503, "application/problem+json")
     assert int(busy.headers["retry-after"]) > 0
     assert caller.get("/health").text == "fine"
+
+
+async def ask(app: AccessLog, path: str) -> None:
+    async def send(message: object) -> None:
+        pass
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    await app({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+
+
+@pytest.mark.parametrize("check", ["/health", "/ready", "/covidct/health"])
+def test_checks_begin_before_requests_that_came_earlier(check: str) -> None:
+    begun: list[str] = []
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append(scope["path"])
+
+    async def ask_all(app: AccessLog) -> None:
+        await asyncio.gather(*(ask(app, path) for path in (*earlier, check)))
+
+    earlier = [f"/{number}" for number in range(20)]
+    asyncio.run(ask_all(AccessLog(note, Counters(model=ModelUsed("m", "float"), gauges={}))))
+    assert begun == [check, *earlier]
+
+
+def test_one_request_begins_in_a_turn() -> None:
+    async def count_begun() -> list[int]:
+        turns, seen = Turns(), []
+        tasks = [asyncio.create_task(turns.wait()) for _ in range(3)]
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0)
+            seen.append(sum(task.done() for task in tasks))
+        return seen
+
+    assert sorted(set(asyncio.run(count_begun()))) == [0, 1, 2, 3]
+
+
+def test_one_that_is_given_up_holds_up_no_other() -> None:
+    async def give_up() -> None:
+        turns = Turns()
+        lost, others = asyncio.create_task(turns.wait()), [asyncio.create_task(turns.wait()) for _ in "ab"]
+        await asyncio.sleep(0)  # all three wait
+        lost.cancel()
+        await asyncio.wait_for(asyncio.gather(*others), 5)
+        assert lost.cancelled()
+
+    asyncio.run(give_up())
