@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from load_client import Answer, Caller, find_statuses, shut, to_ambiguous, to_request
+from load_client import Answer, Caller, find_statuses, shut, to_ambiguous, to_request, watching_health
 from soak import measure, running, to_quantiles
 from soak_node import to_bytes, to_dataset
 from soak_server import MULTIPART, to_body
@@ -73,13 +73,6 @@ class Load:
 
         await asyncio.gather(*(call(Caller(self.port)) for _ in range(callers)))
         self.memory.append((requests, measure(self.pid)["mb"]))
-
-    async def check_health(self) -> None:
-        """Ten times a second."""
-        caller = Caller(self.port)
-        await self._ask(caller, "health", to_request("/health"))
-        await asyncio.sleep(0.1)
-        await caller.close()
 
     async def guess(self) -> None:
         """A wrong token."""
@@ -152,9 +145,10 @@ async def put_under_load(port: int, pid: int, *, requests: int, callers: int) ->
             await what()
 
     dripping = [asyncio.create_task(repeat(load.drip)) for _ in range(SLOW)]
-    beside = (load.check_health, load.guess, load.hide, load.break_off)
+    beside = (load.guess, load.hide, load.break_off)
     tasks = [asyncio.create_task(repeat(what)) for what in beside]
-    await load.ask_all(requests, callers)
+    with watching_health(port, load.answers.setdefault("health", [])):
+        await load.ask_all(requests, callers)
     done.set()
     await asyncio.gather(*tasks)
     for task in dripping:

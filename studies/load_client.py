@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 IDLE_S = 1.0  # without a byte for so long, no further answer comes
+HEALTH_S = 0.1  # from one health check to the next
 _INNER = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -59,6 +63,45 @@ class Caller:
         if self._line is not None:
             await shut(self._line[1])
             self._line = None
+
+
+@contextmanager
+def watching_health(port: int, answers: list[Answer]) -> Iterator[None]:
+    """Beside what is done in here, `/health` is asked; at the end the answers are added.
+
+    In a process of its own, so that what else its caller has to do is not taken for the server's time; by a
+    new connection each, as load balancers do. Status 0 is for none.
+    """
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    watcher = context.Process(target=_watch_health, args=(port, there), daemon=True)
+    watcher.start()
+    there.close()
+    here.recv()  # it has begun
+    try:
+        yield
+    finally:
+        here.send(None)
+        answers += here.recv()
+        watcher.join()
+
+
+def _watch_health(port: int, line: Connection) -> None:
+    line.send(None)
+    answers = []
+    while not line.poll(HEALTH_S):
+        answers.append(asyncio.run(_ask_once(port, to_request("/health"))))
+    line.send(answers)
+
+
+async def _ask_once(port: int, request: bytes) -> Answer:
+    caller, begun = Caller(port), time.perf_counter()
+    try:
+        return await caller.ask(request)
+    except (OSError, EOFError):
+        return Answer(0, {}, b"", 1000 * (time.perf_counter() - begun))
+    finally:
+        await caller.close()
 
 
 async def shut(writer: asyncio.StreamWriter) -> None:

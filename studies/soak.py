@@ -28,6 +28,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from load_client import Answer, watching_health
 from soak_node import NodeWork, Peer
 from soak_server import ServerWork
 
@@ -103,7 +104,7 @@ def repeat(
 
 def soak(seconds: float, model: list[str], spool: Path) -> dict[str, Any]:
     """All of it; the figures."""
-    peer, done = Peer(), Counter[str]()
+    peer, done, health = Peer(), Counter[str](), list[Answer]()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -113,6 +114,7 @@ def soak(seconds: float, model: list[str], spool: Path) -> dict[str, Any]:
     with (
         running(*node_is, says="listening") as (node, at),
         running(*server_is, says=" at http") as (server, web),
+        watching_health(web, health),
     ):
         to_node, to_server = NodeWork(at, done), ServerWork(web, done)
         begun, ends = time.monotonic(), time.monotonic() + seconds
@@ -128,7 +130,6 @@ def soak(seconds: float, model: list[str], spool: Path) -> dict[str, Any]:
                 ("mutated uploads", to_server.upload_mutated, 6.0),
                 ("bursts", to_server.burst, 90.0),
                 ("abuse", to_server.abuse, 5.0),
-                ("health", to_server.check_health, 1.0),
             )
         ]
         samples = []
@@ -155,7 +156,10 @@ def soak(seconds: float, model: list[str], spool: Path) -> dict[str, Any]:
             "neither reported nor set aside": sorted(to_node.find_lost(spool)),
             "set aside": len(list((spool / "failed").rglob("*.dcm"))),
         },
-        "health_ms": to_quantiles(to_server.health_ms),
+        "health": {
+            "statuses": dict(Counter(one.status for one in health)),
+            "ms": to_quantiles([one.ms for one in health]),
+        },
         "counters": counters,
         "samples": samples,
     }

@@ -32,7 +32,6 @@ class ServerWork:
 
     def __init__(self, port: int, done: Counter[str]):
         self.port, self.done = port, done
-        self.health_ms: list[float] = []
         self._seeds = sorted(make_seeds().items())
         self._draw = random.Random(26)
 
@@ -40,7 +39,8 @@ class ServerWork:
         """A slice, answered."""
         self.done["uploads"] += 1
         status, body, _ = self._ask(to_body(to_bytes(to_dataset(UPLOADS + self.done["uploads"], 1))))
-        self.done["uploads answered"] += status == HTTPStatus.OK and len(json.loads(body)) == 1
+        said = f", {len(json.loads(body))} results" if status == HTTPStatus.OK else ""
+        self.done[f"uploads: {status}{said}"] += 1
 
     def upload_mutated(self) -> None:
         """Mutated files of every kind: results or 422, never 5xx."""
@@ -81,12 +81,6 @@ class ServerWork:
                 dripping.sendall(b"-")
                 time.sleep(1)
         self.done["uploads broken off or dripping"] += 2
-
-    def check_health(self) -> None:
-        """How long the health check takes."""
-        begun = time.perf_counter()
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=60):
-            self.health_ms.append(1000 * (time.perf_counter() - begun))
 
     def _ask(self, body: bytes) -> tuple[int, bytes, str | None]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/predict", body, MULTIPART)
