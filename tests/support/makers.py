@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
@@ -26,6 +26,17 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def encode_photograph(
+    image: Image.Image, kind: str = "JPEG", *, endian: str = "<", **exposure: float
+) -> bytes:
+    """A picture with the EXIF of a phone, `endian` as `struct` has it, and of its exposure."""
+    exif = Image.Exif()
+    exif.endian = endian
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Acme", "Phone 3"
+    exif.get_ifd(ExifTags.IFD.Exif).update({ExifTags.Base[name]: value for name, value in exposure.items()})
+    return encode(image, kind, exif=exif)
 
 
 def png_bytes(pixels: NDArray[Any]) -> bytes:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
+from PIL import Image
 
 from browsers import serving, visiting
 from covidct.apps.web.static_app import PAGE
@@ -21,6 +23,7 @@ from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.images.orientation import find_turn, turn, turn_box_back
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.images.plausibility import find_implausible
+from covidct.images.raster import parse_picture
 from covidct.inference.bundle import load_bundle
 from covidct.inference.config import Cutoffs
 from covidct.inference.decision import to_decision, to_probability
@@ -34,6 +37,7 @@ from covidct.inference.series_evidence import find_ranked, join_opacities
 from covidct.inference.upside_down import is_upside_down
 from covidct.results.formats import CSV_COLUMNS
 from covidct.types import Finding, GateLimits, Opacity
+from makers import encode, encode_photograph
 from places import ROOT
 
 if TYPE_CHECKING:
@@ -131,6 +135,48 @@ def test_the_first_gate_is_that_of_python(rules: Page, pixels: np.ndarray[Any, A
     verdict, expected = run(rules, "rules/gate", body, given), check_slice(pixels)
     assert (verdict is None) is expected.accepted
     assert verdict is None or verdict["reason"] == expected.reason
+
+
+def test_the_camera_of_a_photograph_is_that_of_python(rules: Page) -> None:
+    image = Image.fromarray(to_display(draw_phantom(Phantom.NORMAL, seed=3, size=64)))
+    whole = [
+        encode_photograph(image, kind, endian=endian, **exposure)
+        for kind in ("JPEG", "PNG", "WEBP")
+        for endian in "<>"
+        for exposure in ({"ExposureTime": 0.01}, {"FNumber": 1.8}, {})
+    ]
+    # EXIF whose name, offsets, counts and values were changed, and none at all.
+    at, random = whole[0].index(b"Exif"), np.random.default_rng(7)
+    size = int.from_bytes(whole[0][at - 2 : at], "big") - 2
+    changed = [np.frombuffer(whole[0], np.uint8).copy() for _ in range(200)]
+    for one in changed:
+        one[at + random.integers(size)] = random.integers(0, 256)
+    files = [*whole, *(one.tobytes() for one in changed), encode(image, "JPEG"), encode(image, "BMP")]
+    body = """
+      const { sniffFormat } = await import('./engine/local/images/picture_header.js');
+      const files = given.map((data) => Uint8Array.from(data));
+      return files.map((bytes) => m.findCamera(bytes, sniffFormat(bytes)))
+    """
+    found = run(rules, "engine/local/images/camera", body, [list(data) for data in files])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow has to say of damaged EXIF
+        expected = [parse_picture(data, name="x").camera for data in files]
+    # Damage may change the name; whether there is one decides.
+    assert found[: len(whole)] == expected[: len(whole)]
+    assert [bool(one) for one in found] == [bool(one) for one in expected]
+    assert expected[:3] == ["Acme Phone 3", "Acme Phone 3", ""]
+
+
+def test_a_photograph_is_refused_as_in_python(rules: Page) -> None:
+    """In the same words: the page has them in three languages."""
+    pixels = to_display(draw_phantom(Phantom.NORMAL, seed=3, size=64))
+    given = {"pixels": pixels.ravel().tolist(), "width": 64, "height": 64, "camera": "Acme Phone 3"}
+    verdict = run(rules, "rules/gate", "return m.checkSlice(given)", given)
+    expected = check_slice(pixels, camera="Acme Phone 3")
+    texts = json.loads((PAGE / "texts" / "en.json").read_text(encoding="utf-8"))
+    said = texts[f"error.{verdict['code']}"].format(**verdict["values"])
+    assert verdict["reason"] == expected.reason
+    assert said == f"A{str(expected.detail)[1:]}."
 
 
 def test_the_second_gate_is_that_of_python(rules: Page) -> None:

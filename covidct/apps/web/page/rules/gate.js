@@ -1,14 +1,15 @@
 // Whether a slice may be answered for at all, as covidct/inference/gate.py has it: by its pixels, then by the graph's gate.
-// Gives null, or { reason, values } of the refusal: `reason` is a word of the results' schema, `values` are for
-// its sentence. Knows limits; knows nothing of networks.
+// Gives null, or { reason, values, perhaps code } of the refusal: `reason` is a word of the results' schema, `code`
+// names a sentence of its own, `values` are for the sentence. Knows limits; knows nothing of networks.
 
 import { percentile } from "./numbers.js";
 
 const SMALLEST = 64; // pixels of the shorter side: below, a lobule has no two of them
 const FLATTEST = 4; // grey levels between the 1st and the 99th percentile
 
-/** Verdict on a slice { pixels (H * W) uint8, width, height } before any model has seen it. */
-export function checkSlice({ pixels, width, height }) {
+/** Verdict on a slice { pixels (H * W) uint8, width, height, camera } before any model has seen it. */
+export function checkSlice({ pixels, width, height, camera = "" }) {
+  if (camera) return { reason: "not_ct", code: "refused_photograph", values: { camera } };
   if (Math.min(width, height) < SMALLEST) return { reason: "too_small", values: { width, height, min: SMALLEST } };
   const sorted = coarseGrid(pixels, width, height).sort();
   if (percentile(sorted, 99) - percentile(sorted, 1) < FLATTEST) return { reason: "blank", values: {} };

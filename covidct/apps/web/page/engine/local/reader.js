@@ -66,6 +66,6 @@ function toStored({ map, width, height, box }, by) {
   return { map: stored.values, width: stored.width, height: stored.height, box: turnBoxBack(box, by) };
 }
 
-function toRefusal({ reason, values }) {
-  return { status: "refused", reason, code: `refused_${reason}`, values };
+function toRefusal({ reason, values, code = `refused_${reason}` }) {
+  return { status: "refused", reason, code, values };
 }

@@ -1,6 +1,7 @@
 // The bytes of a picture -> grey levels, as covidct/images/raster.py has it: luma (ITU-R 601), upright, over black.
 // The browser decodes; TIFF, which it cannot, is refused. Knows nothing of what is pictured.
 
+import { findCamera } from "./camera.js";
 import { ReadError, orReadError } from "../errors.js";
 import { checkPixels } from "../limits.js";
 import { parsePictureHeader, sniffFormat } from "./picture_header.js";
@@ -10,9 +11,13 @@ import { rint } from "../../../rules/numbers.js";
 // A windowed 16-bit picture fills its range. Raw CT values fill 12 or 13 bits of it, at whatever offset.
 const NARROW = 8192;
 
-/** Decode to { pixels (H * W) uint8, width, height }. Throws ReadError. */
+/** Decode to { pixels (H * W) uint8, width, height, camera (make and model, "" for none) }. Throws ReadError. */
 export async function readRaster(bytes) {
   const format = sniffFormat(bytes);
+  return { ...(await readGrey(bytes, format)), camera: findCamera(bytes, format) };
+}
+
+async function readGrey(bytes, format) {
   if (format === "TIFF") throw new ReadError("tiff");
   const header = parsePictureHeader(bytes, format);
   checkPixels(header.width, header.height);
