@@ -61,7 +61,7 @@ def write_hospital(
 
 def to_slice(level: int, random: np.random.Generator) -> Pixels:
     """The slice brighter by `level`, under a pattern of its own: it is no copy of another."""
-    pattern = np.kron(random.integers(-40, 41, np.array(SHOWN.shape) // 4), np.ones((4, 4), int))
+    pattern = np.kron(80 * random.integers(0, 2, np.array(SHOWN.shape) // 4) - 40, np.ones((4, 4), int))
     return np.asarray(np.clip(SHOWN.astype(int) + level + pattern, 0, 255), np.uint8)
 
 

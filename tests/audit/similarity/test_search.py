@@ -100,7 +100,7 @@ def test_two_slices_are_enough_to_find_a_copy(name: str) -> None:
 
 @pytest.mark.parametrize("others", [0, 46])
 def test_every_kind_of_copy_is_found_and_nothing_else(others: int) -> None:
-    """In a set so small that all pairs are compared, and in one whose candidates are searched."""
+    """In a set too small for its vectors to be whitened, and in one whose are."""
     originals = [draw(seed) for seed in range(len(CHANGES) + others)]
     copies = [change(originals[place]) for place, change in enumerate(CHANGES.values())]
     wanted = {(place, len(originals) + place) for place in range(len(copies))}
