@@ -40,6 +40,12 @@ def test_other_bytes_are_refused(rows: list[Row], tmp_path: Path) -> None:
         check_digest(tmp_path, digest_data(rows, DataPlan()), begun=False)
 
 
+def test_other_pretrained_weights_are_refused(rows: list[Row], tmp_path: Path) -> None:
+    write_digest(tmp_path, digest_data(rows, DataPlan(), pretrained="12"))
+    with pytest.raises(ManifestError, match="holds a run on other pretrained weights; choose"):
+        check_digest(tmp_path, digest_data(rows, DataPlan(), pretrained="34"), begun=False)
+
+
 def test_a_run_that_does_not_say_of_what_data_is_refused(rows: list[Row], tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"holds a run, but no data\.json"):
         check_digest(tmp_path, digest_data(rows, DataPlan()), begun=True)

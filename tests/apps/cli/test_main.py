@@ -419,6 +419,15 @@ def test_evaluate(tiny_bundle: Path, tmp_path: Path) -> None:
     )
     assert none_there.exit_code == 2
     assert "no labelled slice is in split test; there are tune (12): give --split" in none_there.stderr
+    for number in range(12):
+        folder = tmp_path / "pics" / ("Normal", "COVID")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / f"{number}.png", folder)
+    of_a_folder = call(
+        "evaluate", bundle, "--data", tmp_path / "pics", "--out", tmp_path / "of", "--split", "external"
+    )
+    assert of_a_folder.exit_code == 2
+    assert "no labelled slice is in split external; there are" in of_a_folder.stderr
     strange = call(
         "evaluate", bundle, "--data", tmp_path / "manifest.csv", "--out", out, "--source", "nowhere"
     )

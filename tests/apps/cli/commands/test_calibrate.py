@@ -346,3 +346,15 @@ def test_labels_may_have_any_names(bundle: Path, tmp_path: Path) -> None:
     assert "there are gesund, krank" in asked.stderr
     result = call(bundle, manifest, tmp_path / "out", "--positive", "krank", "--negative", "gesund")
     assert result.exit_code == 0, result.output
+
+
+def test_a_folder_of_classes_will_do(bundle: Path, tmp_path: Path) -> None:
+    """Its slices have no ids, and are too few: that is what is told, not that it is no manifest."""
+    manifest = write_hospital(tmp_path / "h", patients=4)
+    for line in manifest.read_text().splitlines()[1:]:
+        name, label, *_ = line.split(",")
+        (tmp_path / "pics" / label.upper()).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "h" / name).rename(tmp_path / "pics" / label.upper() / name)
+    result = call(bundle, tmp_path / "pics", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "1 patients with COVID-19 and 1 without, and calibration needs 10 of each" in result.stderr
