@@ -84,7 +84,7 @@ def to_labels(folder: Path, names: Iterable[str], plan: DataPlan) -> Mapping[str
     if not labels:
         strange = [name for name in names if name not in plan.labels]
         raise ManifestError(
-            f"{folder}: of the sub-folders {', '.join(names)} it cannot be told which show COVID-19 "
+            f"{folder}: it is not clear which of the sub-folders {', '.join(names)} show COVID-19 "
             f"({', '.join(strange)}?): say so with --positive NAME and --negative NAME, each as often as "
             f"needed; or call them {plan.positive[0]} and {plan.negative[0]}{_look_deeper(folder, plan)}"
         )

@@ -72,6 +72,6 @@ def read_mask(path: Path, *, side: int, turn: int = 0) -> Pixels:
     try:
         stored = read_slice(path).pixels
     except ReadError as error:
-        raise ManifestError(f"{error}; mend the mask or remove it") from error
+        raise ManifestError(f"{error}; repair the mask, or remove it") from error
     inside = Image.fromarray(np.rot90((stored > 127).astype(np.uint8) * 255, turn))
     return np.asarray(inside.resize((side, side), Image.Resampling.BILINEAR), np.uint8)

@@ -27,5 +27,7 @@ def read_pixels(rows: Sequence[Row], *, label: str, read: Read = read_slice) -> 
             try:
                 pixels = read(row.path).pixels
             except ReadError as error:
-                raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
+                raise ManifestError(
+                    f"{error}; repair the file, or remove its line from the manifest"
+                ) from error
             yield pixels

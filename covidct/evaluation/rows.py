@@ -22,7 +22,7 @@ from covidct.inference.bundle import SUMS
 from covidct.inference.classifier import Classifier
 
 UNKNOWN_SOURCE = (
-    "Some slices name no source (column `source`), so whether the model learnt from them cannot be told"
+    "Some slices name no source (column `source`), so it is not known whether the model was trained on them"
 )
 
 

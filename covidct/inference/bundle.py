@@ -85,7 +85,7 @@ def _parse_sums(listed: bytes, folder: Path) -> dict[str, str]:
         # By bytes: reading text, or splitlines, would take other line ends for the one that was written.
         lines = listed.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
-        raise BundleError(f"{folder / SUMS}: is no text; copy the bundle again") from error
+        raise BundleError(f"{folder / SUMS}: is not text; copy the bundle again") from error
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
     if missing := sorted(set(REQUIRED) - set(sums)):
         raise BundleError(f"{folder / SUMS}: does not list {', '.join(missing)}; copy the bundle again")
@@ -106,7 +106,7 @@ def _read(path: Path, most: int) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise BundleError(f"{path}: is no regular file; copy the bundle again")
+            raise BundleError(f"{path}: is not a regular file; copy the bundle again")
         if status.st_size > most:
             raise BundleError(
                 f"{path}: is of {status.st_size} bytes, and no more than {most} are read; "
@@ -121,7 +121,7 @@ def _check_text(data: bytes, path: Path) -> None:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BundleError(f"{path}: is no UTF-8 text ({error.reason}); copy the bundle again") from error
+        raise BundleError(f"{path}: is not UTF-8 text ({error.reason}); copy the bundle again") from error
 
 
 def _digest(data: bytes) -> str:

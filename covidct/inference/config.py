@@ -157,7 +157,7 @@ def parse_config(data: bytes, *, where: str = CONFIG) -> Config:
         table = json.loads(data)
         if table["format"] != FORMAT:
             raise BundleError(
-                f"{where}: is of format {table['format']}, this covidct reads {FORMAT}; "
+                f"{where}: has format {table['format']}, but this covidct reads {FORMAT}; "
                 "install the covidct it was made with"
             )
         config = _parse_config(table)
@@ -203,10 +203,10 @@ def _take_optional(table: Mapping[str, Any], key: str, parse: Callable[[Any], Va
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     # Names go to terminals, into DICOM (LO, PS3.5 6.2) and labels of counters.
     if not value.isprintable() or not 0 < len(value) <= MAX_NAME:
-        raise ValueError(f"{value[:MAX_NAME]!r} is no name: 1 to {MAX_NAME} characters on one line")
+        raise ValueError(f"{value[:MAX_NAME]!r} is not a name: 1 to {MAX_NAME} characters on one line")
     return value
 
 

@@ -22,7 +22,7 @@ EVEN = 1.5  # times their usual distance
 
 APART = Note(
     "apart",
-    "Its SeriesInstanceUID stands in slices of another patient or study, too: each is read on its own.",
+    "Slices of another patient or study have the same SeriesInstanceUID: each is read on its own.",
 )
 MENDED = Note(
     "mended",

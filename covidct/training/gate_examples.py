@@ -98,7 +98,7 @@ def read_stranger(row: Row) -> Pixels:
     except ForeignDicom:
         return read_shown(row.path, name=str(row.path))
     except ReadError as error:
-        raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
+        raise ManifestError(f"{error}; repair the file, or remove its line from the manifest") from error
 
 
 def measure_lungs(finder: LungFinder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

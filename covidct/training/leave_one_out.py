@@ -137,7 +137,7 @@ def audit_rest(benchmark: Benchmark, left_out: str) -> None:
         if failed and not setting.accept:
             raise AuditError(
                 f"{setting.manifest.path} without {left_out}: the audit fails ({'; '.join(failed)}): see "
-                f"{place.with_suffix('.html')}. Mend the data, or say why to go on with --accept REASON"
+                f"{place.with_suffix('.html')}. Fix the data, or say why to go on with --accept REASON"
             )
 
 

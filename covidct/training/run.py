@@ -270,7 +270,7 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     if failed and not job.accept:
         titles = "; ".join(check.title for check in failed)
         raise AuditError(
-            f"{job.manifest.path}: the audit fails ({titles}): see {page}. Mend the data, or say why to go "
+            f"{job.manifest.path}: the audit fails ({titles}): see {page}. Fix the data, or say why to go "
             "on with --accept REASON, which goes into the model card"
         )
     return found

@@ -64,5 +64,5 @@ def test_empty_masks_stay_as_they_are(tmp_path: Path) -> None:
 def test_a_broken_mask_is_named(tmp_path: Path) -> None:
     rows = write_slices(tmp_path)
     (tmp_path / "infection" / "1.png").write_bytes(b"no picture")
-    with pytest.raises(ManifestError, match=r"1\.png.*mend the mask or remove it"):
+    with pytest.raises(ManifestError, match=r"1\.png.*repair the mask, or remove it"):
         find_turns(rows)

@@ -127,18 +127,18 @@ def test_files_that_would_fill_the_memory_together(bundle: Path, monkeypatch: py
 def test_a_pipe_and_a_device_are_not_waited_for(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     os.mkfifo(bundle / name)
-    with pytest.raises(BundleError, match=f"{name}: is no regular file"):
+    with pytest.raises(BundleError, match=f"{name}: is not a regular file"):
         load_bundle(bundle)
     (bundle / name).unlink()
     (bundle / name).symlink_to("/dev/zero")
-    with pytest.raises(BundleError, match=f"{name}: is no regular file"):
+    with pytest.raises(BundleError, match=f"{name}: is not a regular file"):
         load_bundle(bundle)
 
 
 def test_a_card_that_is_no_text(bundle: Path) -> None:
     (bundle / CARD).write_bytes(b"\xff\xfe")
     write_sums(bundle)
-    with pytest.raises(BundleError, match=rf"{CARD}: is no UTF-8 text"):
+    with pytest.raises(BundleError, match=rf"{CARD}: is not UTF-8 text"):
         load_bundle(bundle)
 
 
@@ -156,7 +156,7 @@ def test_no_sums(bundle: Path) -> None:
 
 def test_sums_that_are_no_text(bundle: Path) -> None:
     (bundle / SUMS).write_bytes(b"\xff\xfe")
-    with pytest.raises(BundleError, match="SHA256SUMS: is no text"):
+    with pytest.raises(BundleError, match="SHA256SUMS: is not text"):
         load_bundle(bundle)
 
 

@@ -21,7 +21,7 @@ def config(**changes: Any) -> bytes:
 
 @pytest.mark.parametrize("number", [0, 1, 3, "2", None])
 def test_another_format(number: object) -> None:
-    with pytest.raises(BundleError, match=r"is of format .*this covidct reads 2"):
+    with pytest.raises(BundleError, match=r"has format .*this covidct reads 2"):
         parse_config(config(format=number))
 
 
@@ -171,12 +171,12 @@ def test_external_figures_are_of_the_own_recipe_or_say_whose() -> None:
         ({"training": []}, "training: "),
         ({"site": {"name": "ward"}}, "site: day is missing"),
         ({"gate": {"classes": []}}, "gate: "),
-        ({"name": ""}, "name: '' is no name"),
-        ({"name": "x" * 65}, "name: 'x+' is no name: 1 to 64 characters"),
-        ({"version": "1.0\x1b[2J"}, "version: .* is no name"),
-        ({"labels": {"positive": 5, "negative": "no"}}, "labels: positive: 5 is no text"),
+        ({"name": ""}, "name: '' is not a name"),
+        ({"name": "x" * 65}, "name: 'x+' is not a name: 1 to 64 characters"),
+        ({"version": "1.0\x1b[2J"}, "version: .* is not a name"),
+        ({"labels": {"positive": 5, "negative": "no"}}, "labels: positive: 5 is not text"),
         ({"labels": {"positive": "a\nb", "negative": "no"}}, "labels: positive: .* on one line"),
-        ({"operating_points": [POINT | {"name": None}]}, "operating_points: name: None is no text"),
+        ({"operating_points": [POINT | {"name": None}]}, "operating_points: name: None is not text"),
     ],
 )
 def test_an_error_names_the_key(changes: dict[str, object], key: str) -> None:

@@ -63,7 +63,7 @@ def test_1_a_word_of_the_path_is_no_label(folder: Path) -> None:
     found = check(mislabelled, "labels")
     assert found.level is Level.FAIL
     assert any("one class only" in finding.text for finding in found.findings)
-    with pytest.raises(ManifestError, match="cannot be told"):
+    with pytest.raises(ManifestError, match="it is not clear which"):
         read_folder(folder.parent, PLAN)
 
 

@@ -286,7 +286,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     rows[1].path.write_bytes(b"nothing")
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(ManifestError, match=r"c1\.png: .*take its line out of the manifest"):
+    with pytest.raises(ManifestError, match=r"c1\.png: .*remove its line from the manifest"):
         write_augmented(rows, out, PLAN, Enlargement(8))
     assert not (out / "manifest.csv").exists()
 

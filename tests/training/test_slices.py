@@ -69,7 +69,9 @@ def test_files_that_cannot_be_read(rows: tuple[Row, ...], tmp_path: Path, conten
     if content is not None:
         path.write_bytes(content)
     bad = Row(path, "covid", "", "", "", "")
-    with pytest.raises(ManifestError, match=f"{path}.*; mend the file or take its line out of the manifest$"):
+    with pytest.raises(
+        ManifestError, match=f"{path}.*; repair the file, or remove its line from the manifest$"
+    ):
         read_slices([*rows, bad], DataPlan(), side=8)
 
 

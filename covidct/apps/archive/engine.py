@@ -164,7 +164,9 @@ def _check_reached(address: str) -> None:
     """Raise ArchiveError where nothing listens at HOST:PORT; Ray itself would wait for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
-        raise ArchiveError(f"{address}: no address of a Ray cluster; give HOST:PORT, as `ray start` tells it")
+        raise ArchiveError(
+            f"{address}: not an address of a Ray cluster; give HOST:PORT, as `ray start` prints it"
+        )
     try:
         with closing(socket.create_connection((host, int(port)), timeout=REACHED_S)):
             pass

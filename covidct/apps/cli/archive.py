@@ -20,14 +20,12 @@ from covidct.types import DISCLAIMER, ModelChoice
         "--out",
         required=True,
         metavar="TABLE",
-        help="Folder or address (s3://...) for the Parquet table; one that is there is gone on with.",
+        help="Folder or address (s3://...) for the Parquet table; an existing one is continued.",
     ),
     click.option(
         "--address", metavar="HOST:PORT", help="A Ray cluster to work on. Default: this machine alone."
     ),
-    click.option(
-        "--all-series", is_flag=True, help="Answer for every suitable series, not for one per study."
-    ),
+    click.option("--all-series", is_flag=True, help="Answer every suitable series, not only one per study."),
 )
 @choose_model(
     click.option(
@@ -46,8 +44,8 @@ def archive(request: ArchiveRequest, choice: ModelChoice) -> None:
     wherever they lie; the answers are those of `covidct predict`.
 
     TABLE/results is a Parquet table: one row a slice, one a series. A file that cannot be read is a row with
-    its error, and one that ends its worker twice is set aside and named. Stopped at any time, the same
-    command goes on where it was; over an archive that has grown it does only what is new.
+    its error, and one that ends its worker twice is set aside and named. If it is stopped, the
+    same command continues where it was; in an archive that has grown it does only what is new.
 
     Progress goes to standard error. Exit code: 0 if every slice was read, 1 if one was not or could not be
     had, 2 if it could not go on; what was answered stays.

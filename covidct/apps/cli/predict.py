@@ -66,7 +66,7 @@ from covidct.types import DISCLAIMER, ModelChoice
         "--seg",
         type=PLACE,
         metavar="FILE.dcm",
-        help="Also write where the evidence lies as a DICOM Segmentation.",
+        help="Also write the region of the evidence as a DICOM Segmentation.",
     ),
     click.option(
         "--dicomweb", metavar="URL", help="Fetch the study from this DICOMweb server; with --study."
@@ -74,7 +74,7 @@ from covidct.types import DISCLAIMER, ModelChoice
     click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch."),
     click.option("--stow", is_flag=True, help="Store report and picture on that server."),
 )
-@click.option("--all-series", is_flag=True, help="Answer for every suitable series, not for one per study.")
+@click.option("--all-series", is_flag=True, help="Answer every suitable series, not only one per study.")
 @choose_model(
     click.option(
         "--prevalence",
@@ -91,7 +91,7 @@ def predict(
 
     Reads PNG, JPEG and other pictures, DICOM, volumes (NIfTI, MetaImage, NRRD, NumPy), and folders with
     everything in them; - reads names from standard input. Slices of a DICOM series are sorted from feet to
-    head, wherever they lie, and also get one answer together. One series of each study is answered for.
+    head, wherever they are, and also get one answer together. One series of each study is answered.
 
     --prevalence adds the probability of COVID-19 at that prevalence, and PPV and NPV of the operating point.
     It changes no decision.

@@ -176,11 +176,13 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
         show_default=True,
         help="How many associations may be open at once; more are rejected.",
     ),
-    click.option("--no-report", is_flag=True, help="Send no structured report, for a PACS that takes none."),
+    click.option(
+        "--no-report", is_flag=True, help="Send no structured report, for a PACS that accepts none."
+    ),
     click.option(
         "--no-picture", is_flag=True, help="Send only the structured report, without a Secondary Capture."
     ),
-    click.option("--seg", is_flag=True, help="Also send where the evidence lies, as a DICOM Segmentation."),
+    click.option("--seg", is_flag=True, help="Also send the region of the evidence as a DICOM Segmentation."),
     click.option(
         "--once", is_flag=True, help="Stop once everything that was sent is answered and delivered."
     ),
@@ -201,7 +203,7 @@ def node(asked: NodeRequest, choice: ModelChoice) -> None:
 
     Receives CT series by C-STORE, answers for each one, and sends the answer back by C-STORE: a structured
     report and a picture, in the same study. An instance is acknowledged once it is safe on disk. After a
-    crash the node goes on where it was. Ctrl-C or SIGTERM stops it.
+    crash the node continues where it was. Ctrl-C or SIGTERM stops it.
 
     The log, on standard error, names no patient. counters.json in the spool counts what the node did.
     Exit code: 0; with --once 1 if anything was rejected or could not be answered or delivered; 2 if it could

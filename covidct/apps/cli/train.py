@@ -39,7 +39,7 @@ from covidct.types import DISCLAIMER
         "--recipe",
         required=True,
         metavar="NAME|FILE",
-        help="How to train: scratch (a small network that knows nothing), mobilenet (transfer learning), "
+        help="How to train: scratch (a small network from random weights), mobilenet (transfer learning), "
         "lung (the lungs alone), or a TOML file.",
     ),
     click.option(
@@ -47,7 +47,7 @@ from covidct.types import DISCLAIMER
         required=True,
         type=FOLDER,
         metavar="DIR",
-        help="Folder of the run. An interrupted run goes on.",
+        help="Folder of the run. An interrupted run is continued.",
     ),
     labels_options,
     PRETRAINED,
@@ -120,7 +120,7 @@ def train(data: Path, asked: RunOptions) -> None:
         required=True,
         type=FOLDER,
         metavar="DIR",
-        help="Folder for all results. An interrupted run goes on.",
+        help="Folder for all results. An interrupted run is continued.",
     ),
     click.option(
         "--left-out",
@@ -153,8 +153,8 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
 
     For every source left out, recipe and seed: weights, epoch, threshold and temperature come from the other
     sources only. Then all labelled slices of the one left out are scored through the exported graph. The
-    shortcut floor of the source stands beside the table. DIR gets benchmark.json, .md and .png, and a folder
-    per training. Finished trainings are not repeated.
+    shortcut floor of the source is given beside the table. DIR gets benchmark.json, .md and .png, and a
+    folder per training. Finished trainings are not repeated.
     """
     if not asked.table_only and asked.data is None:
         raise click.UsageError("--data is needed to train; or add --table-only")
@@ -244,7 +244,7 @@ def card(
     notes: Path | None,
     failures: Path | None,
 ) -> None:
-    """Make the model card of a BUNDLE again.
+    """Rebuild the model card of a BUNDLE.
 
     It is made from what the bundle records of its training and from later measurements. Replaces README.md
     and SHA256SUMS of the bundle, nothing else. What you do not give is reported as open.

@@ -93,10 +93,10 @@ class Delivery:
         trouble.due = now + wait
         self._counts.add("sends_postponed")
         if trouble.backoff.failures >= TRIES and self._passed > trouble.passed:
-            self._give_up(parcel, attempt, f"not taken in {TRIES} tries, others were")
+            self._give_up(parcel, attempt, f"not accepted in {TRIES} tries, others were")
             return
         LOG.warning(
-            "series %s: %s is not taken now (%s); next try in %.0f s",
+            "series %s: %s was not accepted (%s); next try in %.0f s",
             parcel.key,
             attempt.path.name,
             attempt.detail,

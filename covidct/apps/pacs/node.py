@@ -168,7 +168,7 @@ class Node:
         else:
             if result is None:
                 self.counts.add("series_unchanged")
-                LOG.info("series %s: came again, its report stands", key)
+                LOG.info("series %s: was sent again, its report remains valid", key)
                 return
             word = result.decision or result.status
             self.counts.add(f"series_{word}" if word != "error" else "series_failed")

@@ -190,7 +190,7 @@ class Reception:
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
             self._counts.add("contexts_refused", len(refused))
             LOG.warning(
-                "%a at %s offers what is not taken: %s%s",
+                "%a at %s offers what the node does not accept: %s%s",
                 *_name_caller(event.assoc),
                 ", ".join(names[:NAMED]),
                 more,

@@ -149,7 +149,7 @@ def check_framing(headers: Headers) -> None:
     if "content-length" in headers and "transfer-encoding" in headers:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            "Content-Length and Transfer-Encoding stand in one request; send one of them.",
+            "The request has both Content-Length and Transfer-Encoding; send one of them.",
             {"Connection": "close"},
         )
 

@@ -107,7 +107,7 @@ def check_root(path: str) -> str:
     """The path without a slash at its end. Raises ServeError for what is no path."""
     root = path.rstrip("/")
     if not re.fullmatch(r"(/[\w.~-]+)*", root, re.ASCII):
-        raise ServeError(f"--root-path {path!r} is no path; give one such as /covidct")
+        raise ServeError(f"--root-path {path!r} is not a path; give one such as /covidct")
     return root
 
 

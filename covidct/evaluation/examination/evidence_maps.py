@@ -36,7 +36,7 @@ DRAWS = 5  # disorders, over which the figures are means
 MIN_CELLS = 5  # of lung: fewer have no order worth comparing
 POINTINGS = ("hit", "near", "iou", "auc")
 GUESSES = ("hit", "near", "depth_hit", "depth_near", "iou")
-NO_PLACE = "not applicable: a map of one cell knows no place"
+NO_PLACE = "not applicable: a map of one cell has no positions"
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def read_examined_slice(
         is_hu = item.source.series_uid is not None
         hu = read_hounsfield(row.path, name=str(row.path)) if is_hu else to_hu(item.pixels)
     except ReadError as error:
-        raise ManifestError(f"{error}; mend the file or take its line out of the manifest") from error
+        raise ManifestError(f"{error}; repair the file, or remove its line from the manifest") from error
     shape = item.pixels.shape
     lesions = find_mask(row, Mask.LESION)
     return ExaminedSlice(
@@ -112,4 +112,4 @@ def _read_inside(path: Path | None, shape: Sequence[int], *, turn: int = 0) -> B
     try:
         return stretch(np.rot90(read_slice(path).pixels > 127, turn), shape)
     except ReadError as error:
-        raise ManifestError(f"{error}; mend the mask or remove it") from error
+        raise ManifestError(f"{error}; repair the mask, or remove it") from error

@@ -42,7 +42,7 @@ def check_graph(graph: bytes) -> None:
     except (IndexError, ValueError) as error:
         raise BundleError(f"the graph is no ONNX file ({error}); copy the bundle again") from error
     if fault:
-        raise BundleError(f"the graph has {fault}; no graph of covidct's has, do not use it")
+        raise BundleError(f"the graph has {fault}, which no graph of covidct's has; do not use it")
 
 
 def _find_fault(data: memoryview, message: _Message) -> str:

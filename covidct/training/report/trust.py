@@ -59,7 +59,7 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
         yield "The interval takes each slice for another patient. Slices of one patient make it too narrow."
     if len((test or tune).sources) < 2:
         yield (
-            "All slices come from one place. Nothing here tells what becomes of it elsewhere: expect less, "
+            "All slices come from one place. Nothing here shows how well it does elsewhere: expect less, "
             "often much less."
         )
     if failed := [check.title for check in audit.checks if check.level is not Level.PASS]:

@@ -378,7 +378,7 @@ def test_a_bundle_of_another_format(tiny_bundle: Path, tmp_path: Path) -> None:
     write_sums(bundle)
     result = call("info", bundle)
     assert result.exit_code == 2
-    assert "is of format 7, this covidct reads 2" in result.stderr
+    assert "has format 7, but this covidct reads 2" in result.stderr
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "{", '{"logits": {"float": {"x": 0}}}'])

@@ -76,7 +76,7 @@ def test_one_report_that_is_not_taken_holds_up_no_other_and_ends_in_failed(
     assert not spool.parcels()
     (failed,) = spool.failed.iterdir()
     assert failed.name.startswith("key1-")
-    assert f"series key1: sr.dcm: not taken in {TRIES} tries, others were" in caplog.text
+    assert f"series key1: sr.dcm: not accepted in {TRIES} tries, others were" in caplog.text
     assert "Doe" not in caplog.text
 
 

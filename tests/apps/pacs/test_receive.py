@@ -225,7 +225,7 @@ def test_kinds_that_are_no_ct_are_not_negotiated_and_told(
     with caplog.at_level(logging.WARNING, "covidct.node"):
         association = received.associate(storage=uid.MRImageStorage)
         wait_for(lambda: received.counts["contexts_refused"] == 1)
-    assert "'TESTS' at 127.0.0.1 offers what is not taken: MR Image Storage" in caplog.text
+    assert "'TESTS' at 127.0.0.1 offers what the node does not accept: MR Image Storage" in caplog.text
     assert [str(context.abstract_syntax) for context in association.accepted_contexts] == [VERIFICATION]
     association.release()
 

@@ -53,7 +53,7 @@ def test_a_broken_file_or_mask_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="mend the mask"):
         read_examined_slice(rows[0], "p", DataPlan(), turns={})
     rows[1].path.write_bytes(b"no picture")
-    with pytest.raises(ManifestError, match="take its line out"):
+    with pytest.raises(ManifestError, match="remove its line"):
         read_examined_slice(rows[1], "p", DataPlan(), turns={})
 
 

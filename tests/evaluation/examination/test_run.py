@@ -197,7 +197,7 @@ def test_a_labelled_slice_that_cannot_be_read_ends_it(rows: list[Row], tmp_path:
     arguments = ["examine", str(bundle), "--data", str(tmp_path / "manifest.csv"), "--out", str(out)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
-    assert "take its line out of the manifest" in result.stderr
+    assert "remove its line from the manifest" in result.stderr
     assert not out.exists()
 
 

@@ -55,7 +55,7 @@ def to_document(settings: Settings, points: Sequence[str]) -> Json:
 def _to_uploads(upload: Json) -> Json:
     """Where files go."""
     started = _json("The job, which goes on.", named("Job"))
-    started["headers"] = {"Location": {"schema": TEXT, "description": "Where the job is told of."}}
+    started["headers"] = {"Location": {"schema": TEXT, "description": "Where to ask for the job."}}
     started["links"] = _to_links()
     return {
         "/api/predict": {
@@ -133,7 +133,7 @@ def _to_window() -> Json:
 
 
 def _to_others() -> Json:
-    """What is told of the model and the server."""
+    """What is known of the model and the server."""
     status = _json("It does.", named("Status"))
     model = _json("The model.", named("Model"))
     text = {"description": "In the text format.", "content": {"text/plain": {"schema": TEXT}}}
