@@ -9,9 +9,7 @@ from covidct.stats.curves import expect_ece
 from covidct.stats.estimate import exact_interval
 from covidct.stats.means import estimate_share
 from covidct.stats.resampling import Resampling
-from covidct.types import OperatingPoint
-
-POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
+from points import POINT
 
 
 def measure(labels: list[int], probabilities: list[float], *, groups: list[int] | None = None) -> AtPoint:

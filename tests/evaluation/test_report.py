@@ -15,7 +15,7 @@ from covidct.evaluation.report import Protocol, Report, to_report
 from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import to_json
 from covidct.evaluation.sections import Scored
-from covidct.types import OperatingPoint
+from points import POINT
 
 PROTOCOL = Protocol(
     bundle="covidct-test",
@@ -26,7 +26,7 @@ PROTOCOL = Protocol(
     band=(0.4, 0.6),
     seed=3,
     resamples=100,
-    points=(OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)),),
+    points=(POINT,),
     prevalences=(0.05,),
 )
 FILES = {"evaluation.json", "scores.csv", "roc.png", "calibration.png", "confusion.png", "scores.png"}

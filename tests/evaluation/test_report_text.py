@@ -7,9 +7,10 @@ from covidct.evaluation.report import Protocol, Report, to_report
 from covidct.evaluation.report_text import to_markdown, to_markdown_points, to_table
 from covidct.evaluation.sections import Scored
 from covidct.types import OperatingPoint
+from points import POINT
 
 POINTS = (
-    OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9)),
+    POINT,
     OperatingPoint("high_sensitivity", 0.3, (0.2, 0.6), 0.97, 0.6, (0.05, 0.1), (0.98, 0.9)),
 )
 

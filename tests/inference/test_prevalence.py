@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covidct.inference.prevalence import predictive_values, shift_probability, to_prevalence
-from covidct.types import OperatingPoint
+from points import POINT
 
 SHARES = st.floats(1e-6, 1 - 1e-6)
-POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 
 
 def odds(share: float) -> float:

@@ -22,7 +22,6 @@ from covidct.types import (
     Kind,
     Note,
     Opacity,
-    OperatingPoint,
     Prediction,
     Reason,
     Refusal,
@@ -30,9 +29,9 @@ from covidct.types import (
     Source,
     Status,
 )
+from points import POINT
 from predictions import predicted, with_prediction
 
-POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 CONFIG = parse_config(json.dumps(CONFIG_TABLE).encode())
 LABELS = CONFIG.labels.both
 CALIBRATED = replace(

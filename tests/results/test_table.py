@@ -12,7 +12,6 @@ from covidct.types import (
     Decision,
     Finding,
     Opacity,
-    OperatingPoint,
     Prediction,
     Reason,
     Refusal,
@@ -20,9 +19,9 @@ from covidct.types import (
     Source,
     Status,
 )
+from points import POINT
 from predictions import with_prediction
 
-POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 
 

@@ -16,7 +16,6 @@ from covidct.types import (
     Decision,
     ModelUsed,
     Note,
-    OperatingPoint,
     Prediction,
     Result,
     SeriesSummary,
@@ -25,10 +24,10 @@ from covidct.types import (
 )
 from makers import dicom_bytes
 from patients import STUDY_UID, patient_dataset
+from points import POINT
 
 MODEL = "tiny-1.2.3"
 MODEL_USED = ModelUsed(MODEL, "float")
-POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 FOLDER = "/home/jane.doe/study"
 
 

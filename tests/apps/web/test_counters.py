@@ -4,7 +4,6 @@ from covidct.apps.web.counters import Counters
 from covidct.types import (
     Decision,
     ModelUsed,
-    OperatingPoint,
     Prediction,
     Reason,
     Refusal,
@@ -12,9 +11,9 @@ from covidct.types import (
     Source,
     Status,
 )
+from points import POINT
 
 MODEL_USED = ModelUsed("tiny-1.2.3", "int8")
-POINT = OperatingPoint("balanced", 0.5, (0.4, 0.6), 0.9, 0.8, (0.1, 0.1), (0.95, 0.9))
 POSITIVE = Prediction(Decision.POSITIVE, 0.9, ("covid",), POINT)
 
 
