@@ -119,7 +119,7 @@ def test_headers_are_not_asked(tmp_path: Path) -> None:
     pixels = read_stranger(Row(magnetic, "ood", "ood-othermri", "", "", ""))
     assert (pixels.min(), pixels.max()) == (0, 255)
     (tmp_path / "3.png").write_bytes(b"nothing")
-    with pytest.raises(ManifestError, match="mend the file"):
+    with pytest.raises(ManifestError, match="repair the file"):
         read_stranger(Row(tmp_path / "3.png", "", "", "", "", ""))
 
 

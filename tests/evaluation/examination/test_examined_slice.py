@@ -50,7 +50,7 @@ def test_grey_levels_are_taken_for_the_lung_window() -> None:
 def test_a_broken_file_or_mask_is_named(tmp_path: Path) -> None:
     rows = write_masked(tmp_path, count=1)
     (tmp_path / "lung" / rows[0].path.name).write_bytes(b"no picture")
-    with pytest.raises(ManifestError, match="mend the mask"):
+    with pytest.raises(ManifestError, match="repair the mask"):
         read_examined_slice(rows[0], "p", DataPlan(), turns={})
     rows[1].path.write_bytes(b"no picture")
     with pytest.raises(ManifestError, match="remove its line"):
