@@ -137,7 +137,8 @@ def _check_is_one_slice(dataset: Dataset, name: str) -> None:
         )
     if not dataset.get("PixelData"):
         raise UnsupportedDicom(
-            f"{name}: no PixelData: a report, a plan, or a file cut off; give the image, or copy it again"
+            f"{name}: no PixelData: a report, a plan, a DICOMDIR, or a file cut off; give the image, or copy "
+            "it again"
         )
     if find_localiser(texts(dataset, "ImageType")):
         raise ForeignDicom(

@@ -107,7 +107,8 @@ def to_frames(dataset: Dataset) -> list[Dataset]:
     plain = Dataset({tag: item for tag, item in dataset.items() if item.VR != "SQ" and tag != _PIXEL_DATA})
     plain.NumberOfFrames = 1
     # What a frame declares in Modality, geometry and pixels is what a slice does; so it is read as one.
-    plain.SOPClassUID = uid.CTImageStorage
+    if dataset.get("Modality", "") in ("", "CT"):
+        plain.SOPClassUID = uid.CTImageStorage
     return [_to_frame(plain, dataset, [*shared[:1], group]) for group in each]
 
 

@@ -91,7 +91,7 @@ def test_what_may_lack() -> None:
         ({"NumberOfFrames": 30}, r"multi-frame object \(30 frames\).*export single slices"),
         ({"SOPClassUID": uid.EnhancedCTImageStorage}, "multi-frame object"),
         ({"SOPClassUID": uid.LegacyConvertedEnhancedCTImageStorage}, "multi-frame object"),
-        ({"PixelData": None}, "no PixelData: a report, a plan, or a file cut off"),
+        ({"PixelData": None}, "no PixelData: a report, a plan, a DICOMDIR, or a file cut off"),
         ({"PixelData": b""}, "no PixelData"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, r"a localizer \(ImageType\)"),
         ({"ImageType": ["DERIVED", "SECONDARY", "SCOUT", "X"]}, "a localizer"),

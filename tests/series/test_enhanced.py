@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydicom import uid
 
-from covidct.errors import ReadError
+from covidct.errors import ForeignDicom, ReadError
 from covidct.images import limits
 from covidct.images.blob import FileBlob
 from covidct.images.hounsfield import to_display
@@ -90,6 +90,17 @@ def test_a_volume_without_places_is_refused(tmp_path: Path) -> None:
     # Its frames may still be slices.
     assert [item.frame for item in study.loose] == [1, 2, 3, 4, 5]
     assert np.array_equal(read_instance(study.loose[0]).pixels, to_display(SLICES[-1]))
+
+
+def test_what_is_no_ct_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    dataset = enhanced(SLICES)
+    dataset.Modality, dataset.SOPClassUID = "SEG", uid.SegmentationStorage
+    path = tmp_path / "seg.dcm"
+    path.write_bytes(dicom_bytes(dataset))
+    for instance in read_study([path]).loose:
+        with pytest.raises(ForeignDicom, match=r"not a CT \(Modality SEG, Segmentation Storage\)"):
+            read_instance(instance)
+    assert read_study([path]).refused[0].reason is Reason.NOT_CT
 
 
 def test_pixels_are_not_in_memory(tmp_path: Path) -> None:
