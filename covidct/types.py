@@ -140,7 +140,8 @@ class Slice:
     `pixels` is (H, W) uint8, as stored: the lung window (centre -600, width 1500 HU) where Hounsfield units
     were known, the grey levels as they were stored where not. `spacing_mm` is (row, column) where known.
     The model sees it turned by `turn`; what it says of places is turned back. `camera` is the make and model
-    of the camera that took the picture, where its EXIF says that one did.
+    of the camera that took the picture, where its EXIF says that one did. `has_hu` where Hounsfield units
+    were known, so that it is CT of something.
     """
 
     pixels: Pixels
@@ -148,6 +149,7 @@ class Slice:
     spacing_mm: tuple[float, float] | None = None
     turn: Turn = UPRIGHT
     camera: str = ""
+    has_hu: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def parse_dicom(dataset: Dataset, *, name: str) -> Slice:
             source=Source(name, header.series_uid, header.instance_uid),
             spacing_mm=header.spacing_mm,
             turn=header.turn,
+            has_hu=True,
         )
 
 

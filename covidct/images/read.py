@@ -85,7 +85,7 @@ def read_array(array: ArrayLike, *, name: str = "array") -> Slice:
     values = _as_plane(array, name)
     if values.dtype == np.uint8:
         return Slice(pixels=np.array(values, order="C"), source=Source(path=name))
-    return Slice(pixels=_window(values, name), source=Source(path=name))
+    return Slice(pixels=_window(values, name), source=Source(path=name), has_hu=True)
 
 
 def _parse_dicom(data: bytes, name: str) -> Slice:

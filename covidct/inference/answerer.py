@@ -88,7 +88,7 @@ class Answerer:
     def _check(self, outputs: Outputs, item: Slice) -> GateResult:
         """Whether a slice may be answered for: as the graph's gate says, then by its window."""
         limits = self.config.gate
-        verdict = check_outputs(outputs, 0, limits)
+        verdict = check_outputs(outputs, 0, limits, has_hu=item.has_hu)
         return check_window(item.pixels) if limits and verdict.accepted else verdict
 
     def _decide(self, outputs: Outputs) -> Prediction:

@@ -27,6 +27,11 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.NOT_CHEST: "looks like another part of the body, or not like CT; give a slice through the lungs",
     Reason.NOT_AXIAL: "looks like a coronal or sagittal view; give axial slices",
 }
+# What is CT for sure is no picture and no radiograph, whatever it looks like: heads and necks do.
+CT_SENTENCE = (
+    "CT, but not of a whole chest from side to side: another part of the body, a scout, or a small field of "
+    "view; give a slice through the lungs"
+)
 
 
 def check_slice(pixels: Pixels, *, camera: str = "") -> GateResult:
@@ -64,17 +69,26 @@ def find_quantile(values: NDArray[Any], share: float) -> float:
     return low + part * (high - low)
 
 
-def check_outputs(outputs: Outputs, number: int, limits: GateLimits | None) -> GateResult:
+def check_outputs(
+    outputs: Outputs, number: int, limits: GateLimits | None, *, has_hu: bool = False
+) -> GateResult:
     """Verdict on one slice of those that a graph answered for; all pass where there is no gate."""
     if limits is None or outputs.gate is None or outputs.lung is None:
         return GateResult(True)
-    return check_view(outputs.gate[number], float(outputs.lung[number]), limits)
+    return check_view(outputs.gate[number], float(outputs.lung[number]), limits, has_hu=has_hu)
 
 
-def check_view(logits: NDArray[np.float32], lung: float, limits: GateLimits) -> GateResult:
-    """Verdict on a graph's gate: logits (K,) of what the picture is, and the share of it that is lung."""
+def check_view(
+    logits: NDArray[np.float32], lung: float, limits: GateLimits, *, has_hu: bool = False
+) -> GateResult:
+    """Verdict on a graph's gate: logits (K,) of what the picture is, and the share of it that is lung.
+
+    `has_hu` as `Slice` has it.
+    """
     if to_odds(logits) < limits.min_chest:
         reason = Reason(limits.classes[1 + int(np.argmax(logits[1:]))])
+        if has_hu and reason is not Reason.NOT_AXIAL:
+            return GateResult(False, Reason.NOT_CHEST, CT_SENTENCE)
         return GateResult(False, reason, SENTENCES[reason])
     if lung < limits.min_lung:
         share = f"{100 * lung:.1f} % of the picture, at least {100 * limits.min_lung:.1f} % are needed"

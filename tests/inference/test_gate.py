@@ -97,6 +97,24 @@ def test_the_likeliest_other_class_is_the_reason(place: int) -> None:
     assert verdict.detail
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        (1, Reason.NOT_CHEST),
+        (2, Reason.NOT_CHEST),
+        (3, Reason.NOT_CHEST),
+        (4, Reason.NOT_AXIAL),
+    ],
+)
+def test_what_has_hounsfield_units_is_no_picture_of_another_kind(place: int, reason: Reason) -> None:
+    """To the gate a neck or a head looks like a picture of anything; its header says that it is CT."""
+    logits = np.array([1, 0, 0, 0, 0], np.float32)
+    logits[place] = 3
+    verdict = check_view(logits, 0.2, LIMITS, has_hu=True)
+    assert (verdict.accepted, verdict.reason) == (False, reason)
+    assert "through the lungs" in str(verdict.detail) or reason is Reason.NOT_AXIAL
+
+
 def test_hardly_any_lung() -> None:
     logits = np.array([2, 0, 0, 0, 0], np.float32)
     verdict = check_view(logits, 0.019, LIMITS)

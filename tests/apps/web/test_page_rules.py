@@ -184,12 +184,14 @@ def test_the_second_gate_is_that_of_python(rules: Page) -> None:
     limits = GateLimits(("chest", "not_ct", "radiograph", "not_chest", "not_axial"), 0.3, 0.02)
     cases = [(random.normal(0, 3, 5).astype(np.float32), float(random.uniform(0, 0.05))) for _ in range(300)]
     given = {"cases": [[logits.tolist(), lung] for logits, lung in cases], "limits": asdict(limits)}
-    body = (
-        "return given.cases.map(([logits, lung]) => m.checkView(logits, lung, given.limits)?.reason ?? null)"
+    body = """return [false, true].map((hasHu) => given.cases.map(([logits, lung]) =>
+      m.checkView(logits, lung, given.limits, { hasHu })?.reason ?? null))"""
+    of_pictures, of_ct = (
+        [check_view(logits, lung, limits, has_hu=has_hu).reason for logits, lung in cases]
+        for has_hu in (False, True)
     )
-    expected = [check_view(logits, lung, limits).reason for logits, lung in cases]
-    assert run(rules, "rules/gate", body, given) == expected
-    assert len(set(expected)) == 6
+    assert run(rules, "rules/gate", body, given) == [of_pictures, of_ct]
+    assert (len(set(of_pictures)), len(set(of_ct))) == (6, 4)
 
 
 @pytest.mark.parametrize(("size", "shape"), [((7, 7), (300, 200)), ((9, 6), (64, 96)), ((1, 1), (40, 40))])

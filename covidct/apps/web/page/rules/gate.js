@@ -16,11 +16,16 @@ export function checkSlice({ pixels, width, height, camera = "" }) {
   return null;
 }
 
-/** Verdict on the graph's gate: logits (K) of what the picture is, and the share of it, in [0, 1], that is lung. */
-export function checkView(logits, lung, limits) {
+/**
+ * Verdict on the graph's gate: logits (K) of what the picture is, and the share of it, in [0, 1], that is lung.
+ * What has Hounsfield units is CT for sure: no picture and no radiograph, whatever it looks like.
+ */
+export function checkView(logits, lung, limits, { hasHu = false } = {}) {
   if (toOdds(logits) < limits.min_chest) {
     const others = Array.from(logits).slice(1);
-    return { reason: limits.classes[1 + others.indexOf(Math.max(...others))], values: {} };
+    const reason = limits.classes[1 + others.indexOf(Math.max(...others))];
+    if (hasHu && reason !== "not_axial") return { reason: "not_chest", code: "refused_other_part", values: {} };
+    return { reason, values: {} };
   }
   if (lung >= limits.min_lung) return null;
   const percent = (share) => (100 * share).toFixed(1);

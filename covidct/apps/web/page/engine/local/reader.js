@@ -45,7 +45,7 @@ async function judge(slice, by, graph, config) {
   const { logit, evidence, gate, lung, opacity } = await graph.run(turned(slice, by));
   if (![logit, ...(gate ?? []), lung ?? 0].every(Number.isFinite)) throw new Error("the graph gives no finite logit");
   const isGated = config.gate && gate && lung !== null;
-  const late = isGated ? checkView(gate, lung, config.gate) ?? checkWindow(slice) : null;
+  const late = isGated ? checkView(gate, lung, config.gate, { hasHu: slice.hu !== null }) ?? checkWindow(slice) : null;
   if (late) return toRefusal(late);
   const upright = turned(slice, by);
   const isWrong = () => isTurned(evidence, [upright.height, upright.width]) || isUpsideDown(upright, evidence.box);
