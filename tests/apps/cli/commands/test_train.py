@@ -80,7 +80,7 @@ def no_slices(pics: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [(a_third_class, "it cannot be told which show COVID-19"), (no_slices, "no slices in sub-folders")],
+    [(a_third_class, "it is not clear which of the sub-folders"), (no_slices, "no slices in sub-folders")],
 )
 def test_weights_are_fetched_after_the_data_are_looked_at(
     pics: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None], message: str
