@@ -32,8 +32,11 @@ POISON = "POISON"
 DAMAGED, MUTATED = 10_000_000, 20_000_000  # numbers of series that are not sent as sound ones
 
 
-def to_dataset(series: int, number: int, *, patient: str | None = None) -> Dataset:
-    """Slice `number` of a phantom's series; its PatientID names the series, every twentieth is POISON's."""
+def to_dataset(series: int, number: int, *, patient: str | None = None, size: int = 128) -> Dataset:
+    """Slice `number` of a phantom's series, `size` pixels a side.
+
+    PatientID names the series; that of every twentieth is POISON.
+    """
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = uid.CTImageStorage, f"{ROOT}.{series}.1.{number}"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{ROOT}.{series}", f"{ROOT}.{series}.1"
@@ -42,7 +45,7 @@ def to_dataset(series: int, number: int, *, patient: str | None = None) -> Datas
     dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, 5 * number], [1, 0, 0, 0, 1, 0]
     dataset.PixelSpacing, dataset.SliceThickness = [0.7, 0.7], 5
     kind = (Phantom.NORMAL, Phantom.LESIONS)[series % 2]
-    units = np.asarray(draw_phantom(kind, seed=series * 10 + number, size=128), dtype=np.int16)
+    units = np.asarray(draw_phantom(kind, seed=series * 10 + number, size=size), dtype=np.int16)
     dataset.Rows, dataset.Columns = units.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
