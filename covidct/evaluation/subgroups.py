@@ -15,10 +15,11 @@ import numpy as np
 
 from covidct.audit.file_facts import parse_facts
 from covidct.data.manifest import Row
+from covidct.data.slice_store import Read
 from covidct.errors import ReadError
 from covidct.evaluation.sections import Scored, Section, to_sections
 from covidct.images.files import read_bytes
-from covidct.images.read import parse_slice
+from covidct.images.read import read_slice
 from covidct.stats.resampling import RESAMPLING
 
 UNKNOWN = "not known"
@@ -31,19 +32,19 @@ _AGE = re.compile(r"\d+(?:\.\d+)?")
 
 
 def measure_subgroups(
-    scored: Sequence[Scored], rows: Iterable[Row], *, threshold: float
+    scored: Sequence[Scored], rows: Iterable[Row], *, threshold: float, read: Read = read_slice
 ) -> dict[str, tuple[Section, ...]]:
     """Grouping -> a section for each of its groups, of groupings that divide the slices.
 
-    `rows` are the manifest's, joined by path; `threshold` in [0, 1] is the operating point's. A slice whose
-    file cannot be read any more is "not known".
+    `rows` are the manifest's, joined by path; `threshold` in [0, 1] is the operating point's. `read` gives
+    the slices; one whose file cannot be read any more is "not known".
     """
     known = {str(row.path): row for row in rows}
     kinds: Mapping[str, Callable[[Row], str]] = {"Age": to_age_group, "Sex": to_sex}
     columns = {
         name: [to_group(known[one.path]) for one in scored] for name, to_group in kinds.items() if scored
     }
-    files = [describe_file(Path(one.path)) for one in scored]
+    files = [describe_file(Path(one.path), read) for one in scored]
     columns |= {name: [file[name] for file in files] for name in ("Longer side", "Format", "Border")}
     return {
         name: _measure(scored, groups, threshold) for name, groups in columns.items() if len(set(groups)) > 1
@@ -64,11 +65,11 @@ def to_sex(row: Row) -> str:
     return letter if letter in ("F", "M") else UNKNOWN
 
 
-def describe_file(path: Path) -> dict[str, str]:
+def describe_file(path: Path, read: Read = read_slice) -> dict[str, str]:
     """What the file of a slice gives away, in words."""
     try:
         data = read_bytes(path, name=str(path))
-        pixels = parse_slice(data, name=str(path)).pixels
+        pixels = read(path).pixels
     except ReadError:
         return dict.fromkeys(("Longer side", "Format", "Border"), UNKNOWN)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -261,7 +261,7 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     manifest = Manifest(job.manifest.path, job.manifest.digest, (*rows, *passed))
     found = audit(manifest, job.recipe.data, store=job.store)
     page = job.out / "audit.html"
-    write_reports(found, manifest, html=page, document=job.out / "audit.json")
+    write_reports(found, manifest, html=page, document=job.out / "audit.json", read=job.store.read)
     failed = [check for check in found.checks if check.level is Level.FAIL]
     # Few patients can be learned from; what is measured on them says little, and the run says that.
     for check in (check for check in failed if check.name == SAMPLE_SIZE):
@@ -289,7 +289,7 @@ def build_bundle(job: Job, rows: Sequence[Row], network: Network, *, audited: Au
     _write_json(folder / REFERENCE, to_reference({name: _session(folder, name) for name in GRAPHS}))
     reports = {name: evaluate(folder, rows, job, precision=name) for name in GRAPHS}
     write_report(reports["float"], job.out / "evaluation")
-    config["training"] |= _figures(reports, rows) | {"notes": job.notes}
+    config["training"] |= _figures(reports, rows, job) | {"notes": job.notes}
     _write_json(folder / CONFIG, config)
     (folder / CARD).write_text(to_card(parse_record((folder / CONFIG).read_bytes())), encoding="utf-8")
     write_sums(folder)
@@ -317,10 +317,12 @@ def evaluate(folder: Path, rows: Sequence[Row], job: Job, *, precision: Precisio
     )
 
 
-def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row]) -> dict[str, Any]:
+def _figures(reports: Mapping[Precision, Report], rows: Sequence[Row], job: Job) -> dict[str, Any]:
     """What was measured, for the card to be made from, now and again."""
     report = reports["float"]
-    subgroups = measure_subgroups(report.overall.rows, rows, threshold=report.protocol.threshold)
+    subgroups = measure_subgroups(
+        report.overall.rows, rows, threshold=report.protocol.threshold, read=job.store.read
+    )
     return {
         "figures": {name: to_figures(report) for name, report in reports.items()},
         "subgroups": {name: from_sections(sections) for name, sections in subgroups.items()},

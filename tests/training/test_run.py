@@ -29,13 +29,13 @@ from covidct.evaluation.predictions import answer_rows
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_json import parse_figures
 from covidct.evaluation.rows import place_rows, plan_of
-from covidct.images.raster import parse_raster
+from covidct.images.raster import Picture, parse_picture
 from covidct.inference.bundle import GRAPHS, REQUIRED, SUMS, load_bundle
 from covidct.inference.reference import check_reference
 from covidct.inference.session import Session
 from covidct.training.report.write import write_page
 from covidct.training.run import Job, audit_rows, train
-from covidct.types import Pixels, Precision
+from covidct.types import Precision
 from training import SOURCES, tiny_recipe, write_phantoms
 
 
@@ -61,12 +61,12 @@ def whole(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     """A whole run on phantoms, from manifest to bundle, and how often each file was decoded."""
     out, decoded = tmp_path_factory.mktemp("run"), Counter[str]()
 
-    def parse(data: bytes, *, name: str) -> Pixels:
+    def parse(data: bytes, *, name: str) -> Picture:
         decoded[Path(name).name] += 1
-        return parse_raster(data, name=name)
+        return parse_picture(data, name=name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("covidct.images.read.parse_raster", parse)
+        patch.setattr("covidct.images.read.parse_picture", parse)
         train(make_job(manifest, out))
     return out, decoded
 

@@ -10,21 +10,27 @@ from covidct.audit.report.document import to_document
 from covidct.audit.report.page import to_page
 from covidct.audit.verdict import Audit
 from covidct.data.manifest import Manifest
+from covidct.data.slice_store import Read
 from covidct.images.files import write_beside
 from covidct.images.read import read_slice
 from covidct.types import Pixels
 
 
-def write_reports(audit: Audit, manifest: Manifest, *, html: Path | None, document: Path | None) -> None:
-    """Write the page and the JSON where a path is given, each beside and then renamed. Raises OSError."""
+def write_reports(
+    audit: Audit, manifest: Manifest, *, html: Path | None, document: Path | None, read: Read = read_slice
+) -> None:
+    """Write the page and the JSON where a path is given, each beside and then renamed. Raises OSError.
+
+    `read` gives the pictures of the page.
+    """
     if document:
         text = json.dumps(to_document(audit), indent=2, allow_nan=False) + "\n"
         write_beside(document, lambda partial: partial.write_text(text, encoding="utf-8"))
     if html:
-        page = to_page(audit, read_picture=_to_reader(manifest))
+        page = to_page(audit, read_picture=_to_reader(manifest, read))
         write_beside(html, lambda partial: partial.write_text(page, encoding="utf-8", errors="replace"))
 
 
-def _to_reader(manifest: Manifest) -> Callable[[str], Pixels]:
+def _to_reader(manifest: Manifest, read: Read) -> Callable[[str], Pixels]:
     paths = {manifest.name(row): row.path for row in manifest.rows}
-    return lambda name: read_slice(paths[name], name=name).pixels
+    return lambda name: read(paths[name]).pixels

@@ -85,7 +85,7 @@ def test_every_instance_once_though_a_node_dies_and_a_file_kills(
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://x:1", "127.0.0.1:http", ":1"])
 def test_an_address_that_is_none_is_told(address: str) -> None:
-    with pytest.raises(ArchiveError, match=r"no address of a Ray cluster; give HOST:PORT"):
+    with pytest.raises(ArchiveError, match=r"not an address of a Ray cluster; give HOST:PORT"):
         RayEngine(address=address)
 
 

@@ -619,5 +619,7 @@ def test_a_bar_where_the_work_is_long(tiny_bundle: Path, slices: list[Path]) -> 
 def test_what_measures_a_model_takes_the_one_that_ships(name: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").touch()
     out = [] if name == "gate" else ["--out", str(tmp_path / "out")]
-    context = main.commands[name].make_context(name, ["--data", str(tmp_path / "m.csv"), *out])
+    context = main.commands[name].make_context(
+        name, ["--data", str(tmp_path / "m.csv"), *out], **main.context_settings
+    )
     assert context.params["bundle"] == default_path()

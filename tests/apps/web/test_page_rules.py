@@ -345,7 +345,7 @@ ANSWERS = [
     answer(probability=0.3),
     answer(status="refused", reason="no_lung", probability=None, path='=1+1,"x"\n<b>'),
     answer(status="error", reason="unreadable", probability=None),
-    answer(kind="series", seriesUid="1.2", probability=0.4, series=SUMMARY),
+    answer(kind="series", seriesUid="1.2", probability=0.3, series=SUMMARY),
 ]
 
 
