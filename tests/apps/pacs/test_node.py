@@ -51,7 +51,7 @@ def test_a_series_comes_and_its_report_and_picture_go(
         wait_for(lambda: len(pacs.received) == 2, why=node.log)
         # The same series again gives no second report.
         assert store(study, node.port) == [0, 0, 0, 0]
-        wait_for(lambda: "came again" in node.log, why=node.log)
+        wait_for(lambda: "was sent again" in node.log, why=node.log)
         assert node.stop() == 0
         report, picture = pacs.of("SR"), pacs.of("OT")
         assert (len(report), len(picture)) == (1, 1)
