@@ -7,7 +7,15 @@ import sys
 import click
 
 from covidct.apps.archive.request import ArchiveRequest
-from covidct.apps.cli.options import DEBUG, PREVALENCE, choose_model, gather, needs_extra, plain_errors
+from covidct.apps.cli.options import (
+    ALL_SERIES,
+    AT_PREVALENCE,
+    DEBUG,
+    choose_model,
+    gather,
+    needs_extra,
+    plain_errors,
+)
 from covidct.types import DISCLAIMER, ModelChoice
 
 
@@ -25,16 +33,9 @@ from covidct.types import DISCLAIMER, ModelChoice
     click.option(
         "--address", metavar="HOST:PORT", help="A Ray cluster to work on. Default: this machine alone."
     ),
-    click.option("--all-series", is_flag=True, help="Answer every suitable series, not only one per study."),
+    ALL_SERIES,
 )
-@choose_model(
-    click.option(
-        "--prevalence",
-        type=PREVALENCE,
-        metavar="P",
-        help="Also report probability, PPV and NPV at this prevalence (share of slices with COVID-19).",
-    )
-)
+@choose_model(AT_PREVALENCE)
 @DEBUG
 def archive(request: ArchiveRequest, choice: ModelChoice) -> None:
     """Classify an archive of any size, on all cores or on a Ray cluster.

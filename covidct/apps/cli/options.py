@@ -160,6 +160,17 @@ class _Prevalence(click.FloatRange):
 
 PREVALENCE = _Prevalence()
 
+# Options of commands that answer for slices and series.
+AT_PREVALENCE = click.option(
+    "--prevalence",
+    type=PREVALENCE,
+    metavar="P",
+    help="Also report probability, PPV and NPV at this prevalence (share of slices with COVID-19).",
+)
+ALL_SERIES = click.option(
+    "--all-series", is_flag=True, help="Answer every suitable series, not only one per study."
+)
+
 
 def labels_options(command: Callable[..., None]) -> Callable[..., None]:
     """Which labels of a data set mean what; () where nothing is said."""

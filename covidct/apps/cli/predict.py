@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from covidct.apps.cli.options import (
+    ALL_SERIES,
+    AT_PREVALENCE,
     DEBUG,
     FOLDER,
     OUT,
     PLACE,
-    PREVALENCE,
     choose_model,
     gather,
     needs_extra,
@@ -74,15 +75,8 @@ from covidct.types import DISCLAIMER, ModelChoice
     click.option("--study", metavar="UID", help="The StudyInstanceUID to fetch."),
     click.option("--stow", is_flag=True, help="Store report and picture on that server."),
 )
-@click.option("--all-series", is_flag=True, help="Answer every suitable series, not only one per study.")
-@choose_model(
-    click.option(
-        "--prevalence",
-        type=PREVALENCE,
-        metavar="P",
-        help="Also report probability, PPV and NPV at this prevalence (share of slices with COVID-19).",
-    )
-)
+@ALL_SERIES
+@choose_model(AT_PREVALENCE)
 @DEBUG
 def predict(
     paths: tuple[str, ...], output: Output, objects: Objects, all_series: bool, choice: ModelChoice
