@@ -25,12 +25,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from browsers import launching, serving
 from covidct.apps.web.static_app import write_web_app
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.inference.classifier import Classifier
 from makers import ct_dataset, dicom_bytes, png_bytes, transcode
+from services.browsers import launching, serving
 
 KINDS = ("png", "raw", "j2k")
 ROW = "{:18}{:>20}{:>22}{:>8}{:>10}"

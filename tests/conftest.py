@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from browsers import launching, serving
 from bundles import write_tiny_bundle
+from services.browsers import launching, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

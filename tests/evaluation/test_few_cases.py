@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cards import bundle as bundle  # a fixture
 from covidct.evaluation.card.card import to_card
 from covidct.evaluation.card.record import parse_record
 from covidct.evaluation.few_cases import tell_few
 from covidct.evaluation.report import Protocol, Report, to_report
 from covidct.evaluation.sections import Scored
 from covidct.inference.config import CONFIG
+from figures.cards import bundle as bundle  # a fixture
 
 
 def measured(cases: int, *, band: tuple[float, float] = (0.4, 0.6)) -> Report:

@@ -9,7 +9,7 @@ from covidct.stats.curves import expect_ece
 from covidct.stats.estimate import exact_interval
 from covidct.stats.means import estimate_share
 from covidct.stats.resampling import Resampling
-from points import POINT
+from figures.points import POINT
 
 
 def measure(labels: list[int], probabilities: list[float], *, groups: list[int] | None = None) -> AtPoint:

@@ -15,7 +15,7 @@ from covidct.evaluation.report import Protocol, Report, to_report
 from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import to_json
 from covidct.evaluation.sections import Scored
-from points import POINT
+from figures.points import POINT
 
 PROTOCOL = Protocol(
     bundle="covidct-test",

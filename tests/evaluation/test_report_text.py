@@ -7,7 +7,7 @@ from covidct.evaluation.report import Protocol, Report, to_report
 from covidct.evaluation.report_text import to_markdown, to_markdown_points, to_table
 from covidct.evaluation.sections import Scored
 from covidct.types import OperatingPoint
-from points import POINT
+from figures.points import POINT
 
 POINTS = (
     POINT,

@@ -42,8 +42,8 @@ from covidct.types import (
     Status,
 )
 from failing import SECRET, fail_at
+from figures.predictions import evidence_of, predicted
 from makers import SERIES_UID, phantom_hu, write_dicom, write_png
-from predictions import evidence_of, predicted
 from stacks import save, stack, volume
 
 HU = phantom_hu()

@@ -11,7 +11,7 @@ from covidct.inference.classifier import Classifier
 from covidct.inference.config import Cutoffs
 from covidct.inference.finding import name_finding, to_finding
 from covidct.types import Finding, Opacity
-from predictions import predicted
+from figures.predictions import predicted
 
 CUTOFFS = Cutoffs(temperature=2.0, shift=1.0, opacity=0.5, typical=(-0.5, 1.5))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covidct.inference.prevalence import predictive_values, shift_probability, to_prevalence
-from points import POINT
+from figures.points import POINT
 
 SHARES = st.floats(1e-6, 1 - 1e-6)
 

@@ -29,8 +29,8 @@ from covidct.types import (
     Source,
     Status,
 )
-from points import POINT
-from predictions import predicted, with_prediction
+from figures.points import POINT
+from figures.predictions import predicted, with_prediction
 
 CONFIG = parse_config(json.dumps(CONFIG_TABLE).encode())
 LABELS = CONFIG.labels.both

@@ -40,8 +40,8 @@ from covidct.types import (
     Source,
     Status,
 )
+from figures.predictions import with_prediction
 from places import ROOT
-from predictions import with_prediction
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "result.schema.json").read_text(encoding="utf-8"))
 POINT = OperatingPoint("balanced", 1 / 3, (0.25, 0.4), 0.9, 0.8, (0.1, 0.1), (0.95, 2 / 3))

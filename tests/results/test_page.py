@@ -25,7 +25,7 @@ from covidct.results.series_curve import draw_curve, to_positions
 from covidct.series.study import read_study
 from covidct.series.types import SeriesAnswer
 from covidct.types import DISCLAIMER, Finding
-from predictions import predicted, with_prediction
+from figures.predictions import predicted, with_prediction
 from stacks import save, stack, volume
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -19,8 +19,8 @@ from covidct.types import (
     Source,
     Status,
 )
-from points import POINT
-from predictions import with_prediction
+from figures.points import POINT
+from figures.predictions import with_prediction
 
 CONTROL = "a\nb\rc\x1b[2Jd\x00e\x07f\x85g\u2028h\u202ei\tj"
 

@@ -8,7 +8,7 @@ from sklearn.calibration import calibration_curve
 from covidct.stats.curves import reliability, roc_points
 from covidct.stats.metrics import evaluate_scores
 from covidct.stats.resampling import ONCE, Resampling
-from samples import HAND_LABELS, HAND_SCORES, Sample, samples
+from figures.samples import HAND_LABELS, HAND_SCORES, Sample, samples
 
 
 @given(samples())

@@ -14,7 +14,7 @@ from covidct.stats.metrics import Confusion, Evaluation, evaluate_calls, evaluat
 from covidct.stats.resampling import ONCE, Resampling
 from covidct.stats.scores import ranked
 from covidct.types import Estimate
-from samples import HAND_LABELS, HAND_SCORES, Sample, samples
+from figures.samples import HAND_LABELS, HAND_SCORES, Sample, samples
 
 RATES = {
     "sensitivity",

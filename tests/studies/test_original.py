@@ -21,8 +21,8 @@ from covidct.images.read import read_slice
 from covidct.stats.estimate import exact_interval
 from covidct.training.augment_offline import Enlargement
 from covidct.types import Decision, Pixels, Status
+from figures.predictions import predicted
 from makers import write_png
-from predictions import predicted
 
 PLAN = DataPlan()
 PAIRS = 12

@@ -22,9 +22,9 @@ from covidct.types import (
     Source,
     Status,
 )
+from figures.points import POINT
 from makers import dicom_bytes
 from patients import STUDY_UID, patient_dataset
-from points import POINT
 
 MODEL = "tiny-1.2.3"
 MODEL_USED = ModelUsed(MODEL, "float")

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-import poisons
 from archives import read_rows, run_here, save_study
 from covidct.apps.archive import run
 from covidct.apps.archive.engine import Job, RayEngine, Worker, _Actor, _unwrap
 from covidct.apps.archive.run import Step
 from covidct.errors import ArchiveError, BundleError
-from pacs import free_port
+from services import poisons
+from services.pacs import free_port
 
 # Ray's own, on the way down: it leaves sockets and files of its children to the garbage collector.
 pytestmark = [

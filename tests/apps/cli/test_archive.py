@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from archives import Here, read_rows, save_study
 from covidct.apps.archive import engine
 from covidct.apps.cli.main import main
-from pacs import free_port
+from services.pacs import free_port
 
 
 class HereEngine(Here):

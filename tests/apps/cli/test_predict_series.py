@@ -20,9 +20,9 @@ from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
 from covidct.series.types import SeriesAnswer
 from covidct.types import Kind
+from figures.predictions import evidence_of, predicted
 from makers import write_dicom, write_png
 from places import ROOT
-from predictions import evidence_of, predicted
 from stacks import SERIES, enhanced, save, stack, volume
 from studies import SLICES, backwards, halves, rotated, shuffled, singly, stored_turned, zipped
 

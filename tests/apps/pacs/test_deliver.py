@@ -18,8 +18,8 @@ from covidct.apps.pacs.record import Record
 from covidct.apps.pacs.send import send
 from covidct.apps.pacs.spool import Spool
 from makers import dicom_bytes
-from pacs import Pacs, free_port
 from patients import patient_dataset
+from services.pacs import Pacs, free_port
 
 HOUR = 3600.0  # longer than any wait
 

@@ -15,8 +15,8 @@ from covidct.apps.cli.main import main
 from covidct.apps.pacs.dicomweb import AUTH, TOKEN, Archive, _list
 from covidct.errors import DicomwebError
 from makers import dicom_bytes
-from pacs import free_port
 from patients import STUDY_UID, patient_dataset
+from services.pacs import free_port
 
 
 class Failing(BaseHTTPRequestHandler):

@@ -19,8 +19,8 @@ from covidct.apps.pacs.spool import Spool, to_key
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import DISCLAIMER
 from makers import dicom_bytes
-from pacs import NodeProcess, Pacs, free_port, needs, store, wait_for, write_certificates
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset, words, write_series
+from services.pacs import NodeProcess, Pacs, free_port, needs, store, wait_for, write_certificates
 
 # Sockets that pynetdicom leaves to the garbage collector when a peer is down.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

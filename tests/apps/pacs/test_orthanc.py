@@ -17,9 +17,9 @@ from covidct.apps.cli.main import main
 from covidct.apps.pacs.dicomweb import Archive
 from covidct.errors import DicomwebError
 from covidct.types import DISCLAIMER
-from orthanc import PLUGIN, Orthanc, running
-from pacs import NodeProcess, free_port, needs, wait_for
 from patients import STUDY_UID, words, write_series
+from services.orthanc import PLUGIN, Orthanc, running
+from services.pacs import NodeProcess, free_port, needs, wait_for
 
 
 def storescu(paths: Sequence[Path], port: int) -> None:

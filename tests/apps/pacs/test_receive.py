@@ -36,8 +36,8 @@ from covidct.apps.pacs.receive import (
 from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import ReadError
 from makers import dicom_bytes
-from pacs import free_port, wait_for, write_certificates
 from patients import patient_dataset
+from services.pacs import free_port, wait_for, write_certificates
 
 VERIFICATION = "1.2.840.10008.1.1"
 

@@ -14,8 +14,8 @@ from covidct.apps.pacs import send as node_send
 from covidct.apps.pacs.peer import Peer
 from covidct.apps.pacs.send import Backoff, Outcome, send
 from makers import dicom_bytes
-from pacs import Pacs, free_port
 from patients import patient_dataset
+from services.pacs import Pacs, free_port
 
 
 def reports(folder: Path, count: int = 1, storage: str = uid.ComprehensiveSRStorage) -> list[Path]:

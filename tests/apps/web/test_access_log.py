@@ -15,7 +15,7 @@ from covidct.apps.web.counters import Counters
 from covidct.apps.web.log import LOGGER
 from covidct.apps.web.upload_answers import Reading
 from covidct.types import ModelUsed
-from servers import BRIGHT, client, files, make_server
+from services.servers import BRIGHT, client, files, make_server
 
 SECRET = "Mustermann^Erika"
 

@@ -23,10 +23,10 @@ from covidct.apps.web.upload_answers import Reading
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.inference.bundle import default_path
 from covidct.inference.classifier import Classifier
+from figures.predictions import predicted
 from makers import ct_dataset, dicom_bytes, phantom_hu
 from places import ROOT
-from predictions import predicted
-from servers import BRIGHT, DARK, LESIONS, client, files, make_server
+from services.servers import BRIGHT, DARK, LESIONS, client, files, make_server
 from stacks import stack, volume
 
 SCHEMA = ROOT / "docs" / "reference" / "result.schema.json"

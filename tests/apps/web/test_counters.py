@@ -11,7 +11,7 @@ from covidct.types import (
     Source,
     Status,
 )
-from points import POINT
+from figures.points import POINT
 
 MODEL_USED = ModelUsed("tiny-1.2.3", "int8")
 POSITIVE = Prediction(Decision.POSITIVE, 0.9, ("covid",), POINT)

@@ -9,7 +9,7 @@ from covidct.apps.web import guard
 from covidct.apps.web.guard import POLICY, WRONG, Tokens, check_host, check_origin, check_token
 from covidct.apps.web.problem import Problem
 from covidct.apps.web.settings import Settings
-from servers import LESIONS, client, files, make_server
+from services.servers import LESIONS, client, files, make_server
 
 TOKEN = "a token for the tests"
 OPEN = Settings(hosts=("localhost", "clinic-pc"), any_address=True)

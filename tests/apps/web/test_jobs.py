@@ -16,7 +16,7 @@ from covidct.apps.web.upload_answers import Reading
 from covidct.apps.web.worker import Task
 from covidct.images.blob import MemoryBlob
 from covidct.inference.classifier import Classifier
-from servers import BOUNDS, BRIGHT
+from services.servers import BOUNDS, BRIGHT
 
 
 class Kept:

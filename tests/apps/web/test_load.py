@@ -10,7 +10,7 @@ import pytest
 
 import load
 from load_client import find_statuses, to_ambiguous, to_request
-from servers import Process, serving
+from services.servers import Process, serving
 
 CALLERS, REQUESTS = 40, 240
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marked import find_secrets, make_inputs
-from servers import client, make_server
+from services.servers import client, make_server
 
 
 def test_the_server(tiny_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,8 +18,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from raw_requests import BOUNDARY, MULTIPART
-from servers import LESIONS, Process, serving
+from services.raw_requests import BOUNDARY, MULTIPART
+from services.servers import LESIONS, Process, serving
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "serve.md"
 UPLOAD = (

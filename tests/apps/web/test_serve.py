@@ -25,9 +25,9 @@ from covidct.apps.web.connections import HEAD_S
 from covidct.apps.web.serve import SHORTEST_TOKEN, check_reach, check_token, to_settings
 from covidct.errors import ServeError
 from makers import SERIES_UID, ct_dataset, dicom_bytes, phantom_hu
-from raw_requests import BOUNDARY, MULTIPART, SLOW, ask, send_raw
-from raw_requests import server as server  # a fixture
-from servers import BRIGHT, Process, serving
+from services.raw_requests import BOUNDARY, MULTIPART, SLOW, ask, send_raw
+from services.raw_requests import server as server  # a fixture
+from services.servers import BRIGHT, Process, serving
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "serve.md"
 

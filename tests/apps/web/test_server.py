@@ -10,7 +10,7 @@ from covidct.apps.web import server as module
 from covidct.apps.web.server import Server
 from covidct.apps.web.settings import Settings
 from covidct.inference.classifier import Classifier
-from servers import BRIGHT, client, files, make_server
+from services.servers import BRIGHT, client, files, make_server
 
 
 @pytest.fixture

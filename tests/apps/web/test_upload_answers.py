@@ -16,7 +16,7 @@ from covidct.series.study import read_study
 from covidct.types import Decision, Kind, Pixels, Reason, Result, Status
 from failing import fail_at
 from makers import ct_dataset, dicom_bytes, phantom_hu
-from servers import BOUNDS, BRIGHT, DARK, LESIONS
+from services.servers import BOUNDS, BRIGHT, DARK, LESIONS
 from stacks import enhanced, save, stack, volume
 
 

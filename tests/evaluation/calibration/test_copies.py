@@ -10,7 +10,7 @@ from PIL import Image
 from covidct.data.manifest import Row
 from covidct.errors import ManifestError
 from covidct.evaluation.calibration.copies import join_copies
-from hospitals import to_slice
+from figures.hospitals import to_slice
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from covidct.evaluation.calibration.findings import CLEAR, MISSED, fit_cutoffs
 from covidct.inference.finding import name_finding
 from covidct.types import Finding
-from left_out import GROUPS, make_left_out
+from figures.left_out import GROUPS, make_left_out
 
 
 def test_each_group_gets_its_word() -> None:

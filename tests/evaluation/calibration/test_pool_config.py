@@ -8,7 +8,7 @@ from covidct.evaluation.calibration.left_out import SERIES
 from covidct.evaluation.calibration.pool import Pool
 from covidct.evaluation.calibration.pool_config import to_calibration, to_record
 from covidct.inference.config import parse_config
-from left_out import make_left_out
+from figures.left_out import make_left_out
 
 POOL = Pool(make_left_out(), make_left_out(kind=SERIES, spread=0.3))
 

@@ -25,7 +25,7 @@ from covidct.evaluation.calibration.site import (
 )
 from covidct.stats.resampling import Resampling
 from covidct.types import OperatingPoint
-from sites import simulate
+from figures.sites import simulate
 
 HOME = Calibration(
     Scale(1.0, 0.0),

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bundles import CUTOFFS
-from cards import bundle as bundle  # the fixture: a bundle that records its figures
 from covidct.apps.cli.commands.calibrate import to_calibration
 from covidct.apps.cli.commands.card import rewrite_card
 from covidct.apps.web.model_facts import to_facts
@@ -17,8 +16,9 @@ from covidct.evaluation.calibration.site_record import Site
 from covidct.inference.bundle import CARD, SUMS, load_bundle, write_sums
 from covidct.inference.config import CONFIG
 from covidct.stats.resampling import Resampling
-from hospitals import write_home_bundle
-from sites import simulate
+from figures.cards import bundle as bundle  # the fixture: a bundle that records its figures
+from figures.hospitals import write_home_bundle
+from figures.sites import simulate
 
 SITE = Site("ward", "2026-01-31", "cd" * 32, ("h",), {"without a label": 2}, 0)
 

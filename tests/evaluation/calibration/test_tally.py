@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from covidct.evaluation.calibration.left_out import SERIES
 from covidct.evaluation.calibration.series import fit_series
 from covidct.evaluation.calibration.tally import CLEAR, COVID, OTHER, tally
-from left_out import make_left_out
+from figures.left_out import make_left_out
 
 
 def test_each_source_is_counted_by_group() -> None:

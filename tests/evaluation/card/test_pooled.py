@@ -9,7 +9,7 @@ from covidct.evaluation.calibration.left_out import SERIES
 from covidct.evaluation.calibration.pool import Pool
 from covidct.evaluation.calibration.pool_config import PoolRecord, parse_record, to_record
 from covidct.evaluation.card.pooled import describe_pool
-from left_out import make_left_out
+from figures.left_out import make_left_out
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cards import bundle as bundle  # the fixture: a bundle that records its figures
 from covidct.errors import BundleError
 from covidct.evaluation.card.record import parse_record
 from covidct.inference.config import CONFIG
+from figures.cards import bundle as bundle  # the fixture: a bundle that records its figures
 
 
 def test_the_record_of_a_bundle_is_typed(bundle: Path) -> None:

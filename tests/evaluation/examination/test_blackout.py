@@ -15,7 +15,7 @@ from covidct.evaluation.examination.blackout import (
 )
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import Evidence, Pixels
-from examined_slices import Told, make_examined_slice
+from figures.examined_slices import Told, make_examined_slice
 
 EXAMINED = make_examined_slice()
 assert EXAMINED.lungs is not None

@@ -16,7 +16,7 @@ from covidct.evaluation.examination.examined_slice import ExaminedSlice
 from covidct.evaluation.examination.pointing import LEVEL
 from covidct.images.phantoms.slice import Phantom
 from covidct.types import WHOLE, Evidence, Pixels
-from examined_slices import Told, make_examined_slice
+from figures.examined_slices import Told, make_examined_slice
 
 SICK = [make_examined_slice(seed=seed) for seed in range(4)]
 WELL = make_examined_slice(Phantom.NORMAL, seed=9)

@@ -16,7 +16,7 @@ from covidct.evaluation.examination.examined_slice import (
     to_hu,
 )
 from covidct.images.hounsfield import to_display
-from examined_slices import make_examined_slice, write_masked
+from figures.examined_slices import make_examined_slice, write_masked
 from makers import phantom_hu, write_dicom
 
 

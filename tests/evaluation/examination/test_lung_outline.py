@@ -6,7 +6,7 @@ import numpy as np
 
 from covidct.evaluation.examination.lung_outline import Origin, outline_lungs
 from covidct.types import Evidence, Pixels
-from examined_slices import Told, make_examined_slice
+from figures.examined_slices import Told, make_examined_slice
 
 EXAMINED = make_examined_slice(size=128)
 assert EXAMINED.lungs is not None

@@ -17,7 +17,7 @@ from covidct.evaluation.examination.pointing import (
     to_strengths,
 )
 from covidct.types import WHOLE, Box, Evidence
-from examined_slices import make_examined_slice
+from figures.examined_slices import make_examined_slice
 
 EXAMINED = make_examined_slice()
 assert EXAMINED.lesions is not None

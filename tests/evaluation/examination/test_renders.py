@@ -18,7 +18,7 @@ from covidct.evaluation.examination.renders import (
     to_full_field,
 )
 from covidct.images.hounsfield import to_display
-from examined_slices import make_examined_slice
+from figures.examined_slices import make_examined_slice
 
 EXAMINED = make_examined_slice()
 assert EXAMINED.lungs is not None

@@ -35,7 +35,7 @@ from covidct.evaluation.examination.run import (
 from covidct.evaluation.examination.text import to_table
 from covidct.inference.bundle import load_bundle, write_sums
 from covidct.inference.config import CONFIG
-from examined_slices import write_masked
+from figures.examined_slices import write_masked
 from makers import phantom_hu, write_dicom
 
 FILES = {"examination.json", "evidence.png", "blackout.png", "stability.png"}

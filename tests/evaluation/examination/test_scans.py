@@ -4,7 +4,7 @@ import numpy as np
 
 from covidct.evaluation.examination.scans import change_body, scan_otherwise
 from covidct.images.hounsfield import to_display
-from examined_slices import make_examined_slice
+from figures.examined_slices import make_examined_slice
 
 EXAMINED = make_examined_slice()
 assert EXAMINED.lungs is not None

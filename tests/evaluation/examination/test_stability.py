@@ -21,7 +21,7 @@ from covidct.evaluation.examination.stability import (
 )
 from covidct.inference.config import Config, parse_config
 from covidct.types import Decision, Evidence, Pixels
-from examined_slices import Told, make_examined_slice
+from figures.examined_slices import Told, make_examined_slice
 
 
 @pytest.fixture

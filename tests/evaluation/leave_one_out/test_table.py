@@ -9,7 +9,7 @@ import pytest
 from covidct.errors import ManifestError
 from covidct.evaluation.leave_one_out.forest_plot import plot_standings
 from covidct.evaluation.leave_one_out.table import read_standings, to_json, to_markdown, to_table
-from standings import make_standings
+from figures.standings import make_standings
 
 
 def test_the_json_is_read_back_as_it_was(tmp_path: Path) -> None:

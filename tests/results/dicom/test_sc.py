@@ -18,8 +18,8 @@ from covidct.results.dicom.sc import to_sc
 from covidct.results.dicom.sr import to_bytes
 from covidct.series.types import RefusedSeries
 from covidct.types import DISCLAIMER, Reason
-from pacs import needs
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
+from services.pacs import needs
 
 
 def test_it_is_a_picture_of_the_same_patient_and_study() -> None:

@@ -26,10 +26,10 @@ from covidct.results.dicom.sr import to_bytes
 from covidct.series.study import read_study
 from covidct.series.types import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, Box, Evidence, Reason
+from figures.predictions import evidence_of, predicted, with_prediction
 from makers import dicom_bytes
-from pacs import needs
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset, words
-from predictions import evidence_of, predicted, with_prediction
+from services.pacs import needs
 from stacks import enhanced, save, stack, volume
 from studies import SLICES, rotated, stored_turned
 

@@ -34,9 +34,9 @@ from covidct.results.finding_words import WORDS
 from covidct.results.sentences import to_sentences
 from covidct.series.types import RefusedSeries, SeriesAnswer
 from covidct.types import DISCLAIMER, AtPrevalence, Decision, Finding, Opacity, Reason, Refusal, Status
-from pacs import needs
+from figures.predictions import with_prediction
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset
-from predictions import with_prediction
+from services.pacs import needs
 
 
 def report_of(answer: SeriesAnswer, **options: Any) -> Dataset:

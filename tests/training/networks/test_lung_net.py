@@ -25,8 +25,8 @@ from covidct.training.networks.build import build_network
 from covidct.training.networks.lung_net import LungNet, to_cells, to_shares
 from covidct.training.run import Job, make_finder, split_rows, train
 from covidct.training.slices import Batch
+from figures.predictions import evidence_of, predicted
 from makers import phantom_hu
-from predictions import evidence_of, predicted
 from training import NOTHING, tiny_recipe, write_lungs, write_phantoms
 
 RECIPE = replace(

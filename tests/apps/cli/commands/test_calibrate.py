@@ -19,9 +19,9 @@ from covidct.apps.cli.main import main
 from covidct.inference.bundle import CARD, GRAPHS, REFERENCE, SUMS, load_bundle
 from covidct.inference.config import CONFIG, Site
 from covidct.types import DISCLAIMER
-from hospitals import SHOWN, write_home_bundle, write_hospital
+from figures.hospitals import SHOWN, write_home_bundle, write_hospital
+from figures.predictions import predicted
 from makers import write_png
-from predictions import predicted
 
 
 @pytest.fixture(scope="module")

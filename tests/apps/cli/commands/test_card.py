@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from bundles import write_tiny_bundle
-from cards import bundle as bundle  # a fixture
 from covidct.apps.cli.commands.card import rewrite_card
 from covidct.apps.cli.commands.info import to_short_card
 from covidct.apps.cli.main import main
@@ -25,7 +24,8 @@ from covidct.evaluation.leave_one_out.table import to_json
 from covidct.inference.bundle import CARD, REQUIRED, SUMS, load_bundle, write_sums
 from covidct.inference.config import CONFIG
 from covidct.types import Estimate
-from standings import make_standings
+from figures.cards import bundle as bundle  # a fixture
+from figures.standings import make_standings
 
 UNDEFINED = Estimate(None, None, None, 0, "undefined: no evidence")
 EXAMINATION = Examination(

@@ -11,7 +11,7 @@ from covidct.apps.web.jobs import State
 from covidct.apps.web.openapi.document import PROBLEMS, to_document
 from covidct.apps.web.openapi.schemas import STATES, to_schemas
 from covidct.apps.web.settings import Settings
-from servers import serving
+from services.servers import serving
 
 TOKEN = "a-token-for-the-tests"
 

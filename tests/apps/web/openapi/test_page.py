@@ -7,7 +7,7 @@ from pathlib import Path
 from covidct.apps.web.openapi.document import to_document
 from covidct.apps.web.openapi.page import to_page
 from covidct.apps.web.settings import Settings
-from servers import client, make_server
+from services.servers import client, make_server
 
 DOCUMENT = to_document(Settings(), ["balanced", "<b>"])
 

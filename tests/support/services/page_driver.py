@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsers import visiting
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.landscape import draw_picture
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.types import Pixels
 from makers import ct_dataset, dicom_bytes, encode, png_bytes
 from places import ROOT
+from services.browsers import visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FilePayload, Page

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from browsers import eventually, visiting
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.landscape import draw_picture
 from covidct.images.phantoms.slice import draw_phantom
 from makers import ct_dataset, dicom_bytes, png_bytes
-from page_driver import GOOD, SIZE, L, N, give, read, series_files, shown, wait
-from page_driver import kept as kept  # fixtures
-from page_driver import page as page
 from places import ROOT
+from services.browsers import eventually, visiting
+from services.page_driver import GOOD, SIZE, L, N, give, read, series_files, shown, wait
+from services.page_driver import kept as kept  # fixtures
+from services.page_driver import page as page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from servers import RUN, Process, serving
+from services.servers import RUN, Process, serving
 
 BOUNDARY = "line"
 

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsers import serving, visiting
 from covidct.apps.web.static_app import PAGE
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.images.orientation import find_turn, turn, turn_box_back
@@ -39,6 +38,7 @@ from covidct.results.formats import CSV_COLUMNS
 from covidct.types import Finding, GateLimits, Opacity
 from makers import encode, encode_photograph
 from places import ROOT
+from services.browsers import serving, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -9,10 +9,10 @@ import pytest
 
 from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
-from firefox import Firefox, firefox
 from makers import png_bytes
-from page_driver import L, N, series_files, shown
 from places import ROOT
+from services.firefox import Firefox, firefox
+from services.page_driver import L, N, series_files, shown
 
 AXE = ROOT / "vendor" / "node_modules" / "axe-core" / "axe.min.js"
 READY = "document.documentElement.dataset.ready"

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from pacs import free_port, needs, own_network, wait_for
+from services.pacs import free_port, needs, own_network, wait_for
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 # Sends a CT series on once nothing more came for it for a while; reports, whose Modality is SR, are not CT.

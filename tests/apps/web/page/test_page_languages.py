@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from browsers import visiting
-from page_driver import GOOD, L, N, give, read, series_files, wait
-from page_driver import kept as kept  # fixtures
-from page_driver import page as page
+from services.browsers import visiting
+from services.page_driver import GOOD, L, N, give, read, series_files, wait
+from services.page_driver import kept as kept  # fixtures
+from services.page_driver import page as page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

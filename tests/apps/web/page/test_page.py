@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 from pydicom import uid
 
-from browsers import eventually, serving, visiting
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.landscape import draw_picture
 from covidct.images.phantoms.slice import Phantom, draw_phantom
@@ -23,7 +22,9 @@ from covidct.inference.classifier import Classifier
 from covidct.series.study import read_study
 from covidct.types import Decision, Pixels, Result
 from makers import ct_dataset, dicom_bytes, encode, encode_photograph, png_bytes, transcode, write_dicom
-from page_driver import (
+from places import ROOT
+from services.browsers import eventually, serving, visiting
+from services.page_driver import (
     BAD,
     GOOD,
     SIZE,
@@ -40,9 +41,8 @@ from page_driver import (
     unfold,
     wait,
 )
-from page_driver import kept as kept  # fixtures
-from page_driver import page as page
-from places import ROOT
+from services.page_driver import kept as kept  # fixtures
+from services.page_driver import page as page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

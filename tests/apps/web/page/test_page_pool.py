@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from browsers import Handler, serving, visiting
-from page_driver import GOOD, give, read
+from services.browsers import Handler, serving, visiting
+from services.page_driver import GOOD, give, read
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

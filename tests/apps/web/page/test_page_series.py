@@ -12,11 +12,11 @@ import pytest
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from browsers import serving, visiting
 from covidct.apps.web.static_app import PAGE
 from covidct.images.read import parse_slice
 from covidct.series.study import read_study
 from makers import ct_dataset, dicom_bytes, phantom_hu
+from services.browsers import serving, visiting
 from stacks import SERIES, STUDY, stack, volume
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from browsers import Handler, eventually, remembering, serving, visiting
-from page_driver import GOOD, L, N, give, read, save, series_files, wait
-from raw_requests import SLOW
-from relays import relaying
-from servers import BRIGHT, Process
-from servers import serving as serving_api
+from services.browsers import Handler, eventually, remembering, serving, visiting
+from services.page_driver import GOOD, L, N, give, read, save, series_files, wait
+from services.raw_requests import SLOW
+from services.relays import relaying
+from services.servers import BRIGHT, Process
+from services.servers import serving as serving_api
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page, Route

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from browsers import eventually, visiting
 from covidct.images.hounsfield import WINDOWS, to_display
 from covidct.images.phantoms.landscape import draw_picture
 from covidct.images.phantoms.slice import draw_phantom
 from covidct.inference.bundle import default_path
 from makers import ct_dataset, dicom_bytes, png_bytes
-from page_driver import BAD, L, N, bomb, give, read, save, series_files, shown, wait
-from raw_requests import SLOW, ask
-from relays import relaying
-from servers import BRIGHT, RUN, Process, serving
+from services.browsers import eventually, visiting
+from services.page_driver import BAD, L, N, bomb, give, read, save, series_files, shown, wait
+from services.raw_requests import SLOW, ask
+from services.relays import relaying
+from services.servers import BRIGHT, RUN, Process, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
