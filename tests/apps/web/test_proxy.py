@@ -1,4 +1,4 @@
-"""Behind nginx, Caddy and HAProxy, with the blocks that docs/guide/serve.md gives."""
+"""Behind nginx, Caddy, HAProxy and Traefik, with the blocks that docs/guide/serve.md gives."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -27,7 +29,8 @@ UPLOAD = (
     + LESIONS
     + f"\r\n--{BOUNDARY}--\r\n".encode()
 )
-PLACES = "/usr/sbin:/usr/bin:/usr/local/sbin"
+PLACES = f"/usr/sbin:/usr/bin:/usr/local/sbin:{Path(sys.executable).parent}"
+LANGUAGES = {"traefik": "yaml"}  # what a block is written in, where that is no language of the proxy's own
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +39,19 @@ def server(tiny_bundle: Path) -> Iterator[Process]:
         yield running
 
 
-@pytest.fixture(params=["nginx", "caddy", "haproxy"])
+@pytest.fixture(params=["nginx", "caddy", "haproxy", "traefik"])
 def proxied(request: pytest.FixtureRequest, server: Process, tmp_path: Path) -> Iterator[str]:
     """The address under which a proxy has the server, with the block that the guide gives."""
     name = request.param
     program = shutil.which(name, path=PLACES)
     if program is None:
-        pytest.skip(f"{name} is not installed (scripts/system installs it)")
-    (block,) = re.findall(rf"```{name}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+        pytest.skip(f"{name} is not installed (scripts/system or the extra dev installs it)")
+    language = LANGUAGES.get(name, name)
+    (block,) = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     block = block.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
     port = _free_port()
-    command = {"nginx": run_nginx, "caddy": run_caddy, "haproxy": run_haproxy}[name](block, port, tmp_path)
+    run = {"nginx": run_nginx, "caddy": run_caddy, "haproxy": run_haproxy, "traefik": run_traefik}[name]
+    command = run(block, port, tmp_path)
     with _running([program, *command], port, tmp_path):
         yield f"http://127.0.0.1:{port}/covidct/"
 
@@ -81,6 +86,18 @@ def run_haproxy(block: str, port: int, folder: Path) -> list[str]:
     return ["-f", str(config), "-db"]
 
 
+def run_traefik(block: str, port: int, folder: Path) -> list[str]:
+    """The options of Traefik, for any name, so that the server's own check is seen; it must not call home."""
+    config = folder / "dynamic.yaml"
+    config.write_text(block.replace("Host(`ct.example`) && ", "", 1))
+    return [
+        f"--entrypoints.web.address=127.0.0.1:{port}",
+        f"--providers.file.filename={config}",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+    ]
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -95,7 +112,7 @@ def _running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, env=os.environ | homes)
     try:
         ends = time.monotonic() + 20
-        while not _listens(port):
+        while not _is_passing(port):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < ends, log.read_text()
             time.sleep(0.05)
@@ -105,12 +122,12 @@ def _running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
         process.wait()
 
 
-def _listens(port: int) -> bool:
+def _is_passing(port: int) -> bool:
+    """Whether the proxy listens, and has read its block."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return ask(f"http://127.0.0.1:{port}/covidct/health")[0] == HTTPStatus.OK
     except OSError:
         return False
-    return True
 
 
 def ask(url: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
