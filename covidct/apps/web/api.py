@@ -7,9 +7,9 @@ nor of who may ask (`guard`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -71,7 +71,7 @@ class Api:
             await _wait(request, self.worker.submit(reading.pieces()))
         finally:
             self.memory.give_back(upload.size)
-        return self._to_results(reading.answers)
+        return await self._to_results(reading.answers)
 
     async def start_job(self, request: Request) -> Response:
         """POST /api/jobs: at once, and the work goes on."""
@@ -108,11 +108,11 @@ class Api:
         """GET /api/jobs/ID/results: those that are there so far."""
         job = self._find(request)
         job.fetched = job.finished
-        return self._to_results(job.reading.answers)
+        return await self._to_results(job.reading.answers)
 
     async def show_about(self, request: Request) -> Response:
         """GET /api/jobs/ID/about: what else a page shows of those results, one each."""
-        return JSONResponse([to_about(answer) for answer in self._find(request).reading.answers])
+        return await run_in_threadpool(_to_list, tuple(self._find(request).reading.answers), to_about)
 
     async def show_evidence(self, request: Request) -> Response:
         """GET /api/jobs/ID/evidence/N: the map that result N rests on."""
@@ -203,10 +203,10 @@ class Api:
         classifier = self._classifier.at(asking.operating_point, prevalence=asking.prevalence)
         return Reading(classifier, upload.files, self._bounds)
 
-    def _to_results(self, answers: list[StudyAnswer]) -> Response:
+    async def _to_results(self, answers: list[StudyAnswer]) -> Response:
         results = [answer.result for answer in answers]
         self.counters.count_results(results)
-        return JSONResponse([to_record(result) for result in results])
+        return await run_in_threadpool(_to_list, results, to_record)
 
     def _find(self, request: Request) -> Job:
         job = self.jobs.find(request.path_params["id"])
@@ -220,6 +220,11 @@ class Api:
         if number >= len(answers):
             raise Problem(HTTPStatus.NOT_FOUND, f"There is no result {number}, or not yet.")
         return answers[number]
+
+
+def _to_list(items: Sequence[T], to_item: Callable[[T], Any]) -> JSONResponse:
+    """A list of JSON; for a long series it takes a while, so it is made beside the event loop."""
+    return JSONResponse([to_item(item) for item in items])
 
 
 def _draw(answer: StudyAnswer, window: str | None) -> bytes | None:

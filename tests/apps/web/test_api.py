@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import threading
@@ -18,6 +19,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from bundles import write_tiny_bundle
+from covidct.apps.web import api
 from covidct.apps.web.server import Server
 from covidct.apps.web.upload_answers import Reading
 from covidct.images.hounsfield import WINDOWS, to_display
@@ -96,6 +98,29 @@ def test_files_are_answered_in_order_and_in_the_one_schema(caller: TestClient, s
     assert [record["status"] for record in records] == ["ok", "error", "ok"]
     assert [record["path"] for record in records] == ["slice1.png", "slice2.png", "slice3.png"]
     assert server.api.memory.held == 0
+
+
+def test_lists_that_may_be_long_are_made_beside_the_event_loop(
+    caller: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[bool] = []
+
+    def note(answer: object) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # in this thread there is none
+            where.append(False)
+        else:
+            where.append(True)
+
+    monkeypatch.setattr(api, "to_record", note)
+    monkeypatch.setattr(api, "to_about", note)
+    job = start(caller, BRIGHT, DARK)
+    finished(caller, job)
+    for name in ("results", "about"):
+        assert caller.get(f"/api/jobs/{job['id']}/{name}").json() == [None, None]
+    assert caller.post("/api/predict", files=files(BRIGHT)).json() == [None]
+    assert where == [False] * 5
 
 
 def test_answers_are_those_of_the_command_line() -> None:
