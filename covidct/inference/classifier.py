@@ -83,6 +83,11 @@ class Classifier:
             prevalence=choice.prevalence,
         )
 
+    @property
+    def threads(self) -> int:
+        """How many slices are read and answered at a time."""
+        return self._session.threads
+
     def at(self, operating_point: str | None = None, *, prevalence: float | None = None) -> Classifier:
         """The same model, loaded once, at another of its operating points or prevalences; see `load`."""
         if prevalence is not None:

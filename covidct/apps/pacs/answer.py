@@ -14,6 +14,7 @@ from covidct.apps.pacs.content import digest_instance
 from covidct.apps.pacs.record import Content, Record
 from covidct.apps.pacs.spool import Spool
 from covidct.errors import ReportError, SegmentationError
+from covidct.inference.ahead import map_ahead
 from covidct.inference.classifier import Classifier
 from covidct.results.dicom.files import ObjectFiles, to_object_files
 from covidct.results.formats import name_model
@@ -45,8 +46,7 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kind
     if spool.is_answered(key, model=model):
         return None
     paths, last = spool.instances(key), spool.record(key)
-    # Before all else: what takes a file's place later has another stamp, and is answered for then.
-    here = {path.stem: digest_instance(path) for path in paths}
+    here = digest_all(paths, threads=classifier.threads)
     news = find_news(here, last, model=model) if last else ()
     if last is not None and not news:
         spool.remember(key, replace(last, instances={**last.instances, **here}))
@@ -60,6 +60,18 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kind
         LOG.warning("series %s: there is nothing to send of it without a report", key)
     spool.post(key, objects.files, Record(here, model, objects.report, previous))
     return answer.result
+
+
+def digest_all(paths: Sequence[Path], *, threads: int) -> dict[str, Content]:
+    """What each file says, by its name; several at a time, as decoding takes most of it.
+
+    To be called before the files are read for anything else: what takes a file's place later has another
+    stamp, and is answered for then.
+    """
+    return {
+        path.stem: content
+        for path, content in zip(paths, map_ahead(digest_instance, paths, threads=threads), strict=True)
+    }
 
 
 def find_news(here: Mapping[str, Content], last: Record, *, model: str) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """When a series is complete: all that was announced is there, or nothing came for a while.
 
-DICOM has no word for "that was the last instance". Knows times and names only: nothing of disks or networks.
+DICOM has no word for "that was the last instance", and C-STORE none for how many are left: sub-operations are
+counted in answers to C-MOVE and C-GET, which go to who asked for them (PS3.7 9.1.3, 9.1.4). Knows times and
+names only: nothing of disks or networks.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from covidct.apps.pacs.answer import answer_series, find_news, predict_files
+from covidct.apps.pacs.answer import answer_series, digest_all, find_news, predict_files
+from covidct.apps.pacs.content import digest_instance
 from covidct.apps.pacs.outbox import Parcel
 from covidct.apps.pacs.record import Content, Record
 from covidct.apps.pacs.spool import Spool
@@ -54,6 +55,12 @@ def test_a_slice_that_no_reader_foresees_is_left_out(
     answer = predict_files(paths, classifier)
     assert answer.result.status is Status.OK
     assert sorted(result.status for result in answer.slices) == [Status.ERROR, *[Status.OK] * 4]
+
+
+def test_each_file_keeps_its_own_digest_though_several_are_read_at_a_time(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, count=6)
+    assert digest_all(paths, threads=3) == {path.stem: digest_instance(path) for path in paths}
+    assert len({content.image for content in digest_all(paths, threads=3).values()}) == 6
 
 
 LAST = Record({"1": Content("s", "who", "what"), "2": Content("s", "who", "what")}, "model", {})

@@ -14,9 +14,15 @@ from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 from covidct.apps.cli.main import main
+from covidct.apps.pacs import node as nodes
 from covidct.apps.pacs.command import default_spool
+from covidct.apps.pacs.node import NodeOptions
+from covidct.apps.pacs.peer import Peer
+from covidct.apps.pacs.receive import to_entity
 from covidct.apps.pacs.spool import Spool, to_key
+from covidct.errors import NodeError
 from covidct.images.phantoms.slice import Phantom
+from covidct.inference.classifier import Classifier
 from covidct.types import DISCLAIMER
 from makers import dicom_bytes
 from patients import NAME, PATIENT_ID, STUDY_UID, patient_dataset, words, write_series
@@ -283,6 +289,24 @@ def test_what_cannot_be_meant_ends_with_a_word(arguments: list[str], message: st
     code, output = call(*arguments)
     assert code == 2
     assert message in output
+
+
+def test_an_association_may_be_silent_for_longer_than_a_series_waits_for_it(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the node itself would abort what `--quiet` says it waits for."""
+    silences: list[float] = []
+
+    def note(title: str, *, idle: float) -> None:
+        silences.append(idle)
+        raise OSError
+
+    monkeypatch.setattr(nodes, "to_entity", note)
+    classifier = Classifier.load(tiny_bundle, threads=1)
+    with Spool(tmp_path / "spool") as spool, pytest.raises(NodeError):
+        nodes.Node(NodeOptions("A", Peer("B", "127.0.0.1", 1), quiet=600), spool, classifier).run()
+    assert silences[0] > 600
+    assert to_entity("A", idle=700).network_timeout == 700
 
 
 def test_a_peer_that_takes_no_reports_gets_the_picture(
