@@ -21,20 +21,11 @@ from typing import Any
 from load_client import Answer, watching_health
 from soak import measure, running, to_quantiles
 from soak_node import to_bytes, to_dataset
-from soak_server import MULTIPART
+from soak_server import MULTIPART, to_form
 
 SERIES = 40_000_000
 SAMPLE_S, REST_S = 0.2, 2.0  # between looks at the memory, and before the last of them
 PATIENCE_S = 600
-
-
-def to_form(slices: int, size: int) -> bytes:
-    """A series as one form; each slice has `size` x `size` pixels of 16 bits."""
-    parts = []
-    for number in range(1, slices + 1):
-        head = f'--line\r\nContent-Disposition: form-data; name="files"; filename="{number}.dcm"\r\n\r\n'
-        parts.append(head.encode() + to_bytes(to_dataset(SERIES, number, size=size)) + b"\r\n")
-    return b"".join(parts) + b"--line--\r\n"
 
 
 @contextmanager
@@ -87,7 +78,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", help="a bundle; by default the one that ships")
     asked = parser.parse_args()
-    form = to_form(asked.slices, asked.size)
+    numbers = range(1, asked.slices + 1)
+    form = to_form(
+        (f"{number}.dcm", to_bytes(to_dataset(SERIES, number, size=asked.size))) for number in numbers
+    )
     model = ["--model", asked.model] if asked.model else []
     with running("serve", "--port", "0", "--threads", "1", *model, says=" at http") as (process, port):
         uploads = [upload(port, process.pid, form) for _ in range(asked.times)]

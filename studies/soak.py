@@ -2,10 +2,11 @@
 
     PYTHONPATH=.:fuzz:tests/support python studies/soak.py --seconds 3600 --out soak.json [--model BUNDLE]
 
-Beside series that are sent and slices that are uploaded: bare TCP connections and silent ones, associations
-that are aborted after a slice and come back, corrected patients, damaged instances, mutated ones and mutated
-files of every kind (fuzz/), bursts, a peer that never takes some reports, uploads that drip, and uploads that
-end in the middle. Memory and open files of both are noted, with their child processes. For Linux.
+Beside series that are sent and slices that are uploaded, and now and then series of 240 slices of 512 x 512:
+bare TCP connections and silent ones, associations that are aborted after a slice and come back, corrected
+patients, damaged instances, mutated ones and mutated files of every kind (fuzz/), bursts, a peer that never
+takes some reports, uploads that drip, and uploads that end in the middle. Memory and open files of both are
+noted, with their child processes. For Linux.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from soak_node import NodeWork, Peer
 from soak_server import ServerWork
 
 RUN = (sys.executable, "-c", "from covidct.apps.cli.main import main; main(prog_name='covidct')")
-PATIENCE_S = 300  # for what is still to be answered at the end
+PATIENCE_S = 600  # for what is still to be answered at the end
 
 
 @contextmanager
@@ -122,11 +123,13 @@ def soak(seconds: float, model: list[str], spool: Path) -> dict[str, Any]:
             repeat(name, what, pause, ends, done)
             for name, what, pause in (
                 ("series", to_node.send_series, 8.0),
+                ("large series", to_node.send_large_series, 400.0),
                 ("corrections", to_node.correct_series, 60.0),
                 ("damaged", to_node.send_damaged, 7.0),
                 ("mutated instances", to_node.send_mutated, 12.0),
                 ("probes", lambda: probe((at, web), done), 5.0),
                 ("uploads", to_server.upload, 4.0),
+                ("large uploads", to_server.upload_series, 500.0),
                 ("mutated uploads", to_server.upload_mutated, 6.0),
                 ("bursts", to_server.burst, 90.0),
                 ("abuse", to_server.abuse, 5.0),

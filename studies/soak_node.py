@@ -1,7 +1,7 @@
-"""What a soak does to the node: series, corrections, aborts, damaged and mutated instances, and a peer.
+"""What a soak does to the node: series of all sizes, corrections, aborts, damaged and mutated instances.
 
-Every acknowledged instance is noted, and looked for in the spool at the end. What the images show does not
-matter here: they are phantoms.
+Beside it, a peer that takes the reports. Every acknowledged instance is noted, and looked for in the spool at
+the end. What the images show does not matter here: they are phantoms.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from pydicom import uid
+from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE, _config, evt
@@ -25,11 +25,22 @@ from pynetdicom.events import Event
 
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from mutations import mutate
+from seeds import make_seeds
 
 SLICES = 4
+LARGE, LARGE_SIDE = 240, 512  # slices, and pixels a side, of a large series
 ROOT = "1.2.826.0.1.3680043.8.498.23"
 POISON = "POISON"
-DAMAGED, MUTATED = 10_000_000, 20_000_000  # numbers of series that are not sent as sound ones
+# Numbers of series that are not sent as the others are.
+DAMAGED, MUTATED, BIG = 10_000_000, 20_000_000, 50_000_000
+SYNTAXES = (  # those of fuzz/
+    uid.ExplicitVRLittleEndian,
+    uid.JPEG2000Lossless,
+    uid.RLELossless,
+    uid.JPEGLSLossless,
+    uid.JPEGBaseline8Bit,
+    uid.JPEGExtended12Bit,
+)
 
 
 def to_dataset(series: int, number: int, *, patient: str | None = None, size: int = 128) -> Dataset:
@@ -61,6 +72,21 @@ def to_bytes(dataset: Dataset) -> bytes:
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def to_large_slice(series: int, number: int) -> Dataset:
+    """Slice `number` of a large series."""
+    return to_dataset(BIG + series, number, size=LARGE_SIDE)
+
+
+def to_seed(data: bytes, series: int, number: int) -> Dataset:
+    """A DICOM object of fuzz/ as slice `number` of a series."""
+    dataset = dcmread(BytesIO(data))
+    dataset.SOPInstanceUID = uid.UID(f"{ROOT}.{series}.1.{number}")
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{ROOT}.{series}", f"{ROOT}.{series}.1"
+    dataset.PatientID = f"P{series}"
+    return dataset
 
 
 def to_mutated(dataset: Dataset, draw: random.Random) -> bytes:
@@ -108,7 +134,8 @@ class NodeWork:
         self.port, self.done = port, done
         self.patients: set[str] = set()  # each of whom must get a report
         self.acknowledged: set[str] = set()
-        self._series = self._mutated = 0
+        self._series = self._mutated = self._large = 0
+        self._seeds = [data for name, data in sorted(make_seeds().items()) if name.endswith(".dcm")]
         self._draw = random.Random(26)
         self._lock = Lock()
 
@@ -121,6 +148,15 @@ class NodeWork:
         parts = [[one] for one in slices] if self._series % 5 == 0 else [slices]
         taken = all(self._store(part) == [0] * len(part) for part in parts)
         self.done["series sent" if taken else "series not taken"] += 1
+        if taken and slices[0].PatientID != POISON:
+            self.patients.add(str(slices[0].PatientID))
+
+    def send_large_series(self) -> None:
+        """As many slices as a real series has, of the usual size."""
+        self._large += 1
+        slices = [to_large_slice(self._large, number) for number in range(LARGE)]
+        taken = self._store(slices) == [0] * LARGE
+        self.done["large series sent" if taken else "large series not taken"] += 1
         if taken and slices[0].PatientID != POISON:
             self.patients.add(str(slices[0].PatientID))
 
@@ -142,18 +178,19 @@ class NodeWork:
         self.done["damaged instances taken"] += self._store([dataset]) == [0]
 
     def send_mutated(self) -> None:
-        """Three sound slices of a series and three mutated ones."""
+        """Three sound slices of a series, three mutated ones, and three objects of fuzz/, mutated."""
         self._mutated += 1
         series = MUTATED + 2 * self._mutated + 1
         with tempfile.TemporaryDirectory() as folder:
             paths = []
-            for number in range(6):
-                dataset = to_dataset(series, number)
+            for number in range(9):
+                seed = self._draw.choice(self._seeds)
+                dataset = to_dataset(series, number) if number < 6 else to_seed(seed, series, number)
                 paths.append(Path(folder) / f"{number}.dcm")
                 data = to_mutated(dataset, self._draw) if number > 2 else to_bytes(dataset)
                 paths[-1].write_bytes(data)
             statuses = self._store(paths)
-        self.done["mutated instances sent"] += 3
+        self.done["mutated instances sent"] += 6
         self.done["mutated instances acknowledged"] += statuses[3:].count(0)
         self.done["mutated instances without an answer"] += statuses[3:].count(None)
 
@@ -167,7 +204,8 @@ class NodeWork:
     def _store(self, items: Sequence[Dataset | Path], *, aborts: bool = False) -> list[int | None]:
         """The status of each; None where there was none."""
         entity = AE("SCANNER")
-        entity.add_requested_context(uid.CTImageStorage, uid.ExplicitVRLittleEndian)
+        for syntax in SYNTAXES:
+            entity.add_requested_context(uid.CTImageStorage, syntax)
         association = entity.associate("127.0.0.1", self.port, ae_title="COVIDCT")
         if not association.is_established:
             self.done["associations not established"] += 1

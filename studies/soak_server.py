@@ -10,21 +10,31 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from mutations import mutate
 from seeds import make_seeds
-from soak_node import to_bytes, to_dataset
+from soak_node import LARGE, to_bytes, to_dataset, to_large_slice
 
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=line"}
 BURST = 30
 UPLOADS = 30_000_000  # numbers of series that are uploaded
+PATIENCE_S, LONG_S = 120, 900  # for the answer to a slice, and to a large series
 
 
 def to_body(data: bytes, name: str = "a.dcm") -> bytes:
     """One file as a form."""
-    head = f'--line\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    return head.encode() + data + b"\r\n--line--\r\n"
+    return to_form([(name, data)])
+
+
+def to_form(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Files as one form."""
+    parts = []
+    for name, data in files:
+        head = f'--line\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+        parts += [head.encode(), data, b"\r\n"]
+    return b"".join([*parts, b"--line--\r\n"])
 
 
 class ServerWork:
@@ -38,9 +48,19 @@ class ServerWork:
     def upload(self) -> None:
         """A slice, answered."""
         self.done["uploads"] += 1
-        status, body, _ = self._ask(to_body(to_bytes(to_dataset(UPLOADS + self.done["uploads"], 1))))
-        said = f", {len(json.loads(body))} results" if status == HTTPStatus.OK else ""
-        self.done[f"uploads: {status}{said}"] += 1
+        self._upload("uploads", to_body(to_bytes(to_dataset(UPLOADS + self.done["uploads"], 1))))
+
+    def upload_series(self) -> None:
+        """A large series in one upload: an answer for each slice, and one for the series."""
+        self.done["large uploads"] += 1
+        series = self.done["large uploads"]
+        slices = ((f"{number}.dcm", to_bytes(to_large_slice(series, number))) for number in range(LARGE))
+        self._upload("large uploads", to_form(slices), patience=LONG_S)
+
+    def _upload(self, name: str, body: bytes, *, patience: float = PATIENCE_S) -> None:
+        status, answer, _ = self._ask(body, patience=patience)
+        said = f", {len(json.loads(answer))} results" if status == HTTPStatus.OK else ""
+        self.done[f"{name}: {status}{said}"] += 1
 
     def upload_mutated(self) -> None:
         """Mutated files of every kind: results or 422, never 5xx."""
@@ -82,10 +102,10 @@ class ServerWork:
                 time.sleep(1)
         self.done["uploads broken off or dripping"] += 2
 
-    def _ask(self, body: bytes) -> tuple[int, bytes, str | None]:
+    def _ask(self, body: bytes, *, patience: float = PATIENCE_S) -> tuple[int, bytes, str | None]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/predict", body, MULTIPART)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=patience) as answer:
                 return answer.status, answer.read(), None
         except urllib.error.HTTPError as error:
             with error:
