@@ -41,11 +41,13 @@ def change_body(hu: Hounsfield, inside: Bools | None) -> Iterator[tuple[str, Pix
     """Names and pictures (H, W) uint8 of other bodies; those of the lungs only where `inside` shows them."""
     yield "small body", to_display(_shrink(hu))
     yield "lying on the belly", to_display(np.ascontiguousarray(hu[::-1, ::-1]))
+    yield "lying on the side", to_display(np.ascontiguousarray(np.rot90(hu)))
     if inside is None or not inside.any():
         return
     middle = round(float(np.flatnonzero(inside.any(axis=0)).mean()))
     right = np.arange(hu.shape[1]) < middle
     yield "one lung removed", to_display(np.where(inside & right, np.float32(TISSUE_HU), hu))
+    yield "cropped to one lung", to_display(np.ascontiguousarray(hu[:, :middle]))
     yield "fluid in the chest", to_display(np.where(_find_lowest(inside), np.float32(FLUID_HU), hu))
     yield "emphysema", to_display(np.where(inside & _holes(hu.shape), np.float32(HOLE_HU), hu))
 

@@ -45,6 +45,17 @@ def test_lying_on_the_belly_is_a_half_turn() -> None:
     assert (BODIES["lying on the belly"] == PLAIN[::-1, ::-1]).all()
 
 
+def test_lying_on_the_side_is_a_quarter_turn() -> None:
+    assert (BODIES["lying on the side"] == np.rot90(PLAIN)).all()
+
+
+def test_a_crop_to_one_lung_ends_between_the_lungs() -> None:
+    width = BODIES["cropped to one lung"].shape[1]
+    assert (BODIES["cropped to one lung"] == PLAIN[:, :width]).all()
+    assert LUNGS[:, :width].any()
+    assert LUNGS[:, width:].any()
+
+
 def test_only_the_lungs_are_changed_where_a_lung_is() -> None:
     for name in ("one lung removed", "fluid in the chest", "emphysema"):
         changed = BODIES[name] != PLAIN
@@ -66,5 +77,5 @@ def test_fluid_lies_at_the_back() -> None:
 
 def test_lungs_that_nobody_knows_are_not_changed() -> None:
     assert (
-        len(list(change_body(EXAMINED.hu, None))) == len(list(change_body(EXAMINED.hu, LUNGS & False))) == 2
+        len(list(change_body(EXAMINED.hu, None))) == len(list(change_body(EXAMINED.hu, LUNGS & False))) == 3
     )
