@@ -26,7 +26,7 @@ from covidct.inference.overlay import FULL, to_overlay
 from covidct.types import WHOLE, Box, Decision, Evidence, Pixels
 
 MOST = 25
-ACROSS = 5
+ACROSS = 3  # on a page or a screen, captions can still be read
 # A probability of the truth below this counts as this: no answer has a loss without end.
 MIN_GIVEN = 1e-7
 # In points, 72 an inch. A cell holds two tiles side by side, the slice and its evidence, and a caption.
@@ -90,7 +90,7 @@ def plot_mistakes(
     n: int,
     threshold: float,
 ) -> None:
-    """Draw mistakes as a sheet, five a row, and write it as PNG.
+    """Draw mistakes as a sheet, three a row, and write it as PNG.
 
     Each is shown as it is and with its evidence for COVID-19, by truth, probability, loss and name; a picture
     that is None stays dark. `n` is how many slices were answered. Raises ValueError without mistakes.

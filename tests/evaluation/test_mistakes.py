@@ -126,7 +126,7 @@ def test_none_that_is_left_out_is_worse(
 # --- the sheet
 
 
-@pytest.mark.parametrize(("count", "cells"), [(1, (2, 1)), (2, (2, 1)), (7, (5, 2)), (25, (5, 5))])
+@pytest.mark.parametrize(("count", "cells"), [(1, (2, 1)), (2, (2, 1)), (7, (3, 3)), (25, (3, 9))])
 def test_the_sheet_is_as_large_as_it_must(count: int, cells: tuple[int, int], tmp_path: Path) -> None:
     rows = [score(0.5, 1) for _ in range(count)]
     sheet, _ = draw(tmp_path, rows, None)

@@ -349,7 +349,7 @@ def test_new_slices_are_measured_unless_they_are_locked(out: Path, manifest: Pat
         page = write_page(tmp_path / "run", again, tiny_recipe(), rows=again.rows, audited=audited)
         return page.read_text(encoding="utf-8")
 
-    assert "On new slices, which had no say in anything" in write()
+    assert "On new slices, used for nothing else" in write()
     assert (tmp_path / "run" / "test" / "evaluation.json").is_file()
     write_lock(make_lock(again))
     assert "Not measured on new slices" in write()

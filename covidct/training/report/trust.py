@@ -29,10 +29,10 @@ def to_headline(tune: Report, test: Report | None) -> str:
     """The one figure that counts, with its interval."""
     if test is None:
         return (
-            "Not measured on new slices: every figure here is on slices that had a say in the model. "
+            "Not measured on new slices: every figure here is on slices that helped to choose the model. "
             f"There, {_count(tune.overall)}."
         )
-    return f"On new slices, which had no say in anything, {_count(test.overall)}."
+    return f"On new slices, used for nothing else, {_count(test.overall)}."
 
 
 def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool) -> Iterator[str]:
@@ -42,32 +42,35 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
     guessed = max(evaluation.positives, evaluation.n - evaluation.positives) / evaluation.n
     if share.low is not None and share.low <= guessed:
         yield (
-            f"Guessing could have done as well: one answer for all is right {100 * guessed:.0f} % of times."
+            f"Guessing might do as well: the same answer for every slice is right in {100 * guessed:.0f} %."
         )
     if evaluation.patients < FEW:
         least = measure_least(evaluation.patients)
         yield (
-            f"From {evaluation.patients} independent cases even a flawless result would prove no more than "
-            f"{least:.0f} %."
+            f"With {evaluation.patients} independent cases, even a flawless result would only prove an "
+            f"accuracy of {least:.0f} % or more."
         )
     if test is not None:
         yield (
             f"On the slices that chose its epoch and threshold, {_count(tune.overall)}. That figure "
-            "flatters; it is not the one to report."
+            "is too flattering to report."
         )
     if not has_ids:
-        yield "The interval takes each slice for another patient. Slices of one patient make it too narrow."
+        yield (
+            "The interval treats each slice as another patient. If several slices are of one patient, it is "
+            "too narrow."
+        )
     if len((test or tune).sources) < 2:
         yield (
-            "All slices come from one place. Nothing here shows how well it does elsewhere: expect less, "
-            "often much less."
+            "All slices come from one place. Nothing here shows how well the model does elsewhere: expect "
+            "less, often much less."
         )
     if failed := [check.title for check in audit.checks if check.level is not Level.PASS]:
         yield f"The audit has doubts about the data ({', '.join(failed)}): see below."
     if is_uncalibrated(tune):
         yield (
-            "Too few slices to calibrate on: no answer can be ruled out, so it calls every slice "
-            "indeterminate, with a plain call beside it. Its probabilities are no more than scores."
+            "Too few slices to calibrate on: neither answer can be ruled out, so the model calls every slice "
+            "indeterminate, with a plain call beside it. Its probabilities are only scores."
         )
 
 
