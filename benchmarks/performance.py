@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.performance_page import write_page
 from benchmarks.programs import EAGER, OURS, Program, race
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured" / "performance.json"

@@ -35,7 +35,7 @@ from covidct.audit.similarity.matches import Likeness
 from covidct.audit.similarity.search import find_matches
 from covidct.data.manifest import Row, read_manifest
 from covidct.errors import ReadError
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.images.read import read_slice

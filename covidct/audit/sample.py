@@ -22,7 +22,7 @@ from covidct.audit.probes.features import Features, measure_features
 from covidct.data.manifest import Row
 from covidct.data.slice_store import SliceStore
 from covidct.errors import ReadError
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 from covidct.images.files import read_bytes
 from covidct.images.read import parse_slice
 from covidct.types import Pixels, Slice

@@ -17,7 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from covidct.errors import BundleError
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 from covidct.images.library_errors import damage_as
 from covidct.inference.ahead import map_ahead
 from covidct.inference.graph.check import check_graph

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bundles import BIASES, tiny_graph
 from covidct.errors import BundleError
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom
 from covidct.inference.bundle import load_bundle

@@ -17,7 +17,7 @@ from contextlib import closing
 from typing import Any, Protocol
 
 from covidct.errors import ArchiveError, CovidctError
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 
 REACHED_S = 5.0  # within which a cluster must answer
 BLOCKS = 1000  # that jobs are given to Ray in: each costs the driver some kB

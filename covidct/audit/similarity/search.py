@@ -32,7 +32,7 @@ from covidct.audit.similarity.embedding import (
 )
 from covidct.audit.similarity.matches import Likeness, Match
 from covidct.audit.similarity.regions import Regions, divide
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 from covidct.types import Pixels
 
 # Measured on 2305 slices of four sources: 99 of 100 copies are above 0.965, adjacent slices of one volume up

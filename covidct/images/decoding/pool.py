@@ -21,7 +21,7 @@ from threading import BoundedSemaphore
 from typing import BinaryIO, cast
 
 from covidct.errors import ReadError, UnsupportedImage
-from covidct.images.cores import count_cores
+from covidct.images.decoding.cores import count_cores
 from covidct.images.decoding.decode import decode_here
 from covidct.images.decoding.jobs import (
     Decoded,
