@@ -51,8 +51,8 @@ export function count(key, number, values = {}) {
 export function percent(share, digits = 0) {
   const shown = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits });
   const min = 10 ** -(digits + 2);
-  if (share > 0 && share < min) return `< ${shown.format(min)}`;
-  if (share < 1 && share > 1 - min) return `> ${shown.format(1 - min)}`;
+  if (share > 0 && share < min) return `<\u00A0${shown.format(min)}`;
+  if (share < 1 && share > 1 - min) return `>\u00A0${shown.format(1 - min)}`;
   return shown.format(share);
 }
 
