@@ -189,7 +189,8 @@ class Reception:
             names = sorted({uid.UID(str(one.abstract_syntax)).name for one in refused})
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
             self._counts.add("contexts_refused", len(refused))
-            LOG.warning(
+            LOG.log(
+                logging.INFO if _takes_all_ct(event.assoc) else logging.WARNING,
                 "%a at %s offers what the node does not accept: %s%s",
                 *_name_caller(event.assoc),
                 ", ".join(names[:NAMED]),
@@ -264,6 +265,13 @@ def _name_caller(association: Association) -> tuple[str, str]:
     """AE title and address of who asks for an association."""
     requestor: Any = association.requestor  # its parts may be None, though not once it has asked
     return requestor.primitive.calling_ae_title.strip(), requestor.address_info.address
+
+
+def _takes_all_ct(association: Association) -> bool:
+    """Whether CT was offered and all of it accepted; archives such as Orthanc always offer all else too."""
+    taken = {one.abstract_syntax for one in association.accepted_contexts}
+    refused = {one.abstract_syntax for one in association.rejected_contexts}
+    return not taken.isdisjoint(STORED) and refused.isdisjoint(STORED)
 
 
 def _set_patience(association: Association, seconds: float | None) -> None:
