@@ -16,7 +16,10 @@ from click.testing import CliRunner
 from covidct.apps.cli.main import main
 
 ROOT = Path(__file__).parents[1]
-UNIT = (ROOT / "deploy" / "covidct-node.service").read_text(encoding="utf-8")
+UNITS = {
+    name: (ROOT / "deploy" / f"covidct-{name}.service").read_text(encoding="utf-8")
+    for name in ("node", "serve")
+}
 CONTAINER = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 GUIDE = (ROOT / "docs" / "guide" / "pacs.md").read_text(encoding="utf-8")
 
@@ -27,8 +30,8 @@ def instructions(name: str) -> list[str]:
     return re.findall(rf"^{name} (.*)$", last, re.MULTILINE)
 
 
-def has_option(option: str) -> bool:
-    return option in CliRunner().invoke(main, ["node", "--help"]).output
+def has_option(option: str, command: str = "node") -> bool:
+    return option in CliRunner().invoke(main, [command, "--help"]).output
 
 
 def test_the_container_runs_as_a_user_by_number_that_is_not_root() -> None:
@@ -59,25 +62,41 @@ def test_the_guide_runs_the_container_without_rights(option: str) -> None:
     assert all(has_option(name) for name in re.findall(r"(--(?:peer|host|allow)) ", command))
 
 
+@pytest.mark.parametrize("name", list(UNITS))
 @pytest.mark.parametrize(
     "line",
     [
-        "User=covidct",
-        "StateDirectoryMode=0700",
         "LimitCORE=0",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "ProtectHome=yes",
         "PrivateTmp=yes",
         "CapabilityBoundingSet=",
+        "RestartPreventExitStatus=2",
     ],
 )
-def test_the_unit_gives_the_node_no_more_than_it_needs(line: str) -> None:
-    assert line in UNIT.splitlines()
+def test_units_give_no_more_than_is_needed(name: str, line: str) -> None:
+    assert line in UNITS[name].splitlines()
 
 
-def test_the_unit_writes_where_systemd_lets_it() -> None:
-    (command,) = re.findall(r"^ExecStart=(.*)$", UNIT, re.MULTILINE)
-    (state,) = re.findall(r"^StateDirectory=(.*)$", UNIT, re.MULTILINE)
+@pytest.mark.parametrize(("name", "line"), [("node", "User=covidct"), ("serve", "DynamicUser=yes")])
+def test_units_run_as_a_user_of_their_own(name: str, line: str) -> None:
+    assert line in UNITS[name].splitlines()
+
+
+def test_the_node_writes_where_systemd_lets_it_and_the_server_nowhere() -> None:
+    (command,) = re.findall(r"^ExecStart=(.*)$", UNITS["node"], re.MULTILINE)
+    (state,) = re.findall(r"^StateDirectory=(.*)$", UNITS["node"], re.MULTILINE)
     assert f"--spool /var/lib/{state}/" in command
+    assert "StateDirectoryMode=0700" in UNITS["node"].splitlines()
     assert has_option("--spool")
+    assert "Directory=" not in UNITS["serve"]
+
+
+@pytest.mark.parametrize(("name", "guide"), [("node", "pacs"), ("serve", "serve")], ids=["node", "serve"])
+def test_the_guide_starts_the_unit_with_options_that_exist(name: str, guide: str) -> None:
+    text = (ROOT / "docs" / "guide" / f"{guide}.md").read_text(encoding="utf-8")
+    (options,) = re.findall(rf"{name.upper()}_OPTIONS=(--.*)'? >", text)
+    assert all(has_option(one, name) for one in options.split() if one.startswith("--"))
+    assert f"/etc/covidct/{name}.env" in text
+    assert f"EnvironmentFile=/etc/covidct/{name}.env" in UNITS[name]
