@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+SCHEME = "layout.css.prefers-color-scheme.content-override"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name of a reference to an element
 
 
@@ -55,6 +56,13 @@ class Firefox:
             assert time.monotonic() < ends, f"{condition} never holds"
             time.sleep(0.1)
 
+    def prefer(self, scheme: Literal["light", "dark"]) -> None:
+        """Have pages be shown in a colour scheme."""
+        self.ask("Marionette:SetContext", value="chrome")
+        script = f"Services.prefs.setIntPref({SCHEME!r}, {['dark', 'light'].index(scheme)})"
+        self.ask("WebDriver:ExecuteScript", script=script, args=[])
+        self.ask("Marionette:SetContext", value="content")
+
     def give(self, paths: Sequence[Path]) -> None:
         """Choose files on the page."""
         (field,) = self.ask("WebDriver:FindElement", using="css selector", value="#pick-files").values()
@@ -81,6 +89,7 @@ def firefox(folder: Path) -> Iterator[Firefox]:
         f'user_pref("marionette.port", {port});\nuser_pref("intl.accept_languages", "en-GB");\n'
     )
     command = [path, "--headless", "--marionette", "--no-remote", "--profile", str(folder)]
+    command.append("--remote-allow-system-access")  # for `prefer`
     environment = os.environ | {"HOME": str(folder)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -71,11 +72,16 @@ def test_firefox_has_the_viewer(fox: Firefox, app_address: str, tmp_path: Path) 
     assert found["wide"]
 
 
-def test_axe_finds_nothing_in_firefox(fox: Firefox, app_address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing_in_firefox(
+    fox: Firefox, app_address: str, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not here (run scripts/vendor)")
+    fox.prefer(scheme)
     fox.go(app_address)
     fox.wait(READY)
+    assert fox.run("return matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
     give(fox, tmp_path, {"one.png": png_bytes(shown(L)), "two.txt": b"hello"})
     source = AXE.read_text(encoding="utf-8")
     fox.run("(0, eval)(arguments[0])", source)
