@@ -7,13 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from covidct.evaluation import plots
 from covidct.evaluation.mistakes import plot_mistakes
 from covidct.evaluation.report import Report
 from covidct.evaluation.report_json import to_json
 from covidct.evaluation.sections import Scored
+from covidct.images.scratch import open_scratch
 
 COLUMNS = ("path", "label", "source", "patient", "probability", "decision")
 
@@ -26,8 +26,7 @@ def write_report(report: Report, out: Path) -> None:
     that breaks off leaves what was there.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out, prefix=".writing-") as folder:
-        beside = Path(folder)
+    with open_scratch(out) as beside:
         _write_plots(report, beside)
         _write_scores(report.overall.rows, beside / "scores.csv")
         text = json.dumps(to_json(report), indent=2, ensure_ascii=False, allow_nan=False)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from covidct.apps.archive.places import is_address, is_web, open_place
 from covidct.errors import DicomwebError, SourceDropped
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
 from covidct.images.limits import MAX_BYTES
+from covidct.images.scratch import open_scratch
 from covidct.series.archive import Unpacked, open_archive
 from covidct.series.sources import Candidate, peek
 
@@ -37,7 +38,8 @@ class Fetcher:
     """Opens files; those that it fetched are gone with it."""
 
     def __init__(self, *, pauses_s: tuple[float, ...] = _PAUSES_S):
-        self._folder = TemporaryDirectory(prefix="covidct-")
+        self._scratch = ExitStack()
+        self._folder = self._scratch.enter_context(open_scratch())
         self._pauses_s = pauses_s
         self._fetched: dict[str, Blob] = {}
         self._opened: tuple[str, Unpacked] | None = None
@@ -48,7 +50,7 @@ class Fetcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._scratch.close()
 
     def read_start(self, path: str) -> Blob:
         """A file, or of one in an object store its first START bytes. Raises SourceDropped."""
@@ -93,7 +95,7 @@ class Fetcher:
 
     def _copy(self, path: str) -> Blob:
         place = open_place(path)
-        target = Path(self._folder.name, f"{len(self._fetched)}{Path(path).suffix}")
+        target = self._folder / f"{len(self._fetched)}{Path(path).suffix}"
         with place.files.open_input_file(place.path) as source, target.open("wb") as copy:
             if source.size() > MAX_BYTES * 64:
                 return FailedBlob(path, f"{path}: {source.size():,} bytes are too many; give single series")
@@ -122,7 +124,7 @@ class Fetcher:
         from covidct.apps.pacs.dicomweb import Archive
 
         url, _, study = address.rpartition("/studies/")
-        folder = Path(self._folder.name, study)
+        folder = self._folder / study
         folder.mkdir(exist_ok=True)
         try:
             with Archive(url) as archive:

@@ -29,6 +29,7 @@ def _find_shipped() -> Path:
 
 
 MISSING = "an extra is not installed; in the clone of covidct run: {} -m pip install '.[{}]'"
+NO_MEMORY = "the memory does not suffice; close other programs, then run the same command again"
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DATA = click.Path(exists=True, path_type=Path)
@@ -209,6 +210,8 @@ def plain_errors() -> Iterator[None]:
         raise _Failure(str(error)) from error
     except OSError as error:
         raise _Failure(_to_sentence(error)) from error
+    except MemoryError as error:
+        raise _Failure(NO_MEMORY) from error
 
 
 def _to_sentence(error: OSError) -> str:
@@ -219,6 +222,8 @@ def _to_sentence(error: OSError) -> str:
             return f"{where}no space is left; free some, then run the same command again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"{where}may not be written or read ({error.strerror}); change its rights, or the place"
+        case errno.ENOMEM:
+            return NO_MEMORY
         case _:
             return str(error)
 

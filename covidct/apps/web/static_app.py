@@ -11,13 +11,13 @@ import gzip
 import hashlib
 import json
 import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from covidct.apps.web.model_facts import to_facts
 from covidct.errors import VendorError
+from covidct.images.scratch import open_scratch
 from covidct.inference.bundle import Bundle, load_bundle
 from covidct.inference.classifier import find_min_probability
 from covidct.inference.session import Session
@@ -46,8 +46,8 @@ def write_web_app(out: Path, *, model: Path | None = None, vendored: Path | None
         raise FileExistsError(f"{out}: holds something else; name a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside it, then renamed: an interrupted run leaves nothing half-written.
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        folder = Path(scratch) / "app"
+    with open_scratch(out.parent) as scratch:
+        folder = scratch / "app"
         size = _fill(folder, bundle, libraries)
         if out.exists():
             shutil.rmtree(out)

@@ -12,13 +12,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from covidct.errors import BundleError
 from covidct.evaluation.calibration.site import Calibration, Comparison
 from covidct.evaluation.calibration.site_card import add_site
 from covidct.evaluation.calibration.site_record import MadeFrom, Site, SiteRecord, parse_record, to_record
+from covidct.images.scratch import open_scratch
 from covidct.inference.bundle import CARD, SUMS, Bundle, load_bundle, write_sums
 from covidct.inference.config import CONFIG
 
@@ -74,8 +74,8 @@ def write_site_bundle(bundle: Bundle, config: Mapping[str, Any], out: Path) -> N
     """Write a bundle into `out`, which is not there or empty; it appears when it is whole and verified."""
     out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(config, indent=2, allow_nan=False) + "\n"
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        folder = Path(scratch) / "bundle"
+    with open_scratch(out.parent) as scratch:
+        folder = scratch / "bundle"
         folder.mkdir()
         for name, data in bundle.files.items():
             (folder / name).write_bytes(data)

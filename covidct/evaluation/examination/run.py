@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 import numpy as np
@@ -40,6 +39,7 @@ from covidct.evaluation.examination.lung_outline import Outline, outline_lungs
 from covidct.evaluation.examination.record import Examination, Protocol, to_json
 from covidct.evaluation.examination.stability import Trial, to_stabilities, try_slice
 from covidct.evaluation.predictions import INTERVAL_BLOCK
+from covidct.images.scratch import open_scratch
 from covidct.inference.bundle import Bundle
 from covidct.inference.session import Session
 from covidct.types import Precision
@@ -183,8 +183,7 @@ def write_examination(examination: Examination, out: Path) -> None:
     that breaks off leaves what was there. evidence.png shows slices, and is to be kept as they are.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out, prefix=".writing-") as folder:
-        beside = Path(folder)
+    with open_scratch(out) as beside:
         sheets.plot_stability(examination.stabilities, beside / "stability.png")
         sheets.plot_blackout(examination.blackouts, beside / "blackout.png")
         if examination.exhibits:

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from covidct.errors import ManifestError
 from covidct.evaluation.card.card import Later, to_card
@@ -16,6 +15,7 @@ from covidct.evaluation.examination.card_text import to_markdown as to_examinati
 from covidct.evaluation.examination.record import read_examination
 from covidct.evaluation.leave_one_out.table import read_standings, to_json
 from covidct.images.files import write_beside
+from covidct.images.scratch import open_scratch
 from covidct.inference.bundle import CARD, REQUIRED, SUMS, load_bundle, write_sums
 from covidct.inference.classifier import Classifier
 from covidct.inference.config import CONFIG
@@ -71,8 +71,7 @@ def replace_files(path: Path, texts: Mapping[str, str]) -> None:
     All are made beside the bundle and renamed into it, the checksums last: who breaks in between is refused,
     not misled.
     """
-    with TemporaryDirectory(dir=path, prefix=".card-") as folder:
-        beside = Path(folder)
+    with open_scratch(path) as beside:
         for name in REQUIRED:
             shutil.copyfile(path / name, beside / name)
         for name, text in texts.items():

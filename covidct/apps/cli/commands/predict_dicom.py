@@ -24,7 +24,7 @@ def fetch(objects: Objects) -> Iterator[list[Candidate]]:
         yield []
         return
     from covidct.apps.pacs.dicomweb import Archive
-    from covidct.apps.pacs.scratch import open_scratch
+    from covidct.images.scratch import open_scratch
 
     with open_scratch() as folder, Archive(objects.dicomweb) as archive:
         yield archive.fetch(objects.study, folder, track=_track)
