@@ -58,3 +58,15 @@ def save_study(folder: Path, number: int, *, slices: int = 4, **tags: Any) -> Pa
     uid = f"1.2.826.0.1.3680043.8.498.{100 + number}"
     own: dict[str, Any] = {"StudyInstanceUID": uid, "PatientID": f"P{number}"}
     return save(folder, stack(volume(slices), series=f"{uid}.1", **(own | tags)))
+
+
+def strip(rows: list[dict[str, Any]], place: str) -> list[dict[str, Any]]:
+    """Rows without what differs with the place they were read from."""
+    return [
+        {
+            name: value.replace(place, "") if isinstance(value, str) else value
+            for name, value in row.items()
+            if name != "group"
+        }
+        for row in rows
+    ]

@@ -1,8 +1,9 @@
 """Jobs -> what workers did, on Ray Data: the only home of ray.
 
 A worker is an actor with one core, which keeps what it loaded. Ray holds back jobs until a worker is free,
-starts workers that died again and gives their jobs to others. Nothing is reported to Ray's makers, there is
-no dashboard, and Ray's ports, which Ray opens on all addresses, answer only to a token made for the run.
+starts workers that died again and gives their jobs to others. Nothing is reported to Ray's makers, and there
+is no dashboard. On one machine Ray listens on the loopback address alone, and answers only to a token made
+for the run; the ports of a cluster are those of whoever started it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 import socket
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Protocol
@@ -20,13 +23,18 @@ from covidct.errors import ArchiveError, CovidctError
 from covidct.images.decoding.cores import count_cores
 
 REACHED_S = 5.0  # within which a cluster must answer
+RESTARTS = 20  # of a worker: what ends it so often is no file, which ends it three times
+SAID = 500  # letters of what Ray says that are repeated
 BLOCKS = 1000  # that jobs are given to Ray in: each costs the driver some kB
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_AUTH_MODE": "token",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what goes wrong comes back as exceptions
 }
+# Ray's own switch for 127.0.0.1; it is named after the systems where it is off by default.
+_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 Worker = Callable[[str], str]
 
@@ -52,10 +60,9 @@ class RayEngine:
         """Raises ArchiveError for a cluster that cannot be reached."""
         if address is not None:
             _check_reached(address)
-        for name, value in _QUIET.items():
+        own = {} if address else {"RAY_AUTH_TOKEN": secrets.token_hex(32), **_ONE_MACHINE}
+        for name, value in (_QUIET | own).items():
             os.environ.setdefault(name, value)
-        if address is None:
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         import ray
 
         self._ray: Any = ray
@@ -90,33 +97,39 @@ class RayEngine:
         """
         if not items:
             return
-        import ray.data
         from ray.exceptions import RayError
+
+        try:
+            for row in self._give(job, items).iter_rows():
+                yield _unwrap(row["said"])
+        except RayError as error:
+            raise ArchiveError(
+                f"Ray stopped: {_find_reason(error)} Nothing is lost: run the same command again"
+            ) from error
+
+    def _give(self, job: Job, items: Sequence[str]) -> Any:
+        """The data set of what workers say of the items: nothing is done before it is read."""
+        import ray.data
 
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        # Ray 2.64 will want another way to bound restarts: pyproject.toml ends before it.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         blocks = min(len(items), max(BLOCKS, 8 * self.workers))
         workers = min(self.workers, blocks)
-        done = ray.data.from_items(
-            [{"item": item} for item in items], override_num_blocks=blocks
-        ).map_batches(
+        given = ray.data.from_items([{"item": item} for item in items], override_num_blocks=blocks)
+        return given.map_batches(
             _Actor,
             fn_constructor_args=(job,),
             batch_size=1,
             num_cpus=1,
+            max_restarts=RESTARTS,
             compute=ray.data.ActorPoolStrategy(
                 min_size=1, max_size=workers, initial_size=workers, max_tasks_in_flight_per_actor=2
             ),
         )
-        try:
-            for row in done.iter_rows():
-                yield _unwrap(row["said"])
-        except RayError as error:
-            raise ArchiveError(
-                f"Ray stopped ({_first_line(error)}); nothing is lost: run the same command again"
-            ) from error
 
 
 class _Actor:
@@ -158,6 +171,16 @@ def _unwrap(said: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _find_reason(error: Exception) -> str:
+    """What ended a worker: the exception that it raised, which is the last line, or what Ray says of it."""
+    lines = re.sub(r"\x1b\[\d*m", "", str(error)).strip().splitlines() or [type(error).__name__]
+    if "creation task" in lines[0]:
+        return f"a worker cannot start ({lines[-1]}); is the same covidct installed everywhere?"
+    if "worker process has died" in "".join(lines):
+        return f"a worker ended more than {RESTARTS} times, likely for want of memory; give fewer --threads."
+    return " ".join(line.strip() for line in lines)[:SAID]
 
 
 def _check_reached(address: str) -> None:

@@ -56,9 +56,9 @@ class Fetcher:
         """A file, or of one in an object store its first START bytes. Raises SourceDropped."""
         if not is_address(path):
             return FileBlob(Path(path), path)
-        place = open_place(path)
 
         def read() -> Blob:
+            place = open_place(path)
             with place.files.open_input_file(place.path) as stream:
                 return MemoryBlob(path, bytes(stream.read(START)))
 

@@ -68,13 +68,13 @@ def _list_file(path: Path, given: str, *, is_named: bool = False) -> Listed:
 
 def _list_store(given: str) -> Iterator[Listed]:
     """The objects below an address, or the one that it names."""
-    place = open_place(given)
     try:
+        place = open_place(given)
         info = place.files.get_file_info(place.path)
         is_named = info.type is fs.FileType.File
         for one in [info] if is_named else place.walk():
             if is_named or not is_clutter(one.base_name):
-                address = place.prefix + one.path
+                address = place.to_address(one.path)
                 version = to_key(address, one.size or 0, one.mtime_ns or 0)
                 yield Listed(address, given, version, is_named=is_named)
     except OSError as error:

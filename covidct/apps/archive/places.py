@@ -1,6 +1,7 @@
 """Folders, here or in an object store, under one interface: pyarrow's filesystems.
 
-Knows addresses: a path, or `scheme://...` as pyarrow reads it (file, s3, gs, hdfs) or else fsspec.
+Knows addresses: a path, or `scheme://...` for pyarrow (file, s3, gs, hdfs) or else fsspec. What follows the
+bucket or host is taken as it stands, whatever letters it has: names of files in a store are not escaped.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ from pyarrow import fs
 from covidct.errors import ArchiveError
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
+_ROOT = re.compile(r"[a-z][a-z0-9+.-]+://[^/]*")
 _WEB = re.compile(r"https?://")
+_STORES = ("s3", "gcs", "abfs")  # which know no folders, and take an object whole or not at all
+_OPTIONS = re.compile(r"[?&](region|scheme|endpoint_override|access_key|secret_key)=")
 
 
 def is_address(text: str) -> bool:
@@ -32,11 +37,16 @@ def is_web(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder of a filesystem; `prefix` is what an address of a file in it begins with."""
+    """A folder of a filesystem; an address in it is `root`, and a path without `root_path` before it."""
 
     files: Any = field(repr=False)
     path: str
-    prefix: str = ""
+    root: str = ""
+    root_path: str = ""
+
+    def to_address(self, path: str) -> str:
+        """The address of a file in it, of its path."""
+        return self.root + path.removeprefix(self.root_path)
 
     def to_path(self, *names: str) -> str:
         """The path of a name in it, as its filesystem knows it."""
@@ -65,13 +75,17 @@ class Place:
             return bytes(stream.read())
 
     def write(self, data: bytes, *names: str) -> None:
-        """Write a file beside and rename it, so that it is there whole or not at all. Raises OSError."""
+        """Write a file, so that it is there whole or not at all: beside, and renamed. Raises OSError."""
         path = self.to_path(*names)
+        is_store = self.files.type_name in _STORES
+        written = path if is_store else f"{path}.partial"
         try:
-            self.files.create_dir(path.rpartition("/")[0], recursive=True)
-            with self.files.open_output_stream(f"{path}.partial") as stream:
+            if not is_store:
+                self.files.create_dir(path.rpartition("/")[0], recursive=True)
+            with self.files.open_output_stream(written) as stream:
                 stream.write(data)
-            self.files.move(f"{path}.partial", path)
+            if not is_store:
+                self.files.move(written, path)
         except OSError as error:
             # pyarrow names no file where its message does.
             if error.filename is None:
@@ -90,17 +104,28 @@ class Place:
 
 
 def open_place(address: str) -> Place:
-    """The folder at a path or an address. Raises ArchiveError for an address that nobody knows."""
+    """The folder at a path or an address. Raises ArchiveError for an address that nobody knows, OSError."""
     if not is_address(address):
         return Place(fs.LocalFileSystem(), str(Path(address).absolute()))
-    scheme = address.partition("://")[0]
+    match = _ROOT.match(address)
+    root = match.group() if match else address
+    if ":" in root.rpartition("@")[0].partition("://")[2] or _OPTIONS.search(address):
+        raise ArchiveError(
+            f"{address.partition('://')[0]}://...: no keys or options in an address: it stands in the table; "
+            "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and so on"
+        )
+    files, root_path = _open_root(root)
+    return Place(files, root_path + address.removeprefix(root), root, root_path)
+
+
+@cache
+def _open_root(root: str) -> tuple[Any, str]:
+    """The filesystem of a bucket or host, opened once a process, and the bucket's path in it."""
     try:
-        files, path = fs.FileSystem.from_uri(address)
-    except (ValueError, OSError, NotImplementedError):
-        files, path = _ask_fsspec(address)
-    # What stands before the path in the address: `s3://`, `file://`, with user and host where it has them.
-    end = address.rfind(path.rstrip("/")) if path.strip("/") else -1
-    return Place(files, path, address[:end] if end > 0 else f"{scheme}://")
+        files, path = fs.FileSystem.from_uri(root if root.partition("://")[2] else f"{root}/")
+    except (ValueError, NotImplementedError):
+        files, path = _ask_fsspec(root)
+    return files, path.rstrip("/")
 
 
 def _ask_fsspec(address: str) -> tuple[Any, str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -81,6 +84,24 @@ def test_every_instance_once_though_a_node_dies_and_a_file_kills(
     assert (summary.slices, summary.series, summary.errors, summary.left) == (31, 6, 1, 0)
     (aside,) = {line for step in steps for line in step.told}
     assert "bad/IM0003: ended its worker twice" in aside
+
+
+def test_one_machine_listens_to_itself_alone_and_says_why_a_worker_cannot_start() -> None:
+    needed = (str(Path(run.__file__).parents[3]), str(Path(poisons.__file__).parent))
+    own = {"PYTHONPATH": os.pathsep.join(needed), "RAY_worker_niceness": "0", "PYTHONWARNINGS": ""}
+    done = subprocess.run(
+        [sys.executable, poisons.__file__], env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["echo"] == ["a", "b"]
+    assert said["listeners"]
+    assert {address.removeprefix("::ffff:") for address in said["listeners"]} <= {"127.0.0.1", "::1"}
+    assert "worker cannot start (ModuleNotFoundError: No module named 'covidct.none')" in said["lacking"][0]
+    assert said["dying"] == [
+        "Ray stopped: a worker ended more than 1 times, likely for want of memory; give fewer --threads. "
+        "Nothing is lost: run the same command again"
+    ]
 
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://x:1", "127.0.0.1:http", ":1"])

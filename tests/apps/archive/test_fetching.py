@@ -10,7 +10,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from archives import read_rows, run_here, save_study
+from archives import read_rows, run_here, save_study, strip
 from covidct.apps.archive.fetching import NO_MEMBER, Fetcher, Spot
 from covidct.apps.archive.places import open_place
 from covidct.apps.pacs import dicomweb
@@ -45,18 +45,6 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem
     yield fsspec.filesystem("flaky")
     Flaky.store.clear()
     Flaky.is_down, Flaky.drops = False, 0
-
-
-def strip(rows: list[dict[str, Any]], place: str) -> list[dict[str, Any]]:
-    """Rows without what differs with the place they were read from."""
-    return [
-        {
-            name: value.replace(place, "") if isinstance(value, str) else value
-            for name, value in row.items()
-            if name != "group"
-        }
-        for row in rows
-    ]
 
 
 def test_an_object_store_gives_what_a_folder_gives(

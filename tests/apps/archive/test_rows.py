@@ -34,7 +34,7 @@ def test_addresses_are_no_paths(tmp_path: Path) -> None:
     assert not is_address(r"C:\scans")
     assert not is_address("folder/file.dcm")
     place = open_place(f"file://{tmp_path}/x")
-    assert (place.prefix, place.path) == ("file://", f"{tmp_path}/x")
+    assert (place.to_address(f"{tmp_path}/x/y"), place.path) == (f"file://{tmp_path}/x/y", f"{tmp_path}/x")
     place.write(b"data", "a", "b")
     assert place.list_files("a") == ["b"]
     assert (place.read("a", "b"), place.list_files("none")) == (b"data", [])

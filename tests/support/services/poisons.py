@@ -1,10 +1,21 @@
-"""What kills a worker of Ray's: `covidct archive` must name it, and go on."""
+"""What kills a worker of Ray's: `covidct archive` must name it, and go on or say why not.
+
+As a program: how Ray behaves on this machine alone, as JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
+
+import psutil
+
+from covidct.apps.archive import engine
+from covidct.errors import ArchiveError
 
 MARK = b"Poison^"
 
@@ -20,3 +31,49 @@ def poison() -> None:
         return parse(data, name=name)
 
     slices.parse_slice = die
+
+
+class Dying:
+    """A job whose workers end while they start."""
+
+    def start(self) -> engine.Worker:
+        os._exit(1)
+
+
+class Lacking:
+    """A job whose workers lack a module."""
+
+    def start(self) -> engine.Worker:
+        import_module("covidct.none")
+        raise AssertionError
+
+
+class Echo:
+    """A job that says what it is given."""
+
+    def start(self) -> engine.Worker:
+        return str
+
+
+def find_listeners() -> Iterator[str]:
+    """The addresses that this process and all below it listen on."""
+    me = psutil.Process()
+    for process in (me, *me.children(recursive=True)):
+        for connection in process.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                yield connection.laddr.ip
+
+
+def fail(ray: engine.RayEngine, job: engine.Job) -> str:
+    try:
+        return " ".join(ray.run(job, ["a"]))
+    except ArchiveError as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    engine.RESTARTS = 1
+    with engine.RayEngine(workers=1) as ray:
+        said = {"echo": list(ray.run(Echo(), ["a", "b"])), "listeners": sorted(set(find_listeners()))}
+        said |= {"dying": [fail(ray, Dying())], "lacking": [fail(ray, Lacking())]}
+    sys.stdout.write(json.dumps(said) + "\n")
