@@ -26,9 +26,9 @@ SLICES = volume(4)
 READ = """async (given) => {
   const { readStudy } = await import("./engine/local/series/series.js");
   const bytes = (one) => Uint8Array.from(atob(one), (letter) => letter.charCodeAt());
-  const items = given.map((one, at) => (
-    { path: `${at}.dcm`, given: "s", size: one.length, read: async () => bytes(one) }
-  ));
+  const { listItems } = await import("./engine/local/files.js");
+  const toFile = (one, at) => ({ file: new Blob([bytes(one)]), path: `${at}.dcm`, given: "s" });
+  const { items } = await listItems(given.map(toFile));
   const study = await readStudy(items, () => {}, { isCancelled: false });
   const paths = (some) => some.map(({ path }) => path);
   return {
@@ -37,6 +37,13 @@ READ = """async (given) => {
     loose: paths(study.loose),
   };
 }"""
+
+ITEMS_COUNTED = """const whole = [];
+  for (const item of items) {
+    const { read } = item;
+    item.read = () => (whole.push(item.path), read());
+  }
+  """
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +158,19 @@ def test_series_are_those_of_python(page: Page, name: str) -> None:
     ]
     assert [paths for paths, _ in found["series"]] == [paths for paths, _ in expected]
     assert [notes for _, notes in found["series"]] == [notes for _, notes in expected]
+
+
+def test_headers_are_read_from_the_first_bytes_where_these_hold_them(page: Page) -> None:
+    """A header longer than that, and one in gzip, take the whole file, and give the same series."""
+    datasets = stack(SLICES)
+    datasets[1].add_new(0x00091001, "OB", bytes(70_000))
+    first, long, third, packed = [dicom_bytes(one) for one in datasets]
+    body = READ.replace("const study", ITEMS_COUNTED + "const study").replace("return {", "return { whole,")
+    given = (first, long, third, gzip.compress(packed), b"GIF89a no slice")
+    found = page.evaluate(body, [base64.b64encode(data).decode() for data in given])
+    assert found["whole"] == ["1.dcm", "3.dcm"]
+    assert [paths for paths, _ in found["series"]] == [["0.dcm", "1.dcm", "2.dcm", "3.dcm"]]
+    assert found["loose"] == ["4.dcm"]
 
 
 def test_objects_are_read_as_in_python(page: Page) -> None:

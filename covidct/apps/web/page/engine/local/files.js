@@ -6,20 +6,30 @@ import { ReadError, orReadError } from "./errors.js";
 import { inflate } from "./images/dicom_deflated.js";
 import { sniffFormat } from "./images/picture_header.js";
 import { MAX_BYTES, checkBytes } from "./limits.js";
+import { inOrder } from "./in_order.js";
 import { hasKnownEnding, isCandidate, isClutter, looksLikeDicom, readStart } from "../../rules/candidates.js";
 
+const START = 1 << 16; // bytes that hold the header of nearly every slice
+const AHEAD = 16; // files whose first bytes are read at a time
+
 /**
- * List what is to be read: { items, skipped }. Each item is { path, size, read() -> bytes } or { path, error }.
- * `given` are { file, path, isFromFolder }; what was not named itself is taken only where it may be a slice.
+ * List what is to be read: { items, skipped }. Each item is { path, size, read() -> bytes } or { path, error }; a file
+ * that may be read in part has readStart(), too. `given` are { file, path, isFromFolder }; what was not named itself is
+ * taken only where it may be a slice.
  */
 export async function listItems(given) {
   const found = { items: [], skipped: [] };
-  for (const one of given) {
-    if (one.isFromFolder && !(await isCandidate(one))) found.skipped.push(one.path);
-    else if (isZip(await readStart(one.file))) await addArchive(one, found);
+  for await (const { one, isWanted, isPacked } of inOrder(given, AHEAD, peek)) {
+    if (!isWanted) found.skipped.push(one.path);
+    else if (isPacked) await addArchive(one, found);
     else found.items.push(toItem(one));
   }
   return found;
+}
+
+async function peek(one) {
+  const isWanted = !one.isFromFolder || (await isCandidate(one));
+  return { one, isWanted, isPacked: isWanted && isZip(await readStart(one.file)) };
 }
 
 function toItem({ file, path, given }) {
@@ -27,15 +37,16 @@ function toItem({ file, path, given }) {
     path,
     given: given ?? path,
     size: file.size,
-    read: async () => {
-      checkBytes(file.size);
-      try {
-        return await unpacked(new Uint8Array(await file.arrayBuffer()));
-      } catch (error) {
-        throw error instanceof ReadError ? error : new ReadError("gone");
-      }
-    },
+    read: async () => unpacked(await readBytes(file, file.size)),
+    readStart: () => readBytes(file, START),
   };
+}
+
+/** The first bytes of a file, or all. Throws ReadError. */
+async function readBytes(file, size) {
+  checkBytes(file.size);
+  const buffer = await orReadError("gone", () => file.slice(0, size).arrayBuffer());
+  return new Uint8Array(buffer);
 }
 
 async function addArchive({ file, path }, found) {
@@ -58,9 +69,14 @@ async function addEntry(entry, found) {
   else found.skipped.push(entry.path);
 }
 
+/** Whether bytes begin as gzip does. */
+export function isGzip(bytes) {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
 /** A DICOM object or a picture out of gzip; all else as it is. */
 async function unpacked(bytes) {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  if (!isGzip(bytes)) return bytes;
   const inner = await orReadError("damaged_gzip", () => inflate(bytes, "gzip", MAX_BYTES));
   return looksLikeDicom(inner) || sniffFormat(inner) ? inner : bytes;
 }

@@ -15,6 +15,7 @@ const IMPLICIT = "1.2.840.10008.1.2";
 const EXPLICIT = "1.2.840.10008.1.2.1";
 const DEFLATED = "1.2.840.10008.1.2.1.99";
 const BIG_ENDIAN = "1.2.840.10008.1.2.2";
+const PIXELS = "x7fe00010"; // PixelData
 const CARRIES_PRECISION = /^1\.2\.840\.10008\.1\.2\.4\.(80|81|90|91|201|202|203)$/;
 
 /** Whether bytes are, or may be, DICOM. */
@@ -22,8 +23,14 @@ export const isDicom = looksLikeDicom;
 
 /** Where the instance lies and what it belongs to; see `parsePlace`. Throws ReadError for what is no DICOM. */
 export async function readPlace(bytes) {
-  const dataset = await orReadError("damaged_dicom", () => parseDataset(bytes, "x7fe00010"));
+  const dataset = await orReadError("damaged_dicom", () => parseDataset(bytes, PIXELS));
   return parsePlace(dataset);
+}
+
+/** As `readPlace`, of the first bytes of a file; null where they do not hold all that comes before the pixels. */
+export async function readPlaceOfStart(bytes) {
+  const dataset = await parseDataset(bytes, PIXELS).catch(() => null);
+  return dataset?.elements[PIXELS] ? parsePlace(dataset) : null;
 }
 
 /** The slice { hu Float64Array (rows * columns), width, height, seriesUid, instanceUid, turn, spacing, side }. Throws ReadError. */
@@ -100,7 +107,7 @@ function fillWithAir(hu, words, isPadding) {
 }
 
 async function decode(dataset, header, syntax) {
-  const element = dataset.elements.x7fe00010;
+  const element = dataset.elements[PIXELS];
   if (element.encapsulatedPixelData) {
     return orReadError("undecodable", () => {
       const frame = dicomParser.readEncapsulatedPixelDataFromFragments(dataset, element, 0, element.fragments.length);

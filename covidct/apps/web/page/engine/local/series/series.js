@@ -4,18 +4,25 @@
 import { assemble } from "./assembly.js";
 import { group } from "./grouping.js";
 import { choose } from "./selection.js";
-import { isDicom, readPlace } from "../images/dicom.js";
+import { isDicom, readPlace, readPlaceOfStart } from "../images/dicom.js";
 import { ReadError } from "../errors.js";
+import { isGzip } from "../files.js";
+import { inOrder } from "../in_order.js";
 import { withoutAnswer } from "../reader.js";
 import { MIN_ANSWERED } from "../../../rules/series_evidence.js";
 import { conclude, noteSlices, refusalOf, summarise } from "../../../rules/series_result.js";
 
-/** { series, refused, loose } of items { path, given, size, read() }; `onLooked(done)` after each. Stops with `run`. */
+const AHEAD = 16; // files that are looked into at a time: most of it is waiting
+
+/**
+ * { series, refused, loose } of items { path, given, size, read(), readStart() }, the latter where a file can be read in
+ * part; `onLooked(done)` after each. Stops with `run`.
+ */
 export async function readStudy(items, onLooked, run) {
   const described = [];
-  for (const item of items) {
+  for await (const place of inOrder(items, AHEAD, (item) => lookInto(item))) {
     if (run.isCancelled) break;
-    described.push({ ...item, id: described.length, place: item.error ? null : await lookInto(item) });
+    described.push({ ...items[described.length], id: described.length, place });
     onLooked(described.length);
   }
   const groups = group(described);
@@ -66,7 +73,14 @@ function toAbout(seriesUid, { studyUid, studyDate, description }) {
 
 /** Where a DICOM instance lies and what it belongs to; null for other files and damage, which reading it tells. */
 async function lookInto(item) {
+  if (item.error) return null;
   try {
+    const start = item.readStart && (await item.readStart());
+    if (start && !isGzip(start)) {
+      if (!isDicom(start)) return null;
+      const place = await readPlaceOfStart(start);
+      if (place) return place;
+    }
     const bytes = await item.read();
     return isDicom(bytes) ? await readPlace(bytes) : null;
   } catch (error) {
