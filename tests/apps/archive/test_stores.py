@@ -11,8 +11,8 @@ from pyarrow import fs
 from archives import Here, read_rows, run_here, save_study, strip
 from covidct.apps.archive.places import _open_root, open_place
 from covidct.errors import ArchiveError
-from pacs import free_port
-from stores import name_store, storing
+from services.pacs import free_port
+from services.stores import name_store, storing
 
 ODD = "Série 1 #2/50%20+?x=1"  # letters that URIs would escape, and stores do not
 

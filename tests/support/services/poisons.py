@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-import psutil
-
 from covidct.apps.archive import engine
 from covidct.errors import ArchiveError
 
@@ -57,6 +55,7 @@ class Echo:
 
 def find_listeners() -> Iterator[str]:
     """The addresses that this process and all below it listen on."""
+    psutil: Any = import_module("psutil")  # has no types
     me = psutil.Process()
     for process in (me, *me.children(recursive=True)):
         for connection in process.net_connections("inet"):

@@ -26,7 +26,7 @@ async function main() {
   const viewer = new Viewer(review, engine);
   const run = new Run(review, engine);
   for (const start of [startList, startAnswer, startMeaning, startAbout, startReport, startSaving]) start(review);
-  startIntake((given) => run.start(given), () => showNotice(() => t("fault.folder")));
+  startIntake((given) => run.start(given), () => showNotice(() => t("fault.folder")), () => engine.prepare());
   startExamples((given) => run.start(given), (error) => showNotice(() => t("fault.run", { detail: error.message })));
   byId("clear").addEventListener("click", () => run.clear());
   byId("language").addEventListener("change", ({ target }) => changeLanguage(target.value, review, viewer, engine));

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from services.browsers import Handler, serving, visiting
-from services.page_driver import GOOD, give, read
+from services.page_driver import GOOD, give, read, save, wait
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -45,6 +45,29 @@ def test_a_second_worker_starts_where_there_is_work_for_it(
         records = read(page, {f"{at:02}.png": GOOD for at in range(files)})
         assert [record["path"] for record in records] == [f"{at:02}.png" for at in range(files)]
         assert (len(Host.asked) > 1) == (workers > 1)
+
+
+def test_the_model_starts_while_files_are_still_chosen(
+    browser: Browser, web_app: Path, tmp_path: Path
+) -> None:
+    class Host(Counting):
+        asked: ClassVar[list[str]] = []
+        given = 9
+
+    path = tmp_path / "1.png"
+    path.write_bytes(GOOD)
+    with serving(web_app, handler=Host) as address, visiting(browser, address) as page:
+        assert not Host.asked
+        with page.expect_file_chooser() as chosen:
+            page.locator("label", has=page.locator("#pick-files")).click()
+        for _ in range(2400):
+            if Host.asked:
+                break
+            page.wait_for_timeout(50)
+        chosen.value.set_files(path)
+        wait(page)
+        assert len(Host.asked) == 1
+        assert [record["status"] for record in save(page)] == ["ok"]
 
 
 def test_a_second_worker_that_does_not_start_is_done_without(browser: Browser, web_app: Path) -> None:

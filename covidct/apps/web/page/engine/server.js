@@ -43,6 +43,9 @@ export class ServerEngine {
     return this.model;
   }
 
+  /** Nothing: the server has its model. */
+  prepare() {}
+
   /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`. Gives { skipped, isCancelled }. */
   async predict(given, { point }, onEvent) {
     const { wanted, skipped } = await sift(given);

@@ -2,9 +2,13 @@
 
 import { byId } from "./dom.js";
 
-/** Call `onGiven(files)` with what is given, and `onFault()` where a folder cannot be read. */
-export function startIntake(onGiven, onFault) {
+/**
+ * Call `onGiven(files)` with what is given, `onFault()` where a folder cannot be read, and `onIntent()` where files are
+ * about to be given.
+ */
+export function startIntake(onGiven, onFault, onIntent) {
   for (const id of ["pick-files", "pick-folder"]) {
+    byId(id).addEventListener("click", () => onIntent());
     byId(id).addEventListener("change", ({ target }) => {
       onGiven(Array.from(target.files, toGiven).sort(byPath)); // browsers give folders in any order
       target.value = ""; // the same files may be chosen again
@@ -15,6 +19,7 @@ export function startIntake(onGiven, onFault) {
     event.preventDefault();
     over(true);
   });
+  document.addEventListener("dragenter", () => onIntent(), { once: true });
   document.addEventListener("dragleave", (event) => event.relatedTarget ?? over(false));
   document.addEventListener("drop", async (event) => {
     event.preventDefault();

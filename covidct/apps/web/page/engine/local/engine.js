@@ -19,6 +19,11 @@ export class LocalEngine {
     return this.call("open");
   }
 
+  /** Get the model ready: files are about to be given. */
+  prepare() {
+    return this.call("prepare");
+  }
+
   /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`, before that { loaded }. Gives { skipped, isCancelled }. */
   predict(given, { point }, onEvent) {
     return this.call("predict", { given, point }, onEvent);

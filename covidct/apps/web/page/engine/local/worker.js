@@ -14,9 +14,9 @@ import { WINDOWS, toDisplay } from "../../rules/window.js";
 
 const KEPT = 12; // slices kept decoded, for scrolling
 
-const state = { config: null, pool: null, items: [], shown: new Map(), running: null };
+const state = { config: null, pool: null, tell: () => {}, items: [], shown: new Map(), running: null };
 
-answerCalls({ open, predict, cancel, show, measure, forget });
+answerCalls({ open, prepare, predict, cancel, show, measure, forget });
 
 /** The configuration of the model. */
 async function open() {
@@ -24,17 +24,23 @@ async function open() {
   return state.config;
 }
 
+/** Fetch and start the model while a person still chooses files; what goes wrong is told when they are read. */
+async function prepare() {
+  load(() => {}).catch(() => null);
+}
+
 /** The pool, whose model is fetched and started once; an event { loaded } while it is, a share in [0, 1]. */
 function load(emit) {
-  state.pool ??= start(emit).catch((error) => {
+  state.tell = emit; // whoever asked last
+  state.pool ??= start().catch((error) => {
     state.pool = null; // so that it may be tried again
     throw error;
   });
   return state.pool;
 }
 
-async function start(emit) {
-  const model = await fetchModel(state.config, (share) => emit({ loaded: share }));
+async function start() {
+  const model = await fetchModel(state.config, (share) => state.tell({ loaded: share }));
   return Pool.start({ config: state.config, ...model });
 }
 

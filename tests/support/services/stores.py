@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from pacs import free_port, wait_for
+from services.pacs import free_port, wait_for
 
 
 def name_store(port: int) -> dict[str, str]:
