@@ -58,7 +58,7 @@ def _read_digest(place: Path) -> Mapping[str, str]:
         known: Mapping[str, str] = dict(json.loads(place.read_bytes()))
     except (TypeError, ValueError) as error:
         raise ManifestError(
-            f"{place}: is damaged, so nobody can say which data the run is from; choose another --out"
+            f"{place}: is damaged, so the data of this run are unknown; choose another --out"
         ) from error
     return known
 

@@ -108,7 +108,7 @@ def _find_in(folder: Path, split: str) -> list[ClassFolder]:
     ]
     if loose:
         raise ManifestError(
-            f"{folder}: {len(loose)} slices lie outside of the class folders, as {min(loose).name}; "
+            f"{folder}: slices outside the class folders ({len(loose)}, such as {min(loose).name}); "
             "move each into the folder of its class"
         )
     return [one for one in found if one.paths]
@@ -121,7 +121,7 @@ def _find_slices(folder: Path) -> tuple[Path, ...]:
     if not masks or len(masks) == len(paths):
         return paths
     places = sorted({str(path.parent) for path in masks})
-    click.echo(f"Taken for masks, not for slices: {len(masks)} in {', '.join(places)}", err=True)
+    click.echo(f"Read as masks, not as slices: {len(masks)} in {', '.join(places)}", err=True)
     return tuple(path for path in paths if path not in masks)
 
 

@@ -62,8 +62,7 @@ def read_lock(manifest: Path) -> Lock | None:
         return _parse(json.loads(path.read_bytes()), path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(
-            f"{path}: cannot be read as a lock ({error}); bring back the file that was written with the "
-            "manifest"
+            f"{path}: cannot be read as a lock ({error}); restore the file that was written with the manifest"
         ) from error
 
 
@@ -90,8 +89,8 @@ def record_use(manifest: Manifest, use: Use) -> Lock | None:
         return None
     if not is_unchanged(lock, manifest):
         raise ManifestError(
-            f"{manifest.path}: the test split is not the one that {lock.path.name} locks; bring it back, or "
-            "split anew into another file and say so beside the figures"
+            f"{manifest.path}: the test split is not the one that {lock.path.name} locks; restore it, or "
+            "split again into another file and say so beside the figures"
         )
     if use not in lock.uses:
         lock = replace(lock, uses=(*lock.uses, use))

@@ -170,7 +170,7 @@ def check_columns(found: Sequence[str], path: Path) -> None:
                 "else give it a name that is less like it"
             )
     if named := [name for name in strange if name]:
-        click.echo(f"{path}: columns passed over: {', '.join(named)}", err=True)
+        click.echo(f"{path}: columns ignored: {', '.join(named)}", err=True)
 
 
 def to_plain(name: str) -> str:
@@ -214,7 +214,7 @@ def _locate(name: str, path: Path, number: int) -> Path:
     windows = PureWindowsPath(name)
     if windows.drive:
         raise ManifestError(
-            f"{path}, line {number}: {name} lies on a drive of Windows; write paths relative to the manifest"
+            f"{path}, line {number}: {name} is on a Windows drive; write paths relative to the manifest"
         )
     return path.parent / windows.as_posix()
 

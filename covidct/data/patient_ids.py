@@ -49,7 +49,7 @@ def to_number(name: str) -> str:
 def _tell_empty(empty: set[str], names: Sequence[str]) -> list[str]:
     count = sum(name in empty for name in names)
     words = ", ".join(sorted(empty))
-    return [f"patient ids that say nothing ({words}) are taken as none, in {count} rows"] if empty else []
+    return [f"patient ids that say nothing ({words}) count as missing, in {count} rows"] if empty else []
 
 
 def _tell_several(several: dict[tuple[str, str], set[str]]) -> list[str]:
@@ -57,6 +57,6 @@ def _tell_several(several: dict[tuple[str, str], set[str]]) -> list[str]:
         return []
     (source, _), names = min(several.items())
     return [
-        f"patient ids that are the same number are taken as one patient, as {' and '.join(sorted(names))} of "
+        f"patient ids that are the same number count as one patient, as {' and '.join(sorted(names))} of "
         f"source {source}"
     ]

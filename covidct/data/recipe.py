@@ -290,7 +290,7 @@ def _name(kind: Any) -> str:
     if kinds := get_args(kind):
         if kinds[-1] is not ...:
             return f"a list of {len(kinds)} numbers"
-        return "a list of texts" if kinds[0] is str else "a list of [source, finding or label, number]"
+        return "a list of strings" if kinds[0] is str else "a list of [source, finding or label, number]"
     return names[kind]
 
 

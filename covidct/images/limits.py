@@ -25,7 +25,7 @@ def check_pixels(rows: int, columns: int, *, name: str, error: type[ReadError] =
         raise error(f"{name}: {columns} x {rows} pixels: the picture is empty; export it again")
     if rows * columns > MAX_PIXELS:
         raise error(
-            f"{name}: {columns} x {rows} pixels, and at most {MAX_PIXELS:,} are read; "
+            f"{name}: {columns} x {rows} pixels, but at most {MAX_PIXELS:,} are read; "
             "give the slice at its own size"
         )
 
@@ -36,7 +36,7 @@ def check_bytes(size: int, *, name: str) -> None:
         raise ReadError(f"{name}: the file is empty; copy it again")
     if size > MAX_BYTES:
         raise ReadError(
-            f"{name}: {size:,} bytes, and at most {MAX_BYTES:,} are read; give a single slice, not a volume"
+            f"{name}: {size:,} bytes, but at most {MAX_BYTES:,} are read; give a single slice, not a volume"
         )
 
 

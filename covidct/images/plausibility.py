@@ -29,7 +29,7 @@ def find_implausible(hu: NDArray[Any]) -> str | None:
     values = hu.ravel()[:: max(1, hu.size // SAMPLES)]
     dense = float((values > DENSE_HU).mean())
     if (np.abs(values) > ABSURD_HU).mean() > ABSURD_SHARE:
-        return "tens of thousands, as where signed values are taken for unsigned ones"
+        return "tens of thousands, as if signed values were read as unsigned"
     if dense > DENSE:
         return f"{100 * dense:.0f} % of the pixels denser than bone marrow"
     if dense > DENSE_WITHOUT_AIR and (values < AIR_HU).mean() < MIN_AIR:

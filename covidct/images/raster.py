@@ -47,7 +47,7 @@ def parse_picture(data: bytes, *, name: str) -> Picture:
     """
     kind = sniff(data)
     if kind not in PICTURES:
-        raise ReadError(f"{name}: no PNG, JPEG, BMP, TIFF, WEBP or GIF; export the slice as PNG")
+        raise ReadError(f"{name}: not a PNG, JPEG, BMP, TIFF, WEBP or GIF; export the slice as PNG")
     advice = "copy it again, or export it again"
     with damage_as(
         lambda cause: ReadError(f"{name}: a {kind} that is damaged or cut off ({cause}); {advice}")

@@ -115,7 +115,9 @@ def _as_plane(array: ArrayLike, name: str) -> NDArray[Any]:
     try:
         values = np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ReadError(f"{name}: cannot be made an array ({error}); give a numpy array (H, W)") from error
+        raise ReadError(
+            f"{name}: cannot be made into an array ({error}); give a numpy array (H, W)"
+        ) from error
     if values.ndim != 2:
         raise ReadError(
             f"{name}: shape {values.shape}; give one grey slice (H, W) at a time, without channels or a batch"

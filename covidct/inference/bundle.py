@@ -109,8 +109,7 @@ def _read(path: Path, most: int) -> bytes:
             raise BundleError(f"{path}: is not a regular file; copy the bundle again")
         if status.st_size > most:
             raise BundleError(
-                f"{path}: is of {status.st_size} bytes, and no more than {most} are read; "
-                "no bundle is so large"
+                f"{path}: has {status.st_size} bytes, but at most {most} are read; no bundle is that large"
             )
         return path.read_bytes()
     except OSError as error:

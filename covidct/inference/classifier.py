@@ -124,7 +124,7 @@ class Classifier:
         With `heatmaps` the overlay of each answered slice is written into that folder.
         """
         if isinstance(given, str | Path | np.ndarray):
-            raise TypeError("predict_many takes a list of slices; for one slice there is predict")
+            raise TypeError("predict_many takes a list of slices; for one slice use predict")
         yield from self._predict_all(given, heatmaps, is_placed=False)
 
     def _predict_all(

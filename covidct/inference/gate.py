@@ -40,7 +40,7 @@ def check_slice(pixels: Pixels, *, camera: str = "") -> GateResult:
         return GateResult(
             False,
             Reason.NOT_CT,
-            f"a photograph ({camera}), and a photograph of a screen or film is no slice; export the slice "
+            f"a photograph ({camera}), and a photograph of a screen or film is not a slice; export the slice "
             "from the viewer as DICOM or PNG",
         )
     height, width = pixels.shape

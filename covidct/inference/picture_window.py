@@ -28,7 +28,7 @@ def check_window(pixels: Pixels) -> GateResult:
     if not is_wrong_window(pixels):
         return GateResult(True)
     detail = (
-        "shows no grey in the lungs, as soft-tissue, bone and whole-range windows do; give a lung window "
+        "the lungs show no grey levels, as in a soft-tissue, bone or full-range window; give a lung window "
         "(centre -600, width 1500 HU), or the DICOM"
     )
     return GateResult(False, Reason.WRONG_WINDOW, detail)

@@ -27,7 +27,7 @@ def find_ranked(values: Sequence[float]) -> float:
     Does not depend on their order, and does not fall when one of them rises.
     """
     if len(values) < MIN_ANSWERED:
-        raise ValueError(f"{len(values)} slices, and {MIN_ANSWERED} are needed")
+        raise ValueError(f"{len(values)} slices, but {MIN_ANSWERED} are needed")
     return sorted(values, reverse=True)[rank_of(len(values)) - 1]
 
 

@@ -114,7 +114,7 @@ def _to_source(series: Series) -> Source:
 def note_refused(series: Series, refused: SeriesAnswer) -> Series:
     """The series, with a note that it is read in place of one that got no answer."""
     name, reason = name_series(refused.series), refused.result.reason or ""
-    text = f"Read in place of series {name}, which got no answer ({reason})."
+    text = f"Read instead of series {name}, which got no answer ({reason})."
     note = Note("in_place", text, {"series": name, "reason": str(reason)})
     return replace(series, notes=(*series.notes, note))
 
@@ -170,7 +170,7 @@ def _refuse(series: Series, slices: Sequence[Result], *, answered: int) -> Refus
     reasons = Counter(item.reason for item in slices if item.status is Status.REFUSED and item.reason)
     if answered:
         reason = Reason.TOO_FEW_SLICES
-        what = f"{answered} slices with lung, and {MIN_ANSWERED} are needed; give the whole chest"
+        what = f"{answered} slices with lung, but {MIN_ANSWERED} are needed; give the whole chest"
     elif reasons:
         reason = reasons.most_common(1)[0][0]
         what = "no slice with lung to answer for; give an axial CT of the chest"

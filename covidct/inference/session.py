@@ -144,9 +144,7 @@ def _check_outputs(given: Mapping[str, NDArray[np.float32]], count: int) -> None
     axes = {name: values.ndim for name, values in given.items() if name in AXES}
     if axes != {name: AXES[name] for name in axes} or any(len(values) != count for values in given.values()):
         shapes = ", ".join(f"{name} {values.shape}" for name, values in given.items())
-        raise BundleError(
-            f"the graph gives outputs of other shapes ({shapes}); it is not a graph of covidct's"
-        )
+        raise BundleError(f"the graph gives outputs of other shapes ({shapes}); it was not made by covidct")
     numbers = (values for name, values in given.items() if name not in ("map", "box"))
     if not all(np.isfinite(values).all() for values in numbers):
         raise BundleError("the graph gives no finite logit; the bundle is damaged, do not use it")

@@ -155,10 +155,10 @@ def _check_bounds(name: str, files: Iterable[tuple[str, Blob]]) -> None:
     if not sizes:
         raise ReadError(f"{name}: the archive is empty; make it again")
     if len(sizes) > MAX_ENTRIES:
-        raise ReadError(f"{name}: {len(sizes):,} files in an archive, and at most {MAX_ENTRIES:,} are read")
+        raise ReadError(f"{name}: {len(sizes):,} files in an archive, but at most {MAX_ENTRIES:,} are read")
     if (total := sum(sizes)) > MAX_TOTAL:
         raise ReadError(
-            f"{name}: {total:,} bytes unpacked, and at most {MAX_TOTAL:,} are read; give single series"
+            f"{name}: {total:,} bytes unpacked, but at most {MAX_TOTAL:,} are read; give single series"
         )
 
 

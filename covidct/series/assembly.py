@@ -60,7 +60,11 @@ def assemble(uid: str, instances: Sequence[Described], *, notes: Sequence[Note] 
     taken, twice = _drop_copies(sorted(instances, key=_key))
     slices, asides = set_aside(taken)
     loose = [*twice, *(item for aside in asides for item in aside.items)]
-    notes = [*notes, *_count(twice, "twice", "is in it twice", "are in it twice"), *map(_note_aside, asides)]
+    notes = [
+        *notes,
+        *_count(twice, "twice", "is in it twice", "are in it twice"),
+        *map(_note_aside, asides),
+    ]
     try:
         _check_kind(slices)
         chosen = _choose_pass(slices)
@@ -70,7 +74,7 @@ def assemble(uid: str, instances: Sequence[Described], *, notes: Sequence[Note] 
         message = f"{series.path}: series {name_series(series)}: {refusal}"
         return Assembled(RefusedSeries(series, refusal.reason, message), _instances([*loose, *slices]))
     notes += _note_pass(chosen)
-    notes += _count(displaced, "displaced", "lies where another does", "lie where others do")
+    notes += _count(displaced, "displaced", "is where another is", "are where others are")
     slices = [item for _, item in chosen.slices]
     notes += find_faults(
         [item.position_mm or 0.0 for item in stack],
@@ -129,7 +133,7 @@ def _choose_pass(slices: Sequence[Described]) -> Pass:
     places = ((find_position(item.position, normal), at, item) for at, item in enumerate(slices))
     chosen = choose_pass([(position, item) for position, _, item in sorted(places, key=lambda one: one[:2])])
     if chosen is None:
-        what = "slices that lie in the same place, and no element says which belong together"
+        what = "slices at the same position, and no element says which belong together"
         raise _Refusal(Reason.MIXED_GEOMETRY, f"{what}; give a series of one scan")
     return chosen
 
@@ -146,7 +150,7 @@ def _stack(chosen: Pass) -> tuple[list[Instance], list[Described]]:
         else:
             stack.append(replace(item.instance, position_mm=position, turn=turn))
     if len(stack) < MIN_SLICES:
-        raise _Refusal(Reason.MIXED_GEOMETRY, "slices that lie in the same place; give a series of one scan")
+        raise _Refusal(Reason.MIXED_GEOMETRY, "slices at the same position; give a series of one scan")
     return stack, displaced
 
 
@@ -211,7 +215,7 @@ def _tell(value: object) -> str:
 def _note_aside(found: NonSlices) -> Note:
     if found.what == LOCALISER:
         return _count(found.items, "localisers", "is a localiser", "are localisers")[0]
-    one, many = (f"{words} of the stack ({found.what})" for words in ("is no slice", "are no slices"))
+    one, many = (f"{words} of the stack ({found.what})" for words in ("is not a slice", "are not slices"))
     (note,) = _count(found.items, "aside", one, many)
     return replace(note, values={**note.values, "what": found.what})
 
@@ -226,9 +230,9 @@ def _note_pass(chosen: Pass) -> list[Note]:
 def _count(items: Sequence[Described], code: str, one: str, many: str) -> list[Note]:
     if not items:
         return []
-    what = f"{len(items)} instances {many}: listed on their own"
+    what = f"{len(items)} instances {many}: listed separately"
     if len(items) == 1:
-        what = f"1 instance {one}: listed on its own"
+        what = f"1 instance {one}: listed separately"
     return [Note(code, f"{what}, not counted here.", {"n": len(items)})]
 
 

@@ -26,7 +26,7 @@ APART = Note(
 )
 MENDED = Note(
     "mended",
-    "Its slices have no common SeriesInstanceUID: taken for one series by patient, study, number and place.",
+    "Its slices have no common SeriesInstanceUID: grouped by patient, study, number and position.",
 )
 
 

@@ -24,7 +24,7 @@ FAR_MM = 50.0  # ... so many mm at least: what lies farther from the stack than 
 
 @dataclass(frozen=True)
 class NonSlices:
-    """Instances that are no slices of the stack; `what` is the keyword of the element that says so."""
+    """Instances that are not slices of the stack; `what` is the keyword of the element that says so."""
 
     what: str
     items: tuple[Described, ...]

@@ -39,7 +39,7 @@ REPEATED = (
 )
 MARKS = (*INTERLEAVED, *REPEATED)
 _NEARLY_AS_MANY = 0.8
-FEW = 0.1  # of the slices: so many may lie where others do, as copies under new UIDs, and be left out
+FEW = 0.1  # of the slices: so many may be where others are, as copies under new UIDs, and be left out
 _BY_NUMBER = "InstanceNumber"
 
 # A slice, and where it lies along the normal of its series, in mm.

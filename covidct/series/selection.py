@@ -107,7 +107,7 @@ _WHY = (
     "its slices are thinner",
     "its kernel is one for lungs",
     "it has more slices",
-    "its SeriesInstanceUID comes first, all else being the same",
+    "its SeriesInstanceUID comes first, all else being equal",
 )
 
 

@@ -152,7 +152,7 @@ def load_best(network: Network, out: Path) -> None:
 
 
 def _to_damage(path: Path, cause: str) -> str:
-    return f"{path}: is damaged ({cause}); bring back a copy of it, or remove {path.parent} and train again"
+    return f"{path}: is damaged ({cause}); restore a copy of it, or remove {path.parent} and train again"
 
 
 def _write_history(history: Sequence[dict[str, Any]], path: Path) -> None:

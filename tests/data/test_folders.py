@@ -137,7 +137,7 @@ def test_names_of_ones_own_are_declared(tmp_path: Path) -> None:
 
 def test_loose_slices_are_told(tmp_path: Path) -> None:
     put(tmp_path, "covid/a.png", "loose.png")
-    with pytest.raises(ManifestError, match=r"1 slices? lies? outside of the class folders.*loose\.png"):
+    with pytest.raises(ManifestError, match=r"slices outside the class folders \(1, such as loose\.png"):
         read_folder(tmp_path, PLAN)
 
 
@@ -174,7 +174,7 @@ def test_masks_inside_a_class_folder_are_no_slices(
         "Normal/2.png",
     ]
     told = capsys.readouterr().err
-    assert "Taken for masks, not for slices: 1 in " in told
+    assert "Read as masks, not as slices: 1 in " in told
     assert str(Path("COVID") / "masks") in told
 
 

@@ -76,7 +76,7 @@ def test_ends_of_lines_in_names(tmp_path: Path) -> None:
         (HEAD + "a" * 200_000 + ",covid\n", ", line 2: cannot be read as a manifest: field larger"),
         (HEAD + 'a.png,covid\n"b.png,covid\nc.png,covid\n', ", line 3: .*quotation mark that is not closed"),
         (HEAD + 'a.png,covid\nb.png,covid,x,1,,"no\nc.png,covid,x,1,,"no\n', ", line 3: .*quotation mark"),
-        (HEAD + "C:\\set\\a.png,covid\n", ", line 2: C:.*drive of Windows; write paths relative"),
+        (HEAD + "C:\\set\\a.png,covid\n", ", line 2: C:.*Windows drive; write paths relative"),
         (HEAD + "a.png,covid\n,covid\n", ", line 3: no path; remove the line or name the file"),
         (
             HEAD + '"a\n.png",covid\n\na.png,covid,,,validation\n',
@@ -109,8 +109,8 @@ def test_ids_are_made_comparable_and_that_is_said(tmp_path: Path, capsys: pytest
     ).rows
     assert [row.patient_id for row in rows] == ["7", "7", "07", ""]
     told = capsys.readouterr().err
-    assert "ids that say nothing (nan) are taken as none, in 1 rows" in told
-    assert "taken as one patient, as 007 and 7 of source here" in told
+    assert "ids that say nothing (nan) count as missing, in 1 rows" in told
+    assert "count as one patient, as 007 and 7 of source here" in told
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_column_that_nearly_fits_is_an_error(tmp_path: Path, name: str) -> Non
 def test_other_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.csv").write_text("path,label,patient_id,patient,study\na.png,covid,1,2,3\n")
     assert read_manifest(tmp_path / "m.csv").rows[0].patient_id == "1"
-    assert capsys.readouterr().err.endswith("columns passed over: patient, study\n")
+    assert capsys.readouterr().err.endswith("columns ignored: patient, study\n")
 
 
 def test_a_label_in_other_letters_is_an_error_not_dropped(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_what_may_lack() -> None:
         ({"BitsAllocated": 12}, "not how CT stores pixels .*BitsAllocated 12"),
         ({"BitsStored": 17}, "BitsStored 17"),
         ({"HighBit": 15}, "HighBit 15"),
-        ({"Rows": 60000, "Columns": 60000}, "60000 x 60000 pixels, and at most 50,000,000"),
+        ({"Rows": 60000, "Columns": 60000}, "60000 x 60000 pixels, but at most 50,000,000"),
         ({"Rows": None}, "16 x 0 pixels: the picture is empty"),
     ],
 )  # fmt: skip

@@ -20,7 +20,7 @@ from covidct.images.limits import (
 def test_pixels() -> None:
     check_pixels(1, 1, name="x")
     check_pixels(MAX_PIXELS, 1, name="x")
-    with pytest.raises(UnsupportedImage, match="x: 1 x 50000001 pixels, and at most 50,000,000 are read"):
+    with pytest.raises(UnsupportedImage, match="x: 1 x 50000001 pixels, but at most 50,000,000 are read"):
         check_pixels(MAX_PIXELS + 1, 1, name="x")
     with pytest.raises(UnsupportedDicom, match="x: 512 x 0 pixels: the picture is empty"):
         check_pixels(0, 512, name="x", error=UnsupportedDicom)
@@ -31,7 +31,7 @@ def test_bytes() -> None:
     check_bytes(MAX_BYTES, name="x")
     with pytest.raises(ReadError, match="x: the file is empty; copy it again"):
         check_bytes(0, name="x")
-    with pytest.raises(ReadError, match="x: 268,435,457 bytes, and at most"):
+    with pytest.raises(ReadError, match="x: 268,435,457 bytes, but at most"):
         check_bytes(MAX_BYTES + 1, name="x")
 
 

@@ -220,7 +220,7 @@ def test_cut_off(kind: str, share: float) -> None:
 
 
 def test_other_content() -> None:
-    with pytest.raises(ReadError, match=r"^scan: no PNG, JPEG, BMP, TIFF, WEBP or GIF"):
+    with pytest.raises(ReadError, match=r"^scan: not a PNG, JPEG, BMP, TIFF, WEBP or GIF"):
         parse(b"P5 2 2 255 abcd")
 
 
@@ -230,7 +230,7 @@ def test_other_content() -> None:
 def test_huge_png(width: int, height: int) -> None:
     """9000 x 9000 is under Pillow's warning, 10,000 x 10,000 over it, and 60,000 x 60,000 over its error."""
     with pytest.raises(
-        UnsupportedImage, match=f"^scan: {width} x {height} pixels, and at most 50,000,000 are"
+        UnsupportedImage, match=f"^scan: {width} x {height} pixels, but at most 50,000,000 are"
     ):
         parse(png(width, height))
 

@@ -110,7 +110,7 @@ def test_a_file_that_would_fill_the_memory(bundle: Path, name: str) -> None:
     size = 1 + (2**30 if name.endswith(".onnx") else 2**24)
     with (bundle / name).open("r+b") as file:
         file.truncate(size)  # a hole: it takes no space on the disk
-    with pytest.raises(BundleError, match=f"{name}: is of {size} bytes, and no more than "):
+    with pytest.raises(BundleError, match=f"{name}: has {size} bytes, but at most "):
         load_bundle(bundle)
 
 
@@ -119,7 +119,7 @@ def test_files_that_would_fill_the_memory_together(bundle: Path, monkeypatch: py
     monkeypatch.setattr("covidct.inference.bundle.MAX_BYTES", whole)
     load_bundle(bundle)
     monkeypatch.setattr("covidct.inference.bundle.MAX_BYTES", whole - 1)
-    with pytest.raises(BundleError, match="no bundle is so large"):
+    with pytest.raises(BundleError, match="no bundle is that large"):
         load_bundle(bundle)
 
 

@@ -71,7 +71,7 @@ def test_a_photograph_of_a_screen_is_refused_with_that_word() -> None:
     assert check_slice(pixels).accepted
     verdict = check_slice(pixels, camera="Acme Phone 3")
     assert (verdict.accepted, verdict.reason) == (False, Reason.NOT_CT)
-    assert "a photograph of a screen or film is no slice" in str(verdict.detail)
+    assert "a photograph of a screen or film is not a slice" in str(verdict.detail)
 
 
 def test_pixels_are_left_alone() -> None:

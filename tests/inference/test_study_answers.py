@@ -56,5 +56,5 @@ def test_where_the_chosen_series_gets_no_answer_the_next_is_read(tiny_bundle: Pa
     (answered,) = (item for item in answers if item.status is Status.OK)
     assert answered.source.series_uid == "1.2.4"
     assert answered.series is not None
-    text = "Read in place of series 2 'thin', which got no answer (blank)."
+    text = "Read instead of series 2 'thin', which got no answer (blank)."
     assert text in [note.text for note in answered.series.notes]

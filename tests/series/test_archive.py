@@ -76,14 +76,14 @@ def test_damage_says_so() -> None:
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_TOTAL", 1000)
-    assert "2,000 bytes unpacked, and at most 1,000" in failure(pack({"s.dcm": bytes(2000)}))
+    assert "2,000 bytes unpacked, but at most 1,000" in failure(pack({"s.dcm": bytes(2000)}))
     monkeypatch.setattr(archive, "MAX_ENTRIES", 2)
     assert failure(pack(FILES)).startswith("x.zip: 5 files in an archive")
 
 
 def test_one_file_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("covidct.images.limits.MAX_BYTES", 1000)
-    assert "2,000 bytes, and at most 1,000" in failure(pack({"s.dcm": bytes(2000)}))
+    assert "2,000 bytes, but at most 1,000" in failure(pack({"s.dcm": bytes(2000)}))
 
 
 def test_a_size_that_lies_gives_no_more_than_it_says() -> None:
@@ -124,7 +124,7 @@ def test_a_tar_that_is_cut_off_or_too_large_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(archive, "MAX_PACKED_TAR", 1000)
     assert failure(gzip.compress(data)).startswith("x.zip: unpacks to more than 1,000 bytes")
     monkeypatch.setattr(archive, "MAX_ENTRIES", 2)
-    assert failure(tar(FILES)).startswith("x.zip: 3 files in an archive, and at most 2")
+    assert failure(tar(FILES)).startswith("x.zip: 3 files in an archive, but at most 2")
 
 
 def test_an_archive_in_an_archive_is_named() -> None:

@@ -53,7 +53,7 @@ def test_one_foreign_object_condemns_no_series(foreign: dict[str, Any], what: st
     (series,) = study.series
     assert [item.sop_instance_uid for item in series.instances] == [f"{SERIES}.{at}" for at in range(1, 7)]
     assert [(note.code, dict(note.values)) for note in series.notes] == [("aside", {"n": 1, "what": what})]
-    assert f"1 instance is no slice of the stack ({what})" in series.notes[0].text
+    assert f"1 instance is not a slice of the stack ({what})" in series.notes[0].text
     assert [item.sop_instance_uid for item in study.loose] == ["1.2.0"]
 
 

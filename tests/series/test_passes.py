@@ -79,7 +79,7 @@ def test_nothing_is_picked_by_place() -> None:
     study = read({}, {})
     (refused,) = study.refused
     assert (refused.reason, len(study.loose)) == (Reason.MIXED_GEOMETRY, 12)
-    assert "same place, and no element says which belong together" in refused.message
+    assert "same position, and no element says which belong together" in refused.message
 
 
 def test_stretches_of_one_scan_stay_together() -> None:

@@ -127,7 +127,7 @@ def test_exact_copies_are_told_and_stand_alone(tmp_path: Path) -> None:
     save(tmp_path / "b", stack(SLICES)[:2])
     study = read_study([tmp_path / "a", tmp_path / "b"])
     assert len(study.series[0].instances) == 6
-    assert tell(study.series[0]) == ("2 instances are in it twice: listed on their own, not counted here.",)
+    assert tell(study.series[0]) == ("2 instances are in it twice: listed separately, not counted here.",)
     assert len(study.loose) == 2
 
 
@@ -148,7 +148,7 @@ def test_slices_in_one_place_are_told(tmp_path: Path) -> None:
         study = read_study([save(tmp_path / "s", order)])
         (series,) = study.series
         assert len(series.instances) == 6
-        assert tell(series) == ("1 instance lies where another does: listed on its own, not counted here.",)
+        assert tell(series) == ("1 instance is where another is: listed separately, not counted here.",)
         # Whichever file comes first, the same one is taken: by InstanceNumber.
         assert [item.sop_instance_uid for item in study.loose] == [f"{SERIES}.3"]
 
@@ -167,7 +167,7 @@ def test_a_localiser_in_the_series_is_told(tmp_path: Path) -> None:
         ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
     )
     study = read_study([save(tmp_path, [*scout, *stack(SLICES)])])
-    assert tell(study.series[0]) == ("1 instance is a localiser: listed on its own, not counted here.",)
+    assert tell(study.series[0]) == ("1 instance is a localiser: listed separately, not counted here.",)
     assert [item.sop_instance_uid for item in study.loose] == ["1.2.3.4"]
 
 

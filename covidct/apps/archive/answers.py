@@ -120,8 +120,8 @@ class Answerer:
 
     def _set_aside(self, path: str) -> Result:
         message = (
-            f"{path}: reading it ended the process {DEATHS} times, by damage or for want of memory; it is "
-            "left out, and the rest of its series is answered without it. Export it again"
+            f"{path}: reading it killed the process {DEATHS} times (damaged, or too little memory); it is "
+            "left out, and its series is answered without it. Export it again"
         )
         return to_unread_result(path, ReadError(message), self._classifier.model)
 

@@ -115,7 +115,7 @@ class Fetcher:
             except OSError as error:
                 if pause_s is None:
                     raise SourceDropped(
-                        f"{path}: cannot be had now ({error}); check the network, then run it again"
+                        f"{path}: is not available now ({error}); check the network, then run it again"
                     ) from error
                 time.sleep(pause_s)
         raise AssertionError("the last try returns or raises")

@@ -79,7 +79,7 @@ def _list_store(given: str) -> Iterator[Listed]:
                 yield Listed(address, given, version, is_named=is_named)
     except OSError as error:
         raise ArchiveError(
-            f"{given}: cannot be listed ({error}); check address, rights and network, then run it again"
+            f"{given}: cannot be listed ({error}); check address, permissions and network, then run it again"
         ) from error
 
 

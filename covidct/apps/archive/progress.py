@@ -46,8 +46,8 @@ def _to_line(step: Step, seconds: float) -> str:
 def to_sentences(summary: Summary, out: str) -> list[str]:
     """What a run did, in a few lines."""
     lines = [
-        f"{summary.files:,} new or changed files, {summary.skipped:,} of them passed over, as they look "
-        "like no slices.",
+        f"{summary.files:,} new or changed files, {summary.skipped:,} of them skipped, as they do "
+        "not look like slices.",
         f"{summary.slices:,} slices and {summary.series:,} series answered; {summary.errors:,} slices could "
         "not be read.",
     ]
@@ -56,5 +56,5 @@ def to_sentences(summary: Summary, out: str) -> list[str]:
     if summary.superseded:
         lines.append(f"{summary.superseded:,} of them had changed: their old rows are gone.")
     if summary.left:
-        lines.append(f"{summary.left:,} could not be had now: run the same command again.")
+        lines.append(f"{summary.left:,} were not available: run the same command again.")
     return [*lines, f"Table: {out}/results"]

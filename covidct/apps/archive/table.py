@@ -50,7 +50,7 @@ class Table:
         if SETTINGS not in self.place.list_files():
             if self._is_taken():
                 raise ArchiveError(
-                    f"{self.address}: not empty, and no table of covidct archive; give another --out"
+                    f"{self.address}: not empty, and not a table of covidct archive; give another --out"
                 )
             self.place.write(json.dumps(wanted, indent=2).encode(), SETTINGS)
             return
@@ -97,7 +97,7 @@ class Table:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ArchiveError(
-                    f"{self.address}: another run writes it; wait for its end, or give another --out"
+                    f"{self.address}: another run is writing to it; wait until it ends, or give another --out"
                 ) from None
             yield
 

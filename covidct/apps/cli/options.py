@@ -74,7 +74,7 @@ DEBUG = click.option(
     is_flag=True,
     expose_value=False,
     callback=_log_tracebacks,
-    help="Log on standard error where unforeseen errors come from; that may quote headers.",
+    help="Log tracebacks of unforeseen errors on standard error; they may quote headers.",
 )
 
 Command = Callable[..., None]
@@ -221,7 +221,7 @@ def _to_sentence(error: OSError) -> str:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
             return f"{where}no space is left; free some, then run the same command again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"{where}may not be written or read ({error.strerror}); change its rights, or the place"
+            return f"{where}cannot be written or read ({error.strerror}); change permissions, or the place"
         case errno.ENOMEM:
             return NO_MEMORY
         case _:

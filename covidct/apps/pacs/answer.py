@@ -57,7 +57,7 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kind
     previous = _find_previous(key, spool, news)
     objects = _to_objects(key, answer, previous, kinds)
     if not objects.files:
-        LOG.warning("series %s: there is nothing to send of it without a report", key)
+        LOG.warning("series %s: without a report there is nothing to send", key)
     spool.post(key, objects.files, Record(here, model, objects.report, previous))
     return answer.result
 
@@ -95,13 +95,13 @@ def predict_files(paths: Sequence[Path], classifier: Classifier) -> SeriesAnswer
     match (study.series, study.refused, study.loose):
         case ((), (), (lone,)) if lone.sop_instance_uid:
             series = Series("", lone.path, Acquisition(), (lone,))
-            message = f"{lone.path}: a series of one slice; a report is made of three at least"
+            message = f"{lone.path}: a series of one slice; a report needs at least three"
             study = Study(refused=(RefusedSeries(series, Reason.TOO_FEW_SLICES, message),))
     if len(study.series) + len(study.refused) != 1 or any(APART in series.notes for series in study.series):
         # A slice of another patient under this UID must not vanish without a word.
         raise ReportError(
-            f"{len(paths)} files: they hold no series, several, or slices of another patient; "
-            "nothing can be reported of them"
+            f"{len(paths)} files: they hold no series, several, or slices of another patient, so "
+            "there is nothing to report"
         )
     found = classifier.predict_study(replace(study, loose=()))
     return next(answer.series for answer in found if answer.series is not None)
@@ -133,5 +133,5 @@ def _to_objects(key: str, answer: SeriesAnswer, previous: Mapping[str, str], kin
     try:
         return to_object_files(answer, previous=previous, **asdict(kinds))
     except SegmentationError:
-        LOG.warning("series %s: no segmentation can be laid over its images; reported without", key)
+        LOG.warning("series %s: its images cannot carry a segmentation; the report goes without", key)
         return to_object_files(answer, previous=previous, report=kinds.report, picture=kinds.picture)

@@ -102,12 +102,12 @@ class Archive:
         if failed := answer.get("FailedSOPSequence"):
             reason = failed[0].get("FailureReason", 0)
             raise DicomwebError(
-                f"{self.url}: does not take {len(failed)} of {len(datasets)} objects (reason {reason:04X})"
+                f"{self.url}: rejects {len(failed)} of {len(datasets)} objects (reason {reason:04X})"
             )
         stored = {str(item.ReferencedSOPInstanceUID) for item in answer.get("ReferencedSOPSequence") or ()}
         if missing := [one for one in datasets if str(one.SOPInstanceUID) not in stored]:
             raise DicomwebError(
-                f"{self.url}: does not say that it has {len(missing)} of {len(datasets)} objects; look "
+                f"{self.url}: does not confirm {len(missing)} of {len(datasets)} objects; check "
                 "whether they are there before you store them again"
             )
 
@@ -121,7 +121,7 @@ class Archive:
             answer = _parse_answer(error.response)
             if answer.get("FailedSOPSequence"):
                 return answer
-            said = " ".join(error.response.text[:SHOWN].split()) or "without a word"
+            said = " ".join(error.response.text[:SHOWN].split()) or "without giving a reason"
             raise DicomwebError(f"{self.url}: answers 409 for report: {said}") from error
 
     def _fetch(self, study_uid: str, series: str, instance: str, path: Path) -> Candidate:

@@ -155,7 +155,7 @@ class Node:
         except CovidctError as error:
             if key in self._arrivals:  # half of it was of an earlier time, say; the rest is on its way
                 self._spool.forget_attempts(key)
-                LOG.warning("series %s: more of it came while it was read; it is read again", key)
+                LOG.warning("series %s: more of it arrived while it was being read; it is read again", key)
                 return
             self._set_aside(folder, type(error).__name__)
         except Exception as error:  # broad: one bad series must not end the node

@@ -47,7 +47,7 @@ def check_title(text: str) -> str:
     """Give an AE title back without outer blanks. Raises NodeError for what cannot be one."""
     title = text.strip()
     if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", title):
-        raise NodeError(f"{text!r}: no AE title; it has 1 to 16 ASCII characters and no backslash")
+        raise NodeError(f"{text!r}: not an AE title, which has 1 to 16 ASCII characters and no backslash")
     return title
 
 
@@ -133,5 +133,5 @@ def _fill(context: ssl.SSLContext, tls: Tls) -> ssl.SSLContext:
             context.load_verify_locations(tls.authorities)
     except (OSError, ssl.SSLError) as error:
         names = ", ".join(str(path) for path in (tls.certificate, tls.key, tls.authorities) if path)
-        raise NodeError(f"{names}: no PEM files that fit ({error}); check certificate and key") from error
+        raise NodeError(f"{names}: not matching PEM files ({error}); check certificate and key") from error
     return context

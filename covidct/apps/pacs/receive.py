@@ -119,9 +119,9 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
     if not all(map(_is_uid, uids)):
         raise ReadError("instance: one of its UIDs is not valid")
     if identity.announced.uid != sop_instance_uid:
-        raise Misfit("instance: another one than was announced")
+        raise Misfit("instance: not the one that was announced")
     if dataset.get("Modality") != "CT" or dataset.get("SOPClassUID") not in STORED:
-        raise Misfit("instance: no CT")
+        raise Misfit("instance: not CT")
     return identity
 
 

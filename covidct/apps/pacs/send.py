@@ -108,7 +108,7 @@ def _send_one(association: Association, path: Path) -> Attempt:
     try:
         return _judge(path, association.send_c_store(dcmread(path)))
     except ValueError:  # no presentation context for it was accepted
-        return Attempt(path, Outcome.REFUSED, "its kind is not taken")
+        return Attempt(path, Outcome.REFUSED, "objects of this kind are not accepted")
     except (RuntimeError, OSError) as error:
         return Attempt(path, Outcome.LATER, type(error).__name__, reached=True)
 

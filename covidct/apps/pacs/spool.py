@@ -60,7 +60,7 @@ class Spool:
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._held = _lock(folder / "lock")
         except OSError as error:
-            raise NodeError(f"{folder}: no spool can be kept there ({error}); give another folder") from error
+            raise NodeError(f"{folder}: cannot hold a spool ({error}); give another folder") from error
         self._recover()
 
     def __enter__(self) -> Spool:

@@ -73,7 +73,7 @@ class Jobs:
             return
         resting = [job for job in self._jobs.values() if job.finished and _idle(job) > RESTING_S]
         if not resting:
-            raise busy(f"{self._settings.jobs} jobs are kept already; try again in a moment.")
+            raise busy(f"{self._settings.jobs} jobs are held already; try again in a moment.")
         self.forget(max(resting, key=_idle))
 
     def add(self, job: Job) -> None:

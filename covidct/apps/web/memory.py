@@ -19,7 +19,8 @@ class Memory:
         """Hold so many bytes more. Raises Problem (503) where they are not free."""
         if self.held + size > self.limit:
             raise busy(
-                "The server holds as much as it may at the moment; try again in a few seconds.", seconds=10
+                "The server holds as many uploads as it may; try again in a few seconds.",
+                seconds=10,
             )
         self.held += size
 

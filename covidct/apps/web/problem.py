@@ -41,7 +41,7 @@ async def answer_problem(request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     details = {
         HTTPStatus.NOT_FOUND: "There is nothing at this address; docs lists what there is.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for this address; docs says what is.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed here; docs lists what is.",
     }
     return to_response(Problem(status, details.get(status, error.detail), error.headers))
 

@@ -63,10 +63,10 @@ class Reading:
         self.total = count_answers(study)
         self.skipped = len(study.skipped)
         if not self.total:
-            raise ReadError("There is nothing in the upload that may be a slice; send DICOM or pictures.")
+            raise ReadError("Nothing in the upload looks like a slice; send DICOM or pictures.")
         if self.total > self._bounds.slices:
             raise ReadError(
-                f"{self.total:,} slices in one upload, and at most {self._bounds.slices:,} are answered; "
+                f"{self.total:,} slices in one upload, but at most {self._bounds.slices:,} are answered; "
                 "send single series."
             )
         return study
@@ -100,7 +100,7 @@ def check_unpacked(files: Sequence[MemoryBlob], most: int) -> None:
     total = sum(_unpacked(file) for file in files)
     if total > most:
         raise ReadError(
-            f"{total:,} bytes in the archives, and at most {most:,} are read; send single series."
+            f"{total:,} bytes in the archives, but at most {most:,} are read; send single series."
         )
 
 

@@ -66,7 +66,7 @@ class Worker:
     def check_room(self) -> None:
         """Raise Problem (503) where no further task can wait."""
         if len(self._tasks) >= self._room:
-            raise busy(f"{self._room} requests are being worked on or wait already; try again in a moment.")
+            raise busy(f"{self._room} requests are running or waiting already; try again in a moment.")
 
     def submit(self, pieces: Iterator[object]) -> Task:
         """Start work, or let it wait. Raises Problem (503) where there is no room."""

@@ -87,7 +87,7 @@ def _across_sources(samples: Sequence[Sample], copies: Sequence[Link]) -> Iterat
         names = _names(samples, _concerned(samples, across))
         text = (
             f"{_slices(len(names), 'has')} a copy in another source, {_example(samples, across)}: these "
-            "sources are no test of each other."
+            "sources cannot test each other."
         )
         yield Finding(Level.WARN, text, names)
 

@@ -73,11 +73,11 @@ def _undeclared(data: Dataset) -> Iterator[Finding]:
     empty = data.undeclared.get("", 0)
     others = [f"{label} ({count})" for label, count in sorted(data.undeclared.items()) if label]
     if empty:
-        yield Finding(Level.WARN, f"{count(empty, 'row has', 'rows have')} no label and were passed over.")
+        yield Finding(Level.WARN, f"{count(empty, 'row has', 'rows have')} no label and were skipped.")
     if others:
         yield Finding(
             Level.WARN,
-            f"Labels that are declared neither positive nor negative were passed over: {', '.join(others)}; "
+            f"Labels that are declared neither positive nor negative were skipped: {', '.join(others)}; "
             "say what they mean with --positive and --negative.",
         )
 
@@ -95,8 +95,8 @@ def _balance(data: Dataset) -> Iterator[Finding]:
         word = "COVID-19" if 2 * positives < n else "others"
         yield Finding(
             Level.WARN,
-            f"The classes are far apart in size: {positives} COVID-19, {n - positives} others; accuracy "
-            f"would flatter whoever never says {word}.",
+            f"The classes differ widely in size: {positives} COVID-19, {n - positives} others; a model that "
+            f"never says {word} would have a high accuracy.",
         )
 
 

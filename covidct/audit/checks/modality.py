@@ -27,7 +27,7 @@ LITTLE_LUNG, LITTLE_DARK = 0.02, 0.06
 HARDLY_LUNG = 0.05
 FEW, WARN_SHARE, FAIL_SHARE = 3, 0.02, 0.2
 ADVICE = (
-    "Look at the slices named here, and remove those that are no axial slices of a chest in a lung window."
+    "Look at the slices named here, and remove those that are not axial slices of a chest in a lung window."
 )
 LIMITS = (
     "This is a classical check of contrast, outlines and shape: it finds what is plainly something else, and "
@@ -47,7 +47,7 @@ def check_modality(samples: Sequence[Sample]) -> Check:
     return Check(
         name="modality",
         title="Modality mix",
-        headline=f"{n} of {len(samples)} slices look like no axial chest CT in a lung window. {LIMITS}",
+        headline=f"{n} of {len(samples)} slices do not look like axial chest CT in a lung window. {LIMITS}",
         advice=advise(findings, ADVICE),
         findings=findings,
         figures=(Figure("Flagged", "share of slices", _share(n, len(samples))),),

@@ -40,9 +40,9 @@ def check_graph(graph: bytes) -> None:
     try:
         fault = _find_fault(memoryview(graph), _MODEL)
     except (IndexError, ValueError) as error:
-        raise BundleError(f"the graph is no ONNX file ({error}); copy the bundle again") from error
+        raise BundleError(f"the graph is not an ONNX file ({error}); copy the bundle again") from error
     if fault:
-        raise BundleError(f"the graph has {fault}, which no graph of covidct's has; do not use it")
+        raise BundleError(f"the graph has {fault}, which covidct never writes; do not use it")
 
 
 def _find_fault(data: memoryview, message: _Message) -> str:

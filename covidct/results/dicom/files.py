@@ -72,7 +72,7 @@ def write_objects(made: Sequence[ObjectFiles], kind: str, place: Path) -> list[P
     if not files:
         raise ReportError(f"{place}: no series was answered for, so there is no {KINDS[kind]} to write")
     if len(files) > 1 and not place.is_dir():
-        raise ReportError(f"{place}: there are {len(files)} series; name a folder that is there")
+        raise ReportError(f"{place}: there are {len(files)} series; name an existing folder")
     written = []
     for series_uid, data in files:
         path = place / f"{series_uid}.{kind}" if place.is_dir() else place

@@ -89,7 +89,7 @@ def read_patient_study(series: Series) -> PatientStudy:
         if instance.path not in headers:
             headers[instance.path] = _read_header(instance)
     if not headers:
-        raise ReportError(f"{series.path}: a series without instances; nothing can be reported of it")
+        raise ReportError(f"{series.path}: a series without instances; there is nothing to report")
     first = next(iter(headers.values()))
     for path, header in headers.items():
         if different := [keyword for keyword in _SAME if header.get(keyword) != first.get(keyword)]:

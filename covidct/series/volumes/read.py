@@ -23,7 +23,7 @@ from covidct.types import Note
 MAX_VOLUME = 1024**3  # bytes, unpacked
 UNPLACED = Note(
     "unplaced",
-    "A NumPy array does not say where its slices lie: taken as upright, from feet to head, 1 mm apart.",
+    "A NumPy array does not say where its slices are: assumed upright, from feet to head, 1 mm apart.",
 )
 
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_had_is_named_and_waits_for_another_run(
     summary = run_here("flaky://bucket/in", out=tmp_path / "out", bundle=tiny_bundle, told=told)
     assert (summary.left, summary.slices) == (4, 0)
     lines = [line for step in told for line in step.told]
-    assert any("IM0003: cannot be had now (network unreachable)" in line for line in lines)
+    assert any("IM0003: is not available now (network unreachable)" in line for line in lines)
     Flaky.is_down = False
     with monkeypatch.context() as patch:  # it drops after the headers
         patch.setattr(Fetcher, "find", _drop)
@@ -92,7 +92,7 @@ def test_what_cannot_be_had_is_named_and_waits_for_another_run(
 
 
 def _drop(fetcher: Fetcher, spot: Spot) -> list[Candidate]:
-    raise SourceDropped(f"{spot.path}: cannot be had now")
+    raise SourceDropped(f"{spot.path}: is not available now")
 
 
 def test_a_missing_object_is_an_answer(store: fsspec.AbstractFileSystem) -> None:
@@ -103,7 +103,7 @@ def test_a_missing_object_is_an_answer(store: fsspec.AbstractFileSystem) -> None
 
 
 def test_a_store_that_cannot_be_listed_is_told(tmp_path: Path, tiny_bundle: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"cannot be listed .*check address, rights and network"):
+    with pytest.raises(ArchiveError, match=r"cannot be listed .*check address, permissions and network"):
         run_here(f"file://{tmp_path}/none", out=tmp_path / "out", bundle=tiny_bundle)
 
 

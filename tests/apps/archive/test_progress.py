@@ -9,8 +9,8 @@ def test_a_line_now_and_then_and_trouble_at_once() -> None:
     times = iter([0.0, 3.0, 10.0, 11.0])
     progress = Progress(said.append, every_s=10, clock=lambda: next(times))
     progress(Step("slices", 10, 4000))
-    progress(Step("slices", 20, 4000, ("x.dcm: cannot be had now",)))
-    assert said == ["x.dcm: cannot be had now"]
+    progress(Step("slices", 20, 4000, ("x.dcm: is not available now",)))
+    assert said == ["x.dcm: is not available now"]
     progress(Step("slices", 2000, 4000))
     assert said[1:] == ["slices: 2,000 of about 4,000, 200.0 a second"]
     progress(Step("headers", 1, None))
@@ -27,5 +27,5 @@ def test_the_end_says_what_was_done_and_what_is_left() -> None:
         "1 of them",
     ):
         assert part in lines
-    assert "2 could not be had now: run the same command again" in lines
+    assert "2 were not available: run the same command again" in lines
     assert lines.endswith("Table: out/results")

@@ -176,7 +176,7 @@ def test_a_file_that_kills_its_worker_is_set_aside_after_the_second_time(
     rows = {row["path"]: row for row in read_rows(out) if row["kind"] == "slice"}
     assert len(rows) == 10
     assert rows[poisonous]["status"] == "error"
-    assert "ended the process 2 times" in rows[poisonous]["message"]
+    assert "killed the process 2 times" in rows[poisonous]["message"]
     assert summary.errors == 2
     assert sorted(row["slices"] for row in read_rows(out) if row["kind"] == "series") == [3, 4]
 
@@ -226,7 +226,7 @@ def test_a_table_that_is_not_ours_is_left_alone(archive: Path, tmp_path: Path, t
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.docx").write_text("years of work")
-    with pytest.raises(ArchiveError, match="not empty, and no table of covidct archive; give another"):
+    with pytest.raises(ArchiveError, match="not empty, and not a table of covidct archive; give another"):
         run_here(archive, out=out, bundle=tiny_bundle)
     assert [path.name for path in out.iterdir()] == ["thesis.docx"]
     (out / "archive.json").write_text("[]")

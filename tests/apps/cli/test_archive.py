@@ -56,7 +56,7 @@ def test_a_table_that_is_not_ours_ends_it(tmp_path: Path, tiny_bundle: Path) -> 
     (tmp_path / "thesis.docx").write_text("years of work")
     done = run(tmp_path / "in", "--out", tmp_path, "--model", tiny_bundle)
     assert done.exit_code == 2
-    assert "no table of covidct archive; give another --out" in done.stderr
+    assert "not a table of covidct archive; give another --out" in done.stderr
 
 
 @pytest.mark.usefixtures("here")

@@ -176,7 +176,7 @@ def test_bad_inputs_do_not_stop_the_good(tiny_bundle: Path, tmp_path: Path) -> N
         "truncated.png": (png_bytes(SHOWN)[:-500], "damaged or cut off"),
         "truncated.dcm": (write_dicom(tmp_path / "x", HU).read_bytes()[:-500], "cut off"),
         "text.png": (b"Dear colleague,", "neither DICOM nor a PNG"),
-        "huge.png": (huge_png(60_000), "60000 x 60000 pixels, and at most 50,000,000 are read"),
+        "huge.png": (huge_png(60_000), "60000 x 60000 pixels, but at most 50,000,000 are read"),
     }
     for name, (content, _) in data.items():
         (tmp_path / name).write_bytes(content)
@@ -320,7 +320,7 @@ def test_graphs_that_do_not_load(tiny_bundle: Path, tmp_path: Path) -> None:
     write_sums(bundle)
     result = call("predict", "x.png", "--model", bundle)
     assert result.exit_code == 2
-    assert "the graph is no ONNX file" in result.stderr
+    assert "the graph is not an ONNX file" in result.stderr
 
 
 # --- info
@@ -368,7 +368,7 @@ def test_check_that_fails(tiny_bundle: Path, tmp_path: Path) -> None:
     write_sums(bundle)
     result = call("info", bundle, "--check")
     assert result.exit_code == 2
-    assert "gives other answers here than where it was made" in result.stderr
+    assert "answers differently here than where it was made" in result.stderr
 
 
 def test_a_bundle_of_another_format(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ def test_check_without_outputs_to_compare(tiny_bundle: Path, tmp_path: Path, tex
     write_sums(bundle)
     result = call("info", bundle, "--check")
     assert result.exit_code == 2
-    assert "reference.json: holds no outputs for the phantoms" in result.stderr
+    assert "reference.json: has no outputs for the phantoms" in result.stderr
 
 
 # --- evaluate

@@ -136,12 +136,12 @@ def test_objects_are_stored_in_one_piece_where_each_is_confirmed(server: str) ->
 @pytest.mark.parametrize(
     ("status", "answer", "message"),
     [
-        (200, to_answer("ReferencedSOPSequence", UIDS[0]), "does not say that it has 1 of 2 objects"),
-        (200, b"", "does not say that it has 2 of 2 objects"),
-        (202, to_answer("FailedSOPSequence", UIDS[1]), "does not take 1 of 2 objects .reason A900"),
-        (409, to_answer("FailedSOPSequence", *UIDS), "does not take 2 of 2 objects .reason A900"),
+        (200, to_answer("ReferencedSOPSequence", UIDS[0]), "does not confirm 1 of 2 objects"),
+        (200, b"", "does not confirm 2 of 2 objects"),
+        (202, to_answer("FailedSOPSequence", UIDS[1]), "rejects 1 of 2 objects .reason A900"),
+        (409, to_answer("FailedSOPSequence", *UIDS), "rejects 2 of 2 objects .reason A900"),
         (409, b"quota exceeded", "answers 409 for report: quota exceeded"),
-        (409, b"", "answers 409 for report: without a word"),
+        (409, b"", "answers 409 for report: without giving a reason"),
     ],
 )
 def test_what_is_not_confirmed_is_an_error(server: str, status: int, answer: bytes, message: str) -> None:

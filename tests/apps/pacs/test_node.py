@@ -87,7 +87,7 @@ def test_a_segmentation_goes_where_it_is_asked_for(tmp_path: Path, pacs: Pacs, t
         wait_for(lambda: len(pacs.received) == 5, why=node.log)
         assert node.stop() == 0
         assert [made.Modality for made in pacs.received[3:]] == ["SR", "OT"]
-        assert "no segmentation can be laid over its images" in node.log
+        assert "its images cannot carry a segmentation" in node.log
 
 
 def test_a_killed_node_goes_on_and_sends_one_report(
@@ -282,7 +282,7 @@ def call(*arguments: str) -> tuple[int, str]:
         (["--peer", "PACS@h:1", "--host", "0.0.0.0"], "needs --allow"),
         (["--peer", "PACS@h:1", "--allow", "A@scanner"], "not an address or network"),
         (["--peer", "PACS@h:1", "--tls-key", __file__], "a key without --tls-cert"),
-        (["--peer", "PACS@h:1", "--tls-cert", __file__], "no PEM files that fit"),
+        (["--peer", "PACS@h:1", "--tls-cert", __file__], "not matching PEM files"),
     ],
 )
 def test_what_cannot_be_meant_ends_with_a_word(arguments: list[str], message: str) -> None:
@@ -317,7 +317,7 @@ def test_a_peer_that_takes_no_reports_gets_the_picture(
         store([*study, *refused], node.port)
         assert node.wait() == 0, node.log
     assert [made.Modality for made in pacs.received] == ["OT"]
-    assert "nothing to send of it without a report" in node.log
+    assert "without a report there is nothing to send" in node.log
     assert not list((tmp_path / "spool" / "outbox").iterdir())
 
 

@@ -99,9 +99,9 @@ def test_loopback(host: str, expected: bool) -> None:
 
 def test_tls_needs_files_that_fit(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("no certificate")
-    with pytest.raises(NodeError, match="no PEM files that fit"):
+    with pytest.raises(NodeError, match="not matching PEM files"):
         to_server_context(Tls(certificate=tmp_path / "cert.pem"))
-    with pytest.raises(NodeError, match="no PEM files that fit"):
+    with pytest.raises(NodeError, match="not matching PEM files"):
         to_client_context(Tls(authorities=tmp_path / "cert.pem"))
 
 

@@ -55,7 +55,7 @@ def test_a_spool_has_one_node(tmp_path: Path) -> None:
 
 def test_a_spool_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(NodeError, match="no spool can be kept there"):
+    with pytest.raises(NodeError, match="cannot hold a spool"):
         Spool(tmp_path / "file")
 
 

@@ -148,7 +148,7 @@ def test_what_is_no_slice_in_an_archive_is_counted(tiny_bundle: Path) -> None:
 
 
 def test_where_there_is_no_slice_that_is_said(tiny_bundle: Path) -> None:
-    with pytest.raises(ReadError, match="nothing in the upload"):
+    with pytest.raises(ReadError, match="Nothing in the upload"):
         read(tiny_bundle, MemoryBlob("a.zip", pack({"b.txt": b"x"})))
 
 

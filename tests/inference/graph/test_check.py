@@ -121,7 +121,7 @@ def add_steps_of_a_training(model: ModelProto) -> None:
 def test_what_no_graph_may_have(spoil: Callable[[ModelProto], None], fault: str) -> None:
     model = onnx.load_from_string(GRAPH)
     spoil(model)
-    with pytest.raises(BundleError, match=rf"^the graph has {fault}.*, which no graph of covidct's has"):
+    with pytest.raises(BundleError, match=rf"^the graph has {fault}.*, which covidct never writes"):
         check_graph(model.SerializeToString())
 
 
@@ -152,7 +152,7 @@ def test_values_of_four_bits_pass() -> None:
     "data", [b"no graph at all", GRAPH[:-40], b"\x3a", b"\x3a\xff", b"\xff" * 20, b"\x0b\x0c", b"\x09\x00"]
 )
 def test_what_is_no_graph(data: bytes) -> None:
-    with pytest.raises(BundleError, match=r"^the graph is no ONNX file \(.*\); copy the bundle again$"):
+    with pytest.raises(BundleError, match=r"^the graph is not an ONNX file \(.*\); copy the bundle again$"):
         check_graph(data)
 
 

@@ -76,7 +76,7 @@ def test_one_series_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
 def test_several_series_need_a_folder(tmp_path: Path) -> None:
     made = [to_object_files(make_answer()), to_object_files(other())]
     assert len(write_objects(made, SR, tmp_path)) == 2
-    with pytest.raises(ReportError, match="2 series; name a folder"):
+    with pytest.raises(ReportError, match="2 series; name an existing folder"):
         write_objects(made, SR, tmp_path / "answer.dcm")
 
 

@@ -36,7 +36,7 @@ def _check_place(out: Path, data: Path) -> None:
     if os.path.lexists(out):
         raise ManifestError(f"{out}: already exists; give another name, or move it away first")
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
-        raise ManifestError(f"{out}: lies in {data}, where copies would pass for slices; put it beside")
+        raise ManifestError(f"{out}: is in {data}, where copies would count as slices; choose another folder")
 
 
 @contextmanager

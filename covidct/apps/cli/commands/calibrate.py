@@ -126,7 +126,7 @@ def score_manifest(classifier: Classifier, manifest: Manifest, plan: DataPlan) -
     if not answered.any():
         raise ManifestError(
             f"{manifest.path}: none of {len(rows)} slices can be calibrated on; those in split {LOCKED} are "
-            "left alone, and the gate refuses what is no axial chest CT: see covidct predict"
+            "left out, and the gate refuses what is not an axial chest CT: see covidct predict"
         )
     kept = [row for row, fine in zip(rows, answered, strict=True) if fine]
     logits = np.array([made.logit for result in results if (made := result.prediction)], np.float64)

@@ -40,5 +40,5 @@ def run_evaluate(
     )
     write_report(report, out)
     if any(row.source == UNNAMED for row in rows):
-        click.echo(f"{UNKNOWN_SOURCE}: if it did, the figures flatter it.", err=True)
+        click.echo(f"{UNKNOWN_SOURCE}: if it was, the figures are too good.", err=True)
     return to_table(report)

@@ -51,11 +51,11 @@ def check_installation(bundle: Bundle) -> str:
         apart = check_reference(sessions, json.loads(bundle.files[REFERENCE]))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise BundleError(
-            f"{bundle.path / REFERENCE}: holds no outputs for the phantoms: {error!r}; train it again"
+            f"{bundle.path / REFERENCE}: has no outputs for the phantoms: {error!r}; train it again"
         ) from error
     text = ", ".join(f"{name} at {share:.0%} of the tolerance" for name, share in apart.items())
     if max(apart.values()) > 1:
         raise BundleError(
-            f"{bundle.path}: gives other answers here than where it was made ({text}); do not use it"
+            f"{bundle.path}: answers differently here than where it was made ({text}); do not use it"
         )
     return f"  installation phantoms answered as recorded: {text}"

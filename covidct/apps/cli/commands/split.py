@@ -119,7 +119,7 @@ def _check_test(rows: Sequence[Row], shares: Mapping[str, float]) -> None:
     """Raise ManifestError where the test split that was asked for got nothing to lock."""
     if shares.get(LOCKED) and not any(row.split == LOCKED for row in rows):
         raise ManifestError(
-            f"the {LOCKED} split would be empty: too few patients, or blocks of neighbours, to share out; "
+            f"the {LOCKED} split would be empty: too few patients, or blocks of neighbours, to divide; "
             "give patient ids, a smaller --block, or other shares"
         )
 

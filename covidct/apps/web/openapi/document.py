@@ -19,17 +19,17 @@ from covidct.types import DISCLAIMER
 
 PROBLEMS = {
     400: "The upload is not valid multipart/form-data.",
-    401: "The token is missing, or another.",
-    403: "A page of another site asks.",
-    404: "There is nothing of the kind, or no longer.",
+    401: "The token is missing or wrong.",
+    403: "The request comes from a page of another site.",
+    404: "Not found, or no longer there.",
     408: "The upload came to a halt.",
     413: "Too many bytes, or too many files.",
-    415: "Another media type than multipart/form-data, or a compressed body.",
+    415: "Not multipart/form-data, or a compressed body.",
     421: "The server does not go by the name in the Host header.",
-    422: "No files, no slices in them or too many; a value that cannot be, or an unknown name.",
-    429: "Many wrong tokens came from this address; Retry-After says when to come again.",
+    422: "No files, no slices in them or too many; an invalid value, or an unknown name.",
+    429: "Many wrong tokens came from this address; Retry-After says when to try again.",
     500: "Something failed in the server.",
-    503: "No room at the moment, or the server is being stopped; Retry-After says when to come again.",
+    503: "No room at the moment, or the server is being stopped; Retry-After says when to try again.",
 }
 UPLOADING = (400, 403, 408, 413, 415, 422, 500, 503)
 
@@ -54,7 +54,7 @@ def to_document(settings: Settings, points: Sequence[str]) -> Json:
 
 def _to_uploads(upload: Json) -> Json:
     """Where files go."""
-    started = _json("The job, which goes on.", named("Job"))
+    started = _json("The job, now running.", named("Job"))
     started["headers"] = {"Location": {"schema": TEXT, "description": "Where to ask for the job."}}
     started["links"] = _to_links()
     return {
@@ -74,12 +74,12 @@ def _to_jobs() -> Json:
     nth = [*job, _parameter("number", {"type": "integer", "minimum": 0, "maximum": 1_000_000})]
     shown = _json("The job.", named("Job"))
     evidence = _json("The map.", named("Evidence"))
-    about = _json("One for each result that is there.", array_of(named("About")))
+    about = _json("One for each result so far.", array_of(named("About")))
     picture = {"description": "8-bit grey levels.", "content": {"image/png": {"schema": {}}}}
     show = _ask("showSlice", "The slice of a result, in a window", {200: picture}, (404, 422))
     units = {"description": "int16, little endian.", "content": {"application/octet-stream": {"schema": {}}}}
     geometry = _json("What the header says.", named("Geometry"))
-    gone = {"description": "It is gone."}
+    gone = {"description": "Forgotten."}
     return {
         "/api/jobs/{id}": {
             "parameters": job,
@@ -88,13 +88,11 @@ def _to_jobs() -> Json:
         },
         "/api/jobs/{id}/cancel": {
             "parameters": job,
-            "post": _ask(
-                "cancelJob", "Read no more of a job, but keep what is there", {200: shown}, (403, 404)
-            ),
+            "post": _ask("cancelJob", "Stop a job, but keep its results so far", {200: shown}, (403, 404)),
         },
         "/api/jobs/{id}/results": {
             "parameters": job,
-            "get": _ask("showResults", "The results of a job, as far as it is", {200: _results()}, (404,)),
+            "get": _ask("showResults", "The results of a job so far", {200: _results()}, (404,)),
         },
         "/api/jobs/{id}/about": {
             "parameters": job,
@@ -106,7 +104,7 @@ def _to_jobs() -> Json:
         },
         "/api/jobs/{id}/geometry/{number}": {
             "parameters": nth,
-            "get": _ask("showGeometry", "How the slice of a result lies", {200: geometry}, (404,)),
+            "get": _ask("showGeometry", "Size and orientation of a slice", {200: geometry}, (404,)),
         },
         "/api/jobs/{id}/hounsfield/{number}": {
             "parameters": nth,
@@ -138,10 +136,10 @@ def _to_others() -> Json:
     model = _json("The model.", named("Model"))
     text = {"description": "In the text format.", "content": {"text/plain": {"schema": TEXT}}}
     return {
-        "/api/model": {"get": _ask("showModel", "What answers, and its figures", {200: model})},
+        "/api/model": {"get": _ask("showModel", "The model and its figures", {200: model})},
         "/metrics": {"get": _ask("showCounters", "Counters for Prometheus", {200: text})},
         "/health": {"get": _ask("showHealth", "The process runs", {200: status})},
-        "/ready": {"get": _ask("showReady", "It takes work", {200: status}, (503,))},
+        "/ready": {"get": _ask("showReady", "It accepts work", {200: status}, (503,))},
     }
 
 
@@ -164,7 +162,7 @@ def _to_upload(settings: Settings, points: Sequence[str]) -> Json:
         "type": "number",
         "exclusiveMinimum": 0,
         "exclusiveMaximum": 1,
-        "description": "The share of such slices with COVID-19 where the answers are to be used. "
+        "description": "The share of slices with COVID-19 where the answers will be used. "
         "Also read from the query.",
     }
     schema = {

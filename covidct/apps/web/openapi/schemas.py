@@ -43,8 +43,8 @@ def _to_job() -> Json:
     return object_of(
         id=JOB_ID,
         state={"type": "string", "enum": list(STATES)},
-        done=COUNT | {"description": "Results that are there."},
-        total=COUNT | {"description": "Results there will be; may rise while archives are unpacked."},
+        done=COUNT | {"description": "Results so far."},
+        total=COUNT | {"description": "Results to expect; may rise while archives are unpacked."},
         skipped=COUNT | {"description": "Files in archives that were skipped: not named like slices."},
         results_url=TEXT,
         message={"type": ["string", "null"], "description": "Why it failed."},
@@ -84,7 +84,7 @@ def _to_geometry() -> Json:
         turn=turn
         | {
             "type": ["object", "null"],
-            "description": "Transposed first, then mirrored, it is shown as usual.",
+            "description": "To show the slice as usual, transpose it, then mirror it.",
         },
     )
 
@@ -102,7 +102,7 @@ def _to_model(point: Json, precision: Json) -> Json:
     cutoffs = object_of(
         temperature=NUMBER,
         shift=NUMBER,
-        opacity=NUMBER | {"description": "The probability from which on there is an opacity."},
+        opacity=NUMBER | {"description": "From this probability on, there is an opacity."},
         typical=array_of(NUMBER)
         | {"minItems": 2, "maxItems": 2, "description": "Logits: atypical below, typical from there on."},
     )
@@ -115,11 +115,11 @@ def _to_model(point: Json, precision: Json) -> Json:
         model=TEXT,
         precision=precision,
         labels=object_of(positive=TEXT, negative=TEXT),
-        prevalence=NUMBER | {"description": "The one that probabilities hold at."},
-        min_probability=SHARE | {"description": "No probability lies below; null where nothing bounds it."},
+        prevalence=NUMBER | {"description": "The prevalence that probabilities assume."},
+        min_probability=SHARE | {"description": "No probability is lower; null if there is no such bound."},
         operating_points=array_of(point),
-        findings=nullable(cutoffs) | {"description": "Where findings of slices begin; null without."},
-        series=nullable(series) | {"description": "Decides for series; null where slices' points do."},
+        findings=nullable(cutoffs) | {"description": "Cut-offs for findings of slices; null if none."},
+        series=nullable(series) | {"description": "Operating points of series; null: those of slices."},
         headlines=array_of(TEXT),
         external=array_of(object_of(source=TEXT, recipe=TEXT, auc=estimate)),
         figures=array_of(section),

@@ -282,7 +282,7 @@ def test_operating_point_and_prevalence_change_what_is_said(page: Page, classifi
 def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
     series = read(page, series_files([N] * 4))[-1]
     unfold(page)
-    assert page.inner_text("#detail-assumes").startswith("Worked out as if 50% of such series showed")
+    assert page.inner_text("#detail-assumes").startswith("Assumes that 50% of such series show")
     page.focus("#prevalence")
     page.keyboard.press("Home")
     odds = series["probability"] / (1 - series["probability"]) / 999
@@ -290,7 +290,7 @@ def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
     assert page.inner_text("#detail-assumes").endswith(f"Where 0.1% do, it is {shifted}.")
     assert page.inner_text("#worth dd:last-of-type") == shifted
     page.select_option("#language", "fr")
-    page.wait_for_selector("#detail-assumes:has-text('Calculée comme si')")
+    page.wait_for_selector("#detail-assumes:has-text('Suppose que')")
 
 
 def test_the_page_says_how_low_probabilities_go(page: Page, classifier: Classifier) -> None:

@@ -392,7 +392,7 @@ def test_bombs_are_not_unpacked(browser: Browser, tiny_bundle: Path) -> None:
         visiting(browser, f"{server.url}/", faultless=False) as page,
     ):
         give(page, {"one.zip": bomb(), "other.zip": bomb()})
-        assert "100,000,000 bytes in the archives, and at most 60,000,000 are read" in notice(page)
+        assert "100,000,000 bytes in the archives, but at most 60,000,000 are read" in notice(page)
         (record,) = read(page, {"one.zip": bomb()})
         assert record["status"] == "error"
         assert server.peak_mb() < 600

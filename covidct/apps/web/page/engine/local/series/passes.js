@@ -8,7 +8,7 @@ import { isForBones, isForLungs } from "./kernels.js";
 import { groupBy } from "../../../rules/groups.js";
 
 const NEARLY_AS_MANY = 0.8;
-const FEW = 0.1; // of the slices: so many may lie where others do, as copies under new UIDs, and be left out
+const FEW = 0.1; // of the slices: so many may be where others are, as copies under new UIDs, and be left out
 
 /** { slices, rest, what } of one pass; null where places repeat and nothing tells which slices belong together. */
 export function choosePass(placed) {
