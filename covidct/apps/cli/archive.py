@@ -42,14 +42,14 @@ def archive(request: ArchiveRequest, choice: ModelChoice) -> None:
 
     INPUT: folders, ZIP archives and files; addresses of object stores (s3://, gs://, file:// ...); DICOMweb
     servers (https://...). All headers are read first, so that the slices of a series are answered together
-    wherever they lie; the answers are those of `covidct predict`.
+    wherever they are; the answers are those of `covidct predict`.
 
-    TABLE/results is a Parquet table: one row a slice, one a series. A file that cannot be read is a row with
-    its error, and one that ends its worker twice is set aside and named. If it is stopped, the
-    same command continues where it was; in an archive that has grown it does only what is new.
+    TABLE/results is a Parquet table: one row per slice and one per series. A file that cannot be read has a
+    row with its error; one that kills its worker twice is set aside and named. Stopped, the command continues
+    where it was when run again; if the archive has grown, it answers only what is new.
 
-    Progress goes to standard error. Exit code: 0 if every slice was read, 1 if one was not or could not be
-    had, 2 if it could not go on; what was answered stays.
+    Progress goes to standard error. Exit code: 0 if every slice was read, 1 if one was not read or not
+    available, 2 if the run had to stop; answers so far stay.
     """
     with plain_errors(), needs_extra("scale"):
         from covidct.apps.archive.engine import RayEngine

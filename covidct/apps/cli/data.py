@@ -19,6 +19,7 @@ from covidct.apps.cli.options import (
     gather,
     labels_options,
     needs_extra,
+    out_option,
     plain_errors,
 )
 
@@ -112,7 +113,7 @@ def audit(
 
 @click.command()
 @click.argument("data", type=DATA, metavar="MANIFEST.csv|FOLDER")
-@click.option("--out", required=True, type=OUT, metavar="NEW.csv", help="The new manifest.")
+@out_option("The new manifest.", kind=OUT, metavar="NEW.csv")
 @gather(
     "division",
     Division,
@@ -183,9 +184,7 @@ def split(
     metavar="N",
     help="Total number of slices to reach, half of them in each class.",
 )
-@click.option(
-    "--out", required=True, type=FOLDER, metavar="DIR", help="The new folder, with its manifest.csv."
-)
+@out_option("The new folder, with its manifest.csv.")
 @click.option(
     "--rotation",
     type=click.FloatRange(0, 180, min_open=True),
@@ -206,7 +205,7 @@ def augment(
     positive: tuple[str, ...],
     negative: tuple[str, ...],
 ) -> None:
-    """Fill up both classes with rotated and mirrored copies.
+    """Balance both classes with rotated and mirrored copies.
 
     DIR gets every labelled slice as PNG, and copies until each class has half of N, the same number for each
     slice. DIR/manifest.csv names the parent of each copy. Split first, and measure on originals only.

@@ -11,7 +11,6 @@ import click
 
 from covidct.apps.cli.options import (
     BUNDLE,
-    FOLDER,
     GRAPH,
     OUT,
     PREVALENCE,
@@ -22,6 +21,7 @@ from covidct.apps.cli.options import (
     gather,
     labels_options,
     needs_extra,
+    out_option,
     plain_errors,
     to_labels,
 )
@@ -34,7 +34,7 @@ from covidct.types import DISCLAIMER, Precision
 @SPLIT
 @SOURCES
 @gather("labels", to_labels, labels_options)
-@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
+@out_option("Folder for the report.")
 @click.option(
     "--prevalence",
     "prevalences",
@@ -91,8 +91,8 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
     """Measure what a BUNDLE refuses, from pixels alone.
 
     Default: the model that ships. DICOM headers are ignored. Reports for each source how many pictures are
-    refused and why, with exact 95 % intervals. Of real slices only those with lung in view count: their
-    mask, or else the lung finder of the model, marks at least 2 % of the picture as lung. The gate may have
+    refused and why, with exact 95 % intervals. Real slices count only with lung in view: their mask, or
+    without one the lung finder of the model, marks at least 2 % of the picture as lung. The gate may have
     been trained on rows without a split.
     """
     with plain_errors(), needs_extra("train"):
@@ -106,7 +106,7 @@ def gate(bundle: Path, data: Path, document: Path | None, precision: Precision) 
 @data_option("The slices.")
 @SPLIT
 @SOURCES
-@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder for the report.")
+@out_option("Folder for the report.")
 @GRAPH
 def examine(
     bundle: Path, data: Path, split: str, sources: tuple[str, ...], out: Path, precision: Precision

@@ -78,13 +78,12 @@ DEBUG = click.option(
 )
 
 Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
 # Those that mean COVID-19, and those that mean something else.
 Labels = tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def gather(
-    name: str, make: Callable[..., object], *options: Callable[[Command], Command]
-) -> Callable[[Command], Command]:
+def gather(name: str, make: Callable[..., object], *options: Decorator) -> Decorator:
     """Options that make one value: the command is given `name`, what `make` makes of them by their names."""
 
     def decorate(command: Command) -> Command:
@@ -103,7 +102,7 @@ def gather(
     return decorate
 
 
-def choose_model(*more: Callable[[Command], Command], point: str = POINT) -> Callable[[Command], Command]:
+def choose_model(*more: Decorator, point: str = POINT) -> Decorator:
     """Which model answers, as `choice`; `point` is the help of --operating-point, `more` comes after it."""
     named = click.option("--operating-point", metavar="NAME", help=point)
     return gather("choice", ModelChoice, MODEL, GRAPH, named, *more, THREADS)
@@ -125,16 +124,30 @@ PRETRAINED = click.option(
     type=FILE,
     envvar="COVIDCT_PRETRAINED",
     metavar="FILE",
-    help="ImageNet weights (safetensors). Default: download them from their maker.",
+    help="ImageNet weights (safetensors). Default: download them from their publisher.",
 )
 WORKERS = click.option(
     "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0: none."
 )
 
 
-def data_option(
-    what: str, *, folders: bool = True, required: bool = True
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def out_option(what: str, *, kind: click.Path = FOLDER, metavar: str = "DIR") -> Decorator:
+    """Where a command writes; `what` is the help."""
+    return click.option("--out", required=True, type=kind, metavar=metavar, help=what)
+
+
+def accept_option(what: str) -> Decorator:
+    """The reason to go on against advice, "" for none; `what` is the help."""
+    return click.option("--accept", default="", metavar="REASON", help=what)
+
+
+def host_option(needs: str) -> Decorator:
+    """The address to listen on; `needs` are options without which others are not let in."""
+    what = f"Address to listen on. Any but this machine's own needs {needs}."
+    return click.option("--host", default="127.0.0.1", show_default=True, help=what)
+
+
+def data_option(what: str, *, folders: bool = True, required: bool = True) -> Decorator:
     """The data set of a command: a manifest, or with `folders` one sub-folder a class; `what` is in it."""
     return click.option(
         "--data",
@@ -173,7 +186,7 @@ ALL_SERIES = click.option(
 )
 
 
-def labels_options(command: Callable[..., None]) -> Callable[..., None]:
+def labels_options(command: Command) -> Command:
     """Which labels of a data set mean what; () where nothing is said."""
     options = (
         click.option(

@@ -85,7 +85,7 @@ def predict(
 
     Reads PNG, JPEG and other pictures, DICOM, volumes (NIfTI, MetaImage, NRRD, NumPy), and folders with
     everything in them; - reads names from standard input. Slices of a DICOM series are sorted from feet to
-    head, wherever they are, and also get one answer together. One series of each study is answered.
+    head, wherever they are, and the series gets an answer, too. One series of each study is answered.
 
     --prevalence adds the probability of COVID-19 at that prevalence, and PPV and NPV of the operating point.
     It changes no decision.
@@ -93,8 +93,8 @@ def predict(
     --sr, --sc and --seg take a file or, for several series, an existing folder. --dicomweb takes
     user:password from COVIDCT_DICOMWEB_AUTH.
 
-    Results go to standard output. The table has a line per series with what led to it below, and slices of
-    series only with --slices; JSON lines and CSV have one result per slice and one per series, after its
+    Results go to standard output. The table has a line per series with what it rests on below, and slices
+    of series only with --slices; JSON lines and CSV have one result per slice and one per series, after its
     slices. Everything else goes to standard error. Exit code: 0 if every slice was read (refused ones
     included), 1 if one was not or there was none, 2 if nothing could be done (wrong usage, a damaged model).
     """

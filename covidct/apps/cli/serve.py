@@ -17,6 +17,7 @@ from covidct.apps.cli.options import (
     MODEL,
     choose_model,
     gather,
+    host_option,
     needs_extra,
     plain_errors,
 )
@@ -29,12 +30,7 @@ from covidct.types import DISCLAIMER, ModelChoice
 @gather(
     "serving",
     Serving,
-    click.option(
-        "--host",
-        default="127.0.0.1",
-        show_default=True,
-        help="Address to listen on. Any but this machine's own needs --token or --no-auth.",
-    ),
+    host_option("--token or --no-auth"),
     click.option(
         "--port",
         type=click.IntRange(0, 65535),
@@ -132,12 +128,7 @@ def web_app(out: Path, bundle: Path | None, vendored: Path | None) -> None:
     click.option(
         "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Port to listen on."
     ),
-    click.option(
-        "--host",
-        default="127.0.0.1",
-        show_default=True,
-        help="Address to listen on. Any but this machine's own needs --allow.",
-    ),
+    host_option("--allow"),
     click.option(
         "--allow",
         multiple=True,

@@ -20,10 +20,12 @@ from covidct.apps.cli.options import (
     SOURCES,
     THREADS,
     WORKERS,
+    accept_option,
     data_option,
     gather,
     labels_options,
     needs_extra,
+    out_option,
     plain_errors,
 )
 from covidct.apps.cli.train_options import RunOptions, TrialOptions
@@ -42,13 +44,7 @@ from covidct.types import DISCLAIMER
         help="How to train: scratch (a small network from random weights), mobilenet (transfer learning), "
         "lung (the lungs alone), or a TOML file.",
     ),
-    click.option(
-        "--out",
-        required=True,
-        type=FOLDER,
-        metavar="DIR",
-        help="Folder of the run. An interrupted run is continued.",
-    ),
+    out_option("Folder of the run. An interrupted run is continued."),
     labels_options,
     PRETRAINED,
     click.option("--version", "number", default="0.1.0", show_default=True, help="Version of the model."),
@@ -72,18 +68,12 @@ from covidct.types import DISCLAIMER
         is_flag=True,
         help="Only train the lung finder and the gate; writes DIR/gate.safetensors.",
     ),
-    click.option(
-        "--accept",
-        default="",
-        metavar="REASON",
-        help="Go on although the audit fails, for this reason, which goes into the model card.",
-    ),
+    accept_option("Train although the audit fails, for this reason, which goes into the model card."),
     click.option(
         "--pool",
         type=FOLDER,
         metavar="DIR",
-        help="A benchmark of the recipe: calibrate on the sources left out there, in place of splits of its "
-        "own.",
+        help="A benchmark of this recipe: calibrate on the sources it left out, not on splits of the data.",
     ),
 )
 def train(data: Path, asked: RunOptions) -> None:
@@ -115,13 +105,7 @@ def train(data: Path, asked: RunOptions) -> None:
     TrialOptions,
     data_option("The slices.", required=False),
     PRETRAINED,
-    click.option(
-        "--out",
-        required=True,
-        type=FOLDER,
-        metavar="DIR",
-        help="Folder for all results. An interrupted run is continued.",
-    ),
+    out_option("Folder for all results. An interrupted run is continued."),
     click.option(
         "--left-out",
         multiple=True,
@@ -140,12 +124,7 @@ def train(data: Path, asked: RunOptions) -> None:
         "--finder", type=FILE, metavar="FILE", help="A trained lung finder (safetensors) for all trainings."
     ),
     WORKERS,
-    click.option(
-        "--accept",
-        default="",
-        metavar="REASON",
-        help="Go on although an audit fails, for this reason, which is recorded.",
-    ),
+    accept_option("Train although an audit fails, for this reason, which is recorded."),
     click.option("--table-only", is_flag=True, help="Train nothing; only print the table of what is in DIR."),
 )
 def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: TrialOptions) -> None:
@@ -153,7 +132,7 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
 
     For every source left out, recipe and seed: weights, epoch, threshold and temperature come from the other
     sources only. Then all labelled slices of the one left out are scored through the exported graph. The
-    shortcut floor of the source is given beside the table. DIR gets benchmark.json, .md and .png, and a
+    table comes with the shortcut floor of each source. DIR gets benchmark.json, .md and .png, and a
     folder per training. Finished trainings are not repeated.
     """
     if not asked.table_only and asked.data is None:
@@ -170,13 +149,7 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
 @click.command()
 @BUNDLE
 @data_option("The hospital's labelled slices.")
-@click.option(
-    "--out",
-    required=True,
-    type=PLACE,
-    metavar="DIR",
-    help="Folder for the new bundle; must not exist or be empty.",
-)
+@out_option("Folder for the new bundle; must not exist or be empty.", kind=PLACE)
 @SOURCES
 @labels_options
 @click.option(
@@ -186,12 +159,7 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
     metavar="NAME",
     help="Name of the site, for the version: VERSION+NAME.",
 )
-@click.option(
-    "--accept",
-    default="",
-    metavar="REASON",
-    help="Write it although it is no better, for this reason, which goes into the model card.",
-)
+@accept_option("Write it although it is no better, for this reason, which goes into the model card.")
 def calibrate(
     bundle: Path,
     data: Path,
@@ -209,7 +177,7 @@ def calibrate(
     hospital's own labelled slices, of at least ten patients with COVID-19 and ten without. The table
     compares the bundle before and after, in ten folds of patients, each measured with a calibration from the
     others. If the Brier score does not fall, nothing is written without --accept. Slices of the `test` split
-    are left alone, to measure on later.
+    are left out, to measure on later.
     """
     with plain_errors(), needs_extra("audit"):
         from covidct.apps.cli.commands.calibrate import run_calibrate
