@@ -85,6 +85,19 @@ def test_every_file_that_a_page_names_is_there(name: str) -> None:
             assert (ROOT / named).exists(), f"{name}:{number}: {named}"
 
 
+def test_the_architecture_page_says_where_things_are() -> None:
+    """A name without an ending is a function or class of the file before it."""
+    table = (REFERENCE / "architecture.md").read_text(encoding="utf-8").partition("## Where is")[2]
+    for places in re.findall(r"^\| [^|]+ \| (`[^|]+) \|$", table, re.MULTILINE):
+        file = ROOT / "covidct"
+        for named in re.findall("`([^`]+)`", places):
+            if named.isidentifier():
+                assert re.search(rf"(def|class) {named}\b", file.read_text(encoding="utf-8")), named
+            else:
+                file = ROOT / "covidct" / named if "/" in named else file.with_name(named)
+                assert file.exists(), named
+
+
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
     """What scripts/docs defines."""
