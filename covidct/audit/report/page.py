@@ -1,4 +1,4 @@
-"""An audit as one HTML file for a browser or a printer; what it looks like stands in `page.html`.
+"""An audit as one HTML file for a browser or a printer; its look is in `page.html` and `style.css`.
 
 Everything is inside: style, charts, thumbnails. The page asks for nothing from outside and holds no date.
 Knows how much of an audit a reader can take in. Knows nothing of files: pictures are handed to it.
@@ -7,24 +7,22 @@ Knows how much of an audit a reader can take in. Knows nothing of files: picture
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 from PIL import Image
 
 from covidct import __version__
 from covidct.audit.report.charts import draw_bars, draw_curves
+from covidct.audit.report.template import open_templates, to_data_uri
 from covidct.audit.report.text import elide, to_printable, to_verdict
 from covidct.audit.verdict import Audit, Table
 from covidct.errors import CovidctError
 from covidct.types import DISCLAIMER, Pixels
 
 THUMBNAIL = 160
-QUALITY = 90
 # The page is for looking at; the JSON document has all.
 MAX_FILES, MAX_ROWS, MAX_PAIRS = 200, 200, 12
 MAX_PRINTED, MAX_OPEN = 20, 3
@@ -63,15 +61,8 @@ def to_page(audit: Audit, *, read_picture: Callable[[str], Pixels]) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("covidct.audit.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_finalize,
-    )
+    environment = open_templates("covidct.audit.report")
+    environment.finalize = _finalize
     filters: dict[str, Callable[..., Any]] = {
         "name": lambda text: elide(to_printable(text), NAME),
         "cell": lambda text: elide(to_printable(text), CELL),
@@ -125,6 +116,4 @@ def _to_data(path: str, read_picture: Callable[[str], Pixels]) -> str | None:
         return None
     image = Image.fromarray(pixels)
     image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
+    return to_data_uri(image)

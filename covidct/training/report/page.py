@@ -1,22 +1,21 @@
 """A run as one HTML file: the data set made, the curves, what it says of new slices, and how far to trust it.
 
-Everything is inside; the page asks for nothing from outside. It shows slices: keep it as you keep those. What
-it looks like stands in `page.html`.
+Everything is inside; the page asks for nothing from outside. It shows slices: protect it like them. Its look
+is in `page.html` and, shared with the audit, `style.css`.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
 from covidct import __version__
+from covidct.audit.report.template import open_templates, to_data_uri
 from covidct.audit.verdict import Audit
 from covidct.data.recipe import Recipe
 from covidct.evaluation.few_cases import tell_few
@@ -24,7 +23,6 @@ from covidct.evaluation.report import Report
 from covidct.training.report.trust import to_doubts, to_headline
 from covidct.types import DISCLAIMER
 
-QUALITY = 88
 # What each recipe's network is, for people.
 NETWORKS = {
     "six_layers": "a network of six layers, from random weights",
@@ -56,38 +54,28 @@ class Story:
 
 def to_page(story: Story) -> str:
     """The page of a run."""
-    environment = Environment(
-        loader=PackageLoader("covidct.training.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     test = story.folder / "test"
-    return environment.get_template("page.html").render(
-        story=story,
-        network=NETWORKS[story.recipe.network],
-        headline=to_headline(story.tune, story.test),
-        is_few=bool(tell_few(story.test or story.tune)),
-        doubts=tuple(to_doubts(story.tune, story.test, story.audit, has_ids=story.has_ids)),
-        sheet=_embed(story.sheet),
-        pictures={
-            "curves": _read(story.folder / "curves.png"),
-            "losses": _read(story.folder / "evaluation" / "mistakes.png"),
-            "confusion": _read((test if story.test else story.folder / "evaluation") / "confusion.png"),
-            "roc": _read((test if story.test else story.folder / "evaluation") / "roc.png"),
-            "predictions": _read(test / "mistakes.png") if story.test else "",
-        },
-        version=__version__,
-        disclaimer=DISCLAIMER,
+    return (
+        open_templates("covidct.training.report")
+        .get_template("page.html")
+        .render(
+            story=story,
+            network=NETWORKS[story.recipe.network],
+            headline=to_headline(story.tune, story.test),
+            is_few=bool(tell_few(story.test or story.tune)),
+            doubts=tuple(to_doubts(story.tune, story.test, story.audit, has_ids=story.has_ids)),
+            sheet=to_data_uri(Image.fromarray(story.sheet)),
+            pictures={
+                "curves": _read(story.folder / "curves.png"),
+                "losses": _read(story.folder / "evaluation" / "mistakes.png"),
+                "confusion": _read((test if story.test else story.folder / "evaluation") / "confusion.png"),
+                "roc": _read((test if story.test else story.folder / "evaluation") / "roc.png"),
+                "predictions": _read(test / "mistakes.png") if story.test else "",
+            },
+            version=__version__,
+            disclaimer=DISCLAIMER,
+        )
     )
-
-
-def _embed(pixels: NDArray[np.uint8]) -> str:
-    """Grey levels (H, W) uint8 as a data: URI."""
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _read(path: Path) -> str:

@@ -278,7 +278,7 @@ def call(*arguments: str) -> tuple[int, str]:
     [
         (["--peer", "PACS"], "not AET@host:port"),
         (["--peer", "PACS@h:1", "--no-report", "--no-picture"], "nothing to send"),
-        (["--peer", "PACS@h:1", "--ae-title", "A" * 17], "no AE title"),
+        (["--peer", "PACS@h:1", "--ae-title", "A" * 17], "not an AE title"),
         (["--peer", "PACS@h:1", "--host", "0.0.0.0"], "needs --allow"),
         (["--peer", "PACS@h:1", "--allow", "A@scanner"], "not an address or network"),
         (["--peer", "PACS@h:1", "--tls-key", __file__], "a key without --tls-cert"),
