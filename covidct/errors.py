@@ -38,7 +38,7 @@ class ReadError(CovidctError):
 
 
 class UnsupportedImage(ReadError):
-    """An image, but none that can be read right."""
+    """An image, but not one that can be read as a slice."""
 
 
 class UnsupportedDicom(ReadError):
@@ -46,7 +46,7 @@ class UnsupportedDicom(ReadError):
 
 
 class ForeignDicom(UnsupportedDicom):
-    """A DICOM object that says of itself that it is no axial CT slice; `reason` is a word of `Reason`."""
+    """A DICOM object whose header says that it is not an axial CT slice; `reason` says what it is."""
 
     def __init__(self, message: str, reason: str):
         super().__init__(message)
@@ -114,5 +114,5 @@ class VendorError(CovidctError):
 
 
 def log_traceback(error: BaseException) -> None:
-    """Log where an error that nobody foresaw came from; shown with --debug alone, as it may quote headers."""
+    """Log the traceback of an unforeseen error; shown only with --debug, as it may quote headers."""
     logging.getLogger("covidct").debug("unforeseen", exc_info=error)

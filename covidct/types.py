@@ -92,12 +92,12 @@ class ModelUsed:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """What to answer with, as it is asked for.
+    """Which model answers, and how, as the options say.
 
-    `bundle` is a directory, None for the one that ships; `operating_point` one of the bundle's by
-    name, its first by default. With `prevalence`, in (0, 1), results also say what they are worth where such
-    a share of the slices shows COVID-19. `threads` are the cores to use, a slice on each, by default all that
-    the process may.
+    `bundle` is a directory, None for the one that ships; `operating_point` one of the bundle's by name, its
+    first by default. With `prevalence`, in (0, 1), results also say what they are worth at that prevalence
+    (share of slices with COVID-19). `threads` is the number of cores, one slice on each; by default all that
+    the process may use.
     """
 
     bundle: str | Path | None = None
@@ -137,11 +137,11 @@ UPRIGHT = Turn()
 class Slice:
     """One axial slice as display grey levels.
 
-    `pixels` is (H, W) uint8, as stored: the lung window (centre -600, width 1500 HU) where Hounsfield units
-    were known, the grey levels as they were stored where not. `spacing_mm` is (row, column) where known.
-    The model sees it turned by `turn`; what it says of places is turned back. `camera` is the make and model
-    of the camera that took the picture, where its EXIF says that one did. `has_hu` where Hounsfield units
-    were known, so that it is CT of something.
+    `pixels` is (H, W) uint8, as stored: the lung window (centre -600, width 1500 HU) if Hounsfield units are
+    known, else the stored grey levels. `spacing_mm` is (row, column) where known. The model sees it turned by
+    `turn`; the places it returns are turned back. `camera` is the make and model of the camera that took the
+    picture, by its EXIF; empty if there is none. `has_hu` is whether Hounsfield units are known, so that it
+    must be CT.
     """
 
     pixels: Pixels
@@ -163,11 +163,11 @@ class GateResult:
 
 @dataclass(frozen=True)
 class GateLimits:
-    """What of a graph's gate is let through.
+    """Which slices pass the graph's gate.
 
-    `classes` names the columns of its logits: the first is what may be answered for, each other one the
-    `Reason` why not. `min_chest` are the log-odds of the first against all others that it
-    takes, `min_lung` the share of the slice, in [0, 1], that must be lung.
+    `classes` names the columns of its logits: the first may be answered for, each other one is the `Reason`
+    why not. `min_chest` is the least log-odds of the first class against all others, `min_lung` the least
+    share of the slice, in [0, 1], that is lung.
     """
 
     classes: tuple[str, ...]
@@ -200,13 +200,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold on the calibrated probability, with the band around it that stays undecided.
+    """A threshold on the calibrated probability, with the band around it that is indeterminate.
 
     All in [0, 1], pairs are (low, high) or (positive, negative). COVID-19 is plausible from the lower end of
-    `band` on, everything else up to its upper end; the threshold lies within. `alpha` is the share of each
-    class whose sets may miss the truth, `coverage` the share of each on the `tune` split whose sets hold it,
-    and `sensitivity` and `specificity` are those of the threshold alone, there; of a bundle that was
-    calibrated for a site all three are those of its folds.
+    `band` up, everything else up to its upper end; the threshold is inside. `alpha` is how often the sets of
+    each class may miss the truth. `coverage` is how often they held it, and `sensitivity` and `specificity`
+    are those of the threshold alone, all measured on the `tune` split, or in the folds of a bundle that is
+    calibrated for a site.
     """
 
     name: str
@@ -234,12 +234,12 @@ class AtPrevalence:
 
 @dataclass(frozen=True)
 class Opacity:
-    """What a graph of two questions says of one slice, or of a series by its slices.
+    """The answer of a graph of two questions for one slice, or for a series by its slices.
 
     `logit` and `typical` are the logits of the two answers: that there is an opacity, and that it is typical
     of COVID-19. `extent` is the share of the lungs that is opaque, `lung` the share of the slice that is
-    lung, both in [0, 1]. `probability` is the calibrated one that there is an opacity, in [0, 1]; it and
-    `finding` are None where the bundle has no cut-offs.
+    lung, both in [0, 1]. `probability` is the calibrated probability of an opacity, in [0, 1]; it and
+    `finding` are None if the bundle has no cut-offs.
     """
 
     logit: float
@@ -252,13 +252,13 @@ class Opacity:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one slice, or of a series by its slices.
+    """The model's answer for one slice, or for a series by its slices.
 
     `probability` is the calibrated one in [0, 1], `prediction_set` the labels that remain plausible at
-    `operating_point`; `at_prevalence` is None where no prevalence was asked for, `message` where nothing
-    needs to be said, `opacity` where the graph asks one question alone. Of a slice alone: `logit`, the
-    graph's output; `evidence`, the map (h, w) float32 whose mean, with the bias, is the logit (of `opacity`,
-    where there are two questions); `box`, the part of the slice that the map covers.
+    `operating_point`; `at_prevalence` is None if no prevalence was given, `message` if there is nothing to
+    say, `opacity` if the graph asks only one question. For slices only: `logit`, the graph's output;
+    `evidence`, the map (h, w) float32 whose mean, with the bias, is the logit (of `opacity`, where there are
+    two questions); `box`, the part of the slice that the map covers.
     """
 
     decision: Decision
@@ -303,9 +303,9 @@ class SeriesSummary:
     """What the slices of a series say together.
 
     `slices` counts those in the series, `answered` those with lung in view that the model answered for.
-    `evidence_share` is the share of the answered, in [0, 1], that was decided positive, None where none was
-    answered. `telling` holds places in the series (`slice_index`), the most telling slice first.
-    `is_calibrated` where probability and operating point are those of series, not of slices.
+    `evidence_share` is the share of the answered slices, in [0, 1], that were decided positive, None if there
+    are none. `telling` lists the slices with the highest probability, by `slice_index`, the highest first.
+    `is_calibrated` is whether probability and operating point are those of series, not of slices.
     """
 
     slices: int
@@ -320,9 +320,9 @@ class SeriesSummary:
 class Result:
     """The answer for one slice or one series: the schema of `result.schema.json` as a value.
 
-    `model` answered, or would have. `slice_index` is a slice's place in its series, counted from the feet;
-    `series` stands in results for a series alone. `shape` is (rows, columns) of a slice that was read, and
-    `seems_turned` is said in `message`.
+    `model` is the one that answered, or would have. `slice_index` is a slice's position in its series,
+    counted from the feet. Only results for series have `series`. `shape` is (rows, columns) of a slice that
+    was read; if it `seems_turned`, `message` says so.
     """
 
     source: Source
@@ -347,7 +347,7 @@ class Result:
 
     @property
     def prediction(self) -> Prediction | None:
-        """The prediction; None where there is none."""
+        """The prediction, or None."""
         return self.answer if isinstance(self.answer, Prediction) else None
 
     @property

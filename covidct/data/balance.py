@@ -1,4 +1,4 @@
-"""How much each slice counts, so that no source and no label outweighs the others.
+"""The weight of each slice, so that no source and no label outweighs the others.
 
 Knows labels and sources. Knows nothing of pixels.
 """
@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 def to_weights(labels: ArrayLike, sources: Sequence[str]) -> NDArray[np.float64]:
     """Weights (N,), summing to 1, of slices with labels (N,) int and sources (N,).
 
-    Every label of a source weighs as much as its other label, and a source in proportion to the
-    square root of its size: no source drowns another, and inside each the label is a coin toss.
-    A source with one label gets half the share, so that its look says little about the label.
+    Every label of a source weighs as much as its other label, and a source in proportion to the square root
+    of its size: no source drowns another, and inside each the label is a coin toss. A source with one label
+    gets half the share, so that looking like that source says little about the label.
     """
     cells = list(zip(sources, np.asarray(labels).tolist(), strict=True))
     in_cell, in_source = Counter(cells), Counter(sources)

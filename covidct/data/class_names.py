@@ -1,7 +1,6 @@
-"""What people call their class folders, splits and masks: `CT_COVID`, `Normal`, `val`, `masks`.
+"""Common names of class folders, splits and masks: `CT_COVID`, `Normal`, `val`, `masks`.
 
-Knows names as a whole, never a part of one: whoever tests whether "covid" occurs in a name takes
-`non-covid` for COVID-19.
+Compares whole names, never parts of them: "covid" also occurs in `non-covid`.
 """
 
 from __future__ import annotations
@@ -52,10 +51,10 @@ def guess_split(name: str) -> str:
 
 
 def guess_labels(names: Iterable[str], plan: DataPlan) -> dict[str, str]:
-    """The label of the plan that each name means; {} where that cannot be told for all of them.
+    """The label of the plan that each name means; {} if that is not clear for all of them.
 
-    Names that are labels are taken as they are. Others are guessed where there is one name a class, however
-    it is spelt: of `COVID`, `Normal` and `Pneumonia` nobody can tell what the third is to be.
+    Names that are labels stand for themselves. Others are guessed only if there is one name per class,
+    however it is spelt: with `COVID`, `Normal` and `Pneumonia` the meaning of the third is unclear.
     """
     known = {name: name for name in names if name in plan.labels}
     rest = {name: to_plain(name) for name in names if name not in plan.labels}

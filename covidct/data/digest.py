@@ -1,7 +1,8 @@
-"""Which data a run's folder is about: written when a run starts, held against the data when it goes on.
+"""Which data a run's folder belongs to: recorded when a run starts, checked when it continues.
 
-What a folder holds, finder, gate and checkpoint, was made from its data: with other labels or splits in the
-manifest a finished run would train nothing, and measure slices that it was trained on as if it had not been.
+Lung finder, gate and checkpoint in a folder were made from its data. With other labels or splits in the
+manifest, a finished run would train nothing, and would measure slices that it was trained on as if they were
+new.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def digest_data(rows: Sequence[Row], plan: DataPlan, *, pretrained: str = "") ->
 def check_digest(out: Path, data: Mapping[str, str], *, begun: bool) -> None:
     """Raise ManifestError where the folder `out` holds a run on other data, and say what differs.
 
-    `begun` is whether it holds one at all.
+    `begun` is whether it holds a run at all.
     """
     place = out / DIGEST
     if not place.is_file():

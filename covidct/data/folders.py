@@ -1,7 +1,7 @@
 """A folder with one sub-folder a class -> a manifest; also where these lie in `train/`, `val/` and `test/`.
 
-The label is the name of the sub-folder, never a part of the path: whoever tests whether "covid" occurs in a
-path calls everything below `covid_data/` positive.
+The label is the name of the sub-folder, never a part of the path: "covid" occurs in every path below
+`covid_data/`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from covidct.images.files import ENDINGS, find_slices, is_clutter
 
 @dataclass(frozen=True)
 class ClassFolder:
-    """The slices of one class in one `split`, "" where the folder tells none."""
+    """The slices of one class in one `split`, "" if the folder has no splits."""
 
     name: str
     split: str
@@ -34,11 +34,10 @@ def read_data(path: Path, plan: DataPlan) -> Manifest:
 
 
 def read_folder(folder: Path, plan: DataPlan) -> Manifest:
-    """Take `folder/CLASS/**` as slices, or `folder/SPLIT/CLASS/**`; the folder's own name is their source.
+    """Read `folder/CLASS/**` or `folder/SPLIT/CLASS/**` as slices; the folder's own name is their source.
 
-    A sub-folder is called as a label of the plan, or in a way that can mean but one thing; what is guessed is
-    said on stderr. Raises ManifestError for sub-folders that may mean anything, and where there are no
-    slices.
+    A sub-folder has the name of a label of the plan, or another clear name; guesses are reported on stderr.
+    Raises ManifestError for unclear names, and if there are no slices.
     """
     classes = find_classes(folder)
     if not classes:
@@ -58,7 +57,7 @@ def read_folder(folder: Path, plan: DataPlan) -> Manifest:
 
 
 def find_classes(folder: Path) -> list[ClassFolder]:
-    """The sub-folders that hold slices, with the split that they lie in. Raises ManifestError."""
+    """The sub-folders that hold slices, each with its split. Raises ManifestError."""
     children = _list_folders(folder)
     splits = [child for child in children if guess_split(child.name)]
     if not splits:
@@ -78,7 +77,7 @@ def find_classes(folder: Path) -> list[ClassFolder]:
 
 
 def to_labels(folder: Path, names: Iterable[str], plan: DataPlan) -> Mapping[str, str]:
-    """The label of each class folder; tells on stderr what was guessed. Raises ManifestError."""
+    """The label of each class folder; reports guesses on stderr. Raises ManifestError."""
     names = sorted(names)
     labels = guess_labels(names, plan)
     if not labels:

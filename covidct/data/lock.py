@@ -1,8 +1,8 @@
 """The lock of a test split: which slices it holds, by hash, and every time that it was measured on.
 
 A test set measures honestly once. The lock, a JSON beside the manifest, shows whether its slices are still
-the same and how often, and with which models, it was looked at. It keeps honest people honest: who deletes
-it is not stopped. Knows manifests and files; nothing of models but their names.
+the same and how often, and with which models, it was looked at. It is a reminder, not a safeguard: anyone can
+delete it. Knows manifests and files; nothing of models but their names.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def is_unchanged(lock: Lock, manifest: Manifest) -> bool:
 
 
 def write_lock(lock: Lock) -> None:
-    """Write a lock, beside and then renamed."""
+    """Write a lock, under another name, then renamed."""
     document = {"format": FORMAT} | {key: value for key, value in asdict(lock).items() if key != "path"}
     text = json.dumps(document, indent=2) + "\n"
     write_beside(lock.path, lambda partial: partial.write_text(text, encoding="utf-8"))

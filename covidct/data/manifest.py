@@ -1,6 +1,6 @@
 """The manifest: a CSV that names every slice of a data set, its label, source, patient and split.
 
-Columns: `path` (relative to the manifest) and `label` are needed; all others may be missing or empty. Knows
+Columns: `path` (relative to the manifest) and `label` are required; all others may be missing or empty. Knows
 nothing of pixels.
 """
 
@@ -29,8 +29,8 @@ NO_LESION = "no-lesion"  # speaks of the slice alone: its patient may have COVID
 class DataPlan:
     """Which rows of a manifest are used, and how rows without a split get one.
 
-    `tune`, `calibrate` and `test` are shares of the slices of each source. `block` is how many neighbours in
-    number stand in for one patient where a source has no patient ids; fewer do where there are few slices.
+    `tune`, `calibrate` and `test` are shares of the slices of each source. `block` is how many slices with
+    neighbouring numbers count as one patient if a source has no patient ids; fewer if there are few slices.
     """
 
     sources: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class DataPlan:
         return (*self.positive, *self.negative)
 
     def with_labels(self, positive: Sequence[str], negative: Sequence[str]) -> DataPlan:
-        """The plan with labels of one's own; where none are given it keeps those it has."""
+        """The plan with other labels; empty ones leave it as it is."""
         return replace(
             self,
             positive=tuple(positive) or self.positive,
@@ -67,10 +67,10 @@ ALIKE = 0.85  # of two names, from 0 to 1: `patient` is like `patient_id`, `stud
 
 @dataclass(frozen=True)
 class Row:
-    """One slice of a manifest. `path` can be opened as it stands, and so can `parent`, None for originals.
+    """One slice of a manifest. `path` can be opened as it is, and so can `parent`, None for originals.
 
-    `age` is in years, `sex` whatever the manifest says, `finding` what is known of the slice or its patient
-    ("normal", "mild", a diagnosis); "" where it says nothing.
+    `age` is in years, `sex` is as in the manifest, `finding` is what is known about the slice or its patient
+    ("normal", "mild", a diagnosis); "" if nothing.
     """
 
     path: Path
@@ -102,7 +102,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest CSV. Raises ManifestError for missing columns, rows or splits that are none."""
+    """Read a manifest CSV. Raises ManifestError for missing columns or rows, and for unknown splits."""
     try:
         data = path.read_bytes()
         rows = _parse_rows(data.decode("utf-8-sig"), path)
@@ -156,10 +156,10 @@ def _tidy(rows: Sequence[Row], path: Path) -> tuple[Row, ...]:
 
 
 def check_columns(found: Sequence[str], path: Path) -> None:
-    """Say on stderr which columns are passed over.
+    """Say on stderr which columns are ignored.
 
-    Raises ManifestError for one that is surely meant for a known column: a split or an id that is dropped in
-    silence lets a model train on its test slices.
+    Raises ManifestError for one that looks like a misspelt known column: a split or an id that is silently
+    ignored lets a model train on its test slices.
     """
     plain = {to_plain(name): name for name in (*COLUMNS, *MORE_COLUMNS) if name not in found}
     strange = [name for name in found if name not in (*COLUMNS, *MORE_COLUMNS)]
@@ -174,7 +174,7 @@ def check_columns(found: Sequence[str], path: Path) -> None:
 
 
 def to_plain(name: str) -> str:
-    """A name as people mean it: small letters and digits alone."""
+    """A name reduced to lower-case letters and digits, for comparison."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
@@ -274,7 +274,7 @@ def to_label(row: Row, plan: DataPlan) -> int:
 
 
 def write_manifest(rows: Sequence[Row], path: Path, *, absolute: bool = True) -> None:
-    """Write rows, beside and then renamed, so that a reader never sees half of it.
+    """Write rows, under another name, then renamed, so that a reader never sees half of it.
 
     Paths are made `absolute`, or written as they are, for a manifest that moves with its slices.
     """

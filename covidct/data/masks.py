@@ -1,9 +1,8 @@
 """Masks beside slices: where the lungs and the lesions are, drawn by readers.
 
 A mask has the name of its slice, in a folder beside the slice's own: `image/7.png`, `lung/7.png`,
-`infection/7.png`. Lesions and lungs often come from two conversions that lay a slice down differently: one
-may be turned against the other, and lesions are believed only where they lie in the lungs. Knows files; knows
-nothing of networks.
+`infection/7.png`. Masks of lesions and lungs often come from different conversions, so one may be rotated
+relative to the other; lesions are trusted only inside the lungs. Knows files; knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ def find_mask(row: Row, kind: Mask) -> Path | None:
 
 
 def has_mask(rows: Sequence[Row], kind: Mask) -> list[Row]:
-    """Those of the rows that have a mask."""
+    """The rows that have a mask."""
     return [row for row in rows if find_mask(row, kind) is not None]
 
 
 def find_turns(rows: Sequence[Row]) -> dict[Path, int]:
-    """By folder of masks of lesions, how many quarter turns anticlockwise bring these into the lungs.
+    """For each folder of lesion masks, the quarter turns anticlockwise that bring them into the lungs.
 
-    0 where they lie there as they are, or as well as in any other way; 0 too for folders without masks of
-    lungs, where nobody can tell. Raises ManifestError for a mask that is no picture.
+    0 if they are inside already, or fit no better when turned, and for folders without lung masks. Raises
+    ManifestError for a mask that is not a picture.
     """
     shares: dict[Path, NDArray[np.float64]] = defaultdict(lambda: np.zeros(4))
     for row in rows:
@@ -60,14 +59,14 @@ def find_turns(rows: Sequence[Row]) -> dict[Path, int]:
 
 
 def to_turn(path: Path, turns: Mapping[Path, int]) -> int:
-    """The quarter turns of a mask of lesions, none for a folder that was not asked about."""
+    """The quarter turns of a lesion mask, 0 for a folder that is not in `turns`."""
     return turns.get(path.parent, 0)
 
 
 def read_mask(path: Path, *, side: int, turn: int = 0) -> Pixels:
     """A mask as (side, side) uint8, 255 inside, after `turn` quarter turns anticlockwise.
 
-    Raises ManifestError for a file that is no picture.
+    Raises ManifestError for a file that is not a picture.
     """
     try:
         stored = read_slice(path).pixels

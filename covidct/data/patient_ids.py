@@ -1,4 +1,4 @@
-"""Patient ids as people write them -> ids that can be compared: none for `nan`, one for `007`, `7` and `7.0`.
+"""Patient ids as written -> ids that can be compared: `nan` is missing; `007`, `7` and `7.0` are the same.
 
 Spreadsheets turn ids into numbers, and scripts write what is missing as a word. Knows text; nothing of files.
 """
@@ -17,14 +17,14 @@ _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*)?")
 
 @dataclass(frozen=True)
 class Ids:
-    """Ids (n,) that can be compared, "" for none; and what was done to them, a sentence each."""
+    """Ids (n,) that can be compared, "" if missing; and the changes made, a sentence each."""
 
     names: tuple[str, ...]
     told: tuple[str, ...]
 
 
 def tidy_ids(sources: Sequence[str], names: Sequence[str]) -> Ids:
-    """Take words for a missing id as none, and numbers of one source that are the same as one patient."""
+    """Treat words such as `nan` as missing, and equal numbers of one source as one patient."""
     empty = {name for name in names if name.casefold() in MISSING}
     spellings: dict[tuple[str, str], set[str]] = defaultdict(set)
     for source, name in zip(sources, names, strict=True):
@@ -41,7 +41,7 @@ def tidy_ids(sources: Sequence[str], names: Sequence[str]) -> Ids:
 
 
 def to_number(name: str) -> str:
-    """The whole number that an id is, without leading noughts or decimals; "" where it is none."""
+    """An id that is a whole number, without leading zeros and decimals; "" for any other id."""
     found = _WHOLE.fullmatch(name)
     return found[1] if found else ""
 

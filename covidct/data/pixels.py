@@ -18,7 +18,7 @@ from covidct.types import Pixels
 
 
 def read_pixels(rows: Sequence[Row], *, label: str, read: Read = read_slice) -> Iterator[Pixels]:
-    """Slices (H, W) uint8 as they are stored, one by one, by `read`.
+    """Slices (H, W) uint8 as stored, one by one, read with `read`.
 
     Raises ManifestError naming the first that cannot be read.
     """

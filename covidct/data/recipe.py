@@ -46,10 +46,10 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Gating:
-    """What the gate of a "lung_net" is taught: sources of the manifest that show something else.
+    """What the gate of a "lung_net" learns: sources of the manifest that show something else.
 
-    `levels` are sources with slices at all heights of the body, taken for chests where the lung finder sees
-    lung. `views` are drawn in training; 0 means no gate. Sources that the manifest lacks are passed over.
+    `levels` are sources with slices of all levels of the body, which count as chests where the lung finder
+    sees lung. `views` are drawn in training; 0 means no gate. Sources that the manifest lacks are skipped.
     """
 
     views: int = 0
@@ -60,7 +60,7 @@ class Gating:
     levels: tuple[str, ...] = ()
 
     def meaning(self) -> dict[str, Reason]:
-        """Why pictures of a source are to be refused."""
+        """The reason why pictures of a source should be refused."""
         kinds = {
             Reason.NOT_CT: self.not_ct,
             Reason.RADIOGRAPH: self.radiograph,
@@ -90,21 +90,20 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides a training run, apart from the data and the machine.
+    """All settings of a training run, apart from the data and the machine.
 
     `balance` draws sources and labels alike, with replacement; without it each slice comes once an epoch.
-    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it.
-    `choose` is what the best epoch is best in on `tune`, "auc" or "accuracy"; with "last" it is the last, and
-    `tune` has no say: what is best at home need not travel. `resize` is how training slices are brought to
-    size, as the network's own graph does it: "antialias" or "nearest".
-    `finder_steps` is how long the lung finder of a "lung_net" is trained; other networks have none. It
-    learns from drawn lungs, those of unlabelled slices too where `finder_sources` names them. `lesions`
-    and `calm` weigh what its cells are taught: by drawn lesions, and by negative slices to show nothing.
-    `weak` is what the label of a slice counts whose lesions were not drawn. `offsets` is the rate at which
-    every source learns what to add to its logits, in training alone; 0: nothing. Labels of one source
-    then need not mean the same amount of disease as those of another: what is learnt is to tell slices of one
-    source apart, and no longer which source is which. `masked` hides from a "lung_net" what lies outside the
-    lungs.
+    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it. `choose` is what the
+    best epoch is best in on `tune`, "auc" or "accuracy"; with "last" it is the last, and `tune` has no say:
+    what is best at home need not travel. `resize` is how training slices are brought to size, as the
+    network's own graph does it: "antialias" or "nearest". `finder_steps` is how long the lung finder of a
+    "lung_net" is trained; other networks have none. It learns from drawn lungs, those of unlabelled slices
+    too where `finder_sources` names them. `lesions` and `calm` weigh what its cells are taught: by drawn
+    lesions, and by negative slices to show nothing. `weak` is what the label of a slice counts whose lesions
+    were not drawn. `offsets` is the rate at which every source learns what to add to its logits, in training
+    alone; 0: nothing. Labels of one source then need not mean the same amount of disease as those of another:
+    what is learned is to tell slices of one source apart, and no longer which source is which. `masked` hides
+    from a "lung_net" what lies outside the lungs.
     """
 
     name: str
@@ -205,7 +204,7 @@ def list_recipes() -> tuple[str, ...]:
 
 
 def find_recipe(named: str) -> Path:
-    """The file of a recipe, given as a path or by the name of one of the package. Raises RecipeError."""
+    """The file of a recipe, given by path or by the name of a packaged one. Raises RecipeError."""
     if named in list_recipes():
         return RECIPES / f"{named}.toml"
     if not Path(named).is_file():
@@ -223,7 +222,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def is_same(kept: Mapping[str, Any], recipe: Recipe) -> bool:
-    """Whether a recipe that was kept as plain values, maybe before some keys were there, is this one."""
+    """Whether a stored recipe, perhaps from before some keys existed, equals this one."""
     try:
         return parse_recipe(kept) == recipe
     except RecipeError:

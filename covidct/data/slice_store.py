@@ -1,7 +1,7 @@
 """Slices decoded once: a private folder that keeps them as they were parsed, by the SHA-256 of their bytes.
 
-A training reads its slices several times: to audit, learn, calibrate and measure. What is kept is found by
-what a file holds, not by its name, so a changed file is decoded anew. Pixels are mapped into memory.
+A training reads its slices several times: to audit, learn, calibrate and measure. Entries are keyed by
+content, not by name, so a changed file is decoded again. Pixels are mapped into memory.
 """
 
 from __future__ import annotations

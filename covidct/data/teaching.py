@@ -26,8 +26,8 @@ class Teaching:
     whose label is their patient's, how many in a hundred of those that show nothing carry it, over a hundred.
     The first entry that fits a slice counts. `opacity` weighs what is known of the first question beside the
     label. `lone` is what a label counts in sources that have no other: there it tells the source. `views` is
-    how many views are drawn, once, and learnt from again and again. `phantoms` is how many synthetic slices
-    are learnt from, too: half of them clear, half with lesions.
+    how many views are drawn, once, and learned from again and again. `phantoms` is how many synthetic slices
+    are learned from, too: half of them clear, half with lesions.
     """
 
     normal: tuple[Entry, ...] = ()

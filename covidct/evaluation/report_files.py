@@ -21,9 +21,9 @@ COLUMNS = ("path", "label", "source", "patient", "probability", "decision")
 def write_report(report: Report, out: Path) -> None:
     """Write evaluation.json, scores.csv and four plots into the folder `out`, replacing older ones.
 
-    Where the report has pictures, mistakes.png too; it shows slices, and is to be kept as they are.
-    All are made beside their places first and renamed when the last one is done, evaluation.json last: a run
-    that breaks off leaves what was there.
+    Where the report has pictures, mistakes.png too; it shows slices, so protect it like them. All are written
+    under other names and renamed once the last one is done, evaluation.json last: a run that breaks off
+    leaves what was there.
     """
     out.mkdir(parents=True, exist_ok=True)
     with open_scratch(out) as beside:

@@ -65,7 +65,7 @@ def from_sections(sections: Sequence[Section]) -> list[dict[str, Any]]:
 
 
 def parse_figures(table: Mapping[str, Any]) -> Report:
-    """A report without slices. Raises BundleError for values that are none."""
+    """A report without slices. Raises BundleError for invalid values."""
     try:
         protocol = dict(table["protocol"])
         protocol["band"] = tuple(protocol["band"]) if protocol["band"] else None
@@ -78,7 +78,7 @@ def parse_figures(table: Mapping[str, Any]) -> Report:
 
 
 def parse_sections(table: Sequence[Mapping[str, Any]]) -> list[Section]:
-    """Sections without slices. Raises KeyError and TypeError for values that are none."""
+    """Sections without slices. Raises KeyError and TypeError for invalid values."""
     return [
         Section(
             name=entry["name"],

@@ -75,7 +75,7 @@ def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
 
 
 def plan_of(classifier: Classifier) -> DataPlan:
-    """The data plan the bundle was trained by, with the sources that it learnt from.
+    """The data plan the bundle was trained by, with the sources that it learned from.
 
     A recipe need not name any: then it took all there were, and those of another manifest are still unseen.
     """

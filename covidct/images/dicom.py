@@ -2,7 +2,7 @@
 
 Knows how to get from a file to Hounsfield units and the lung window. Knows nothing of series, whose frames
 come as objects of their own (`enhanced`), and does not read other modalities: it says which they are. Slices
-are not turned, but say how they would be: see `orientation`.
+are not turned here; `turn` says how to (see `orientation`).
 
 pydicom's own warnings (a badly formed UID, an end of file in the middle of a value) pass through to the
 caller. To mute them would take `warnings.catch_warnings` or `pydicom.config.settings`, and both act on every
@@ -98,10 +98,11 @@ def parse_dicom(dataset: Dataset, *, name: str) -> Slice:
 
 
 def read_shown(path: Path, *, name: str) -> Pixels:
-    """What a DICOM file of any modality and plane shows, as grey levels (H, W) uint8; its first frame.
+    """The picture in a DICOM file of any modality and plane, as grey levels (H, W) uint8; its first frame.
 
-    CT in the lung window, all else stretched over its values but for a hundredth at either end. For teaching
-    and testing the gate, which must do without headers; slices are read by `read_dicom`. Raises ReadError.
+    CT goes through the lung window; other modalities are scaled from their 1st to their 99th percentile. For
+    training and testing the gate, which must work without headers; slices are read by `read_dicom`. Raises
+    ReadError.
     """
     with damage_is_an_error(name):
         dataset = dcmread(path)
@@ -156,11 +157,11 @@ def _to_hu(dataset: Dataset, header: Header, name: str) -> NDArray[np.float64]:
 
 
 def _check_is_hounsfield(hu: NDArray[np.float64], header: Header, name: str) -> None:
-    """Raise where values cannot be trusted to be Hounsfield units; `hu` is without padding.
+    """Raise if the values may not be Hounsfield units; `hu` is without padding.
 
-    CT has to carry both rescale values (PS3.3 C.8.2.1). Where they lack, signed values that reach down to
-    air are Hounsfield units already; anything else would be a guess. Air is asked too of objects that do not
-    call themselves CT images, such as a screenshot with a slope of 1. What calls itself CT must be plausible.
+    CT has to carry both rescale values (PS3.3 C.8.2.1). Without them, signed values that reach down to air
+    are Hounsfield units already; anything else would be a guess. Objects that do not call themselves CT, such
+    as a screenshot with a slope of 1, must contain air, too. Objects that do must be plausible.
     """
     if header.rescale and header.is_ct_image:
         if what := find_implausible(hu):

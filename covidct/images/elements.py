@@ -1,8 +1,8 @@
 """Elements of a DICOM dataset -> text and numbers, as far as they make sense.
 
-Values are taken as they are stored: pydicom's own reading of them warns of each that is badly formed, as
-names and comments often are, and raises for numbers that are none. Knows how writers bend values: a decimal
-comma, which can mean nothing else in a number (PS3.5 6.2, DS), padding, character sets that are not declared.
+Values are used as stored: pydicom's own conversion warns about each badly formed one, as names and comments
+often are, and raises for invalid numbers. Knows how writers bend values: a decimal comma, which can mean
+nothing else in a number (PS3.5 6.2, DS), padding, character sets that are not declared.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def texts(dataset: Dataset, keyword: str) -> list[str]:
 
 
 def numbers(dataset: Dataset, keyword: str) -> list[float]:
-    """An element's values that are finite numbers; what is none is left out."""
+    """An element's values that are finite numbers; others are left out."""
     return list(_floats(texts(dataset, keyword)))
 
 
@@ -63,7 +63,7 @@ def number(dataset: Dataset, keyword: str, *, name: str) -> float | None:
 
 
 def whole(dataset: Dataset, keyword: str, default: int, *, name: str) -> int:
-    """An element's first value as a whole number. Raises ReadError where it is none."""
+    """An element's first value as a whole number. Raises ReadError if it is not one."""
     found = number(dataset, keyword, name=name)
     return default if found is None else int(found)
 

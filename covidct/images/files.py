@@ -61,10 +61,10 @@ class Found:
 def find_slices(path: Path) -> Found:
     """List the files at `path` that may be slices; volumes and archives are not.
 
-    A folder is searched with all its subfolders: files with a known ending are taken, files with another or
-    none only where they begin as DICOM does. Anything else that is given, a missing path or an unreadable
-    folder too, is taken as it is, so that reading it says what is wrong with it. Names keep the given form in
-    pathlib's spelling: `a/b` gives `a/b/x.png`, and `.` gives `x.png`.
+    A folder is searched with all its subfolders: files with a known ending are listed, others only if they
+    begin like DICOM. Any other path is listed as it is, even a missing one or an unreadable folder, so that
+    reading it reports the problem. Names keep the given form in pathlib's spelling: `a/b` gives `a/b/x.png`,
+    and `.` gives `x.png`.
     """
     if not is_folder(path):
         return Found((path,))
@@ -82,7 +82,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_wanted(name: str, head: Head) -> bool:
-    """Whether what lies in a folder or an archive may hold slices, by its name and how it begins."""
+    """Whether a file in a folder or an archive may hold slices, by its name and first bytes."""
     if has_known_ending(name) or name.lower().endswith(VOLUME_ENDINGS):
         return True
     if head.type is FileType.ZIP:  # documents of offices are archives, too
@@ -187,7 +187,7 @@ def _entries(folder: Path, *, seen: set[tuple[int, int]]) -> list[Path] | None:
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a name in a folder is passed over whatever is in it."""
+    """Whether a name in a folder is skipped whatever is in it."""
     # DICOMDIR is DICOM, and has the magic, but is a table of contents. Overlays are our own pictures.
     is_ours = name.endswith(OVERLAY_ENDING)
     return name.startswith(".") or is_ours or name.upper() == "__MACOSX" or is_contents(name)
@@ -201,7 +201,7 @@ def is_contents(name: str) -> bool:
 def parse_list(data: bytes) -> list[str]:
     """The names in a list, one a line; with a byte order mark or in UTF-16, as PowerShell pipes text.
 
-    File names need not be valid text: bytes that are none are kept, as `os.fsdecode` keeps them.
+    File names need not be valid text: invalid bytes are preserved, as by `os.fsdecode`.
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = os.fsencode(data.decode("utf-16", errors="replace"))

@@ -21,7 +21,7 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class GzipBlob:
-    """What a blob holds packed; unpacked anew each time that it is read."""
+    """The content of a packed blob, unpacked each time that it is read."""
 
     packed: Blob = field(repr=False)
 

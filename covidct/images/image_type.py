@@ -24,7 +24,7 @@ _DERIVED = re.compile(
 
 
 def find_localiser(image_type: Iterable[str]) -> str | None:
-    """The value of ImageType that says so; None for an image that is none."""
+    """The value of ImageType that says localiser; None if none does."""
     return _find(_LOCALISER, image_type)
 
 

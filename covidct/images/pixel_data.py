@@ -34,7 +34,7 @@ _CARRY_PRECISION = (Codec.JPEG_2000, Codec.JPEG_LS)
 
 
 def decode_words(dataset: Dataset, header: Header, *, name: str) -> tuple[Words, int]:
-    """The words (rows, columns) of a slice, and how many of their bits count; others are left as they are.
+    """The stored words (rows, columns) of a slice, and how many of their bits are used.
 
     Raises ReadError for what is damaged, cut off or of a kind that is not supported.
     """

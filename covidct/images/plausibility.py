@@ -1,9 +1,9 @@
-"""Values that a header calls Hounsfield units -> whether they can be, or what a wrong rescale made of them.
+"""Whether values that a header calls Hounsfield units can be, or what a wrong rescale did to them.
 
 Rewritten objects carry a rescale that no longer fits: applied twice, it puts air at -2000; lost, tissue at
-1000; signed values taken for unsigned ones are tens of thousands. Padding (one value, or one and the noise of
-lossy compression around it), metal, and a field of view inside the body are left alone. Knows Hounsfield
-units. Knows nothing of headers.
+1000; signed values read as unsigned are tens of thousands. Padding (one value, or one and the noise of lossy
+compression around it), metal, and a field of view inside the body are accepted. Knows Hounsfield units. Knows
+nothing of headers.
 """
 
 from __future__ import annotations

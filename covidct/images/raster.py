@@ -28,7 +28,7 @@ _TYPES = {"L": "u1", "I": "=i4", "I;16": "<u2", "I;16L": "<u2", "I;16N": "=u2", 
 
 @dataclass(frozen=True)
 class Picture:
-    """Grey levels (H, W) uint8, and the make and model of the camera that took them; "" for none."""
+    """Grey levels (H, W) uint8, and make and model of the camera, "" if there was none."""
 
     pixels: Pixels
     camera: str

@@ -1,8 +1,8 @@
 """A file, bytes or an array -> one slice as display grey levels.
 
-Knows how to tell what is inside, which is never read from a file's ending, and where to send it. Pictures are
-shown as they were stored; Hounsfield units (DICOM, signed or float arrays) go through the lung window.
-Does not know whether it is a lung: that is the gate's.
+Recognises the content, never by the file's ending, and calls the right reader. Pictures keep their grey
+levels; Hounsfield units (DICOM, signed or float arrays) go through the lung window. Whether it shows a lung
+is the gate's question.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Work on one item after another in several threads; answers come in the order of the items.
 
-A few items are under way ahead of the answer that is taken, never all of them, so memory does not grow with
-their number. Knows threads. Knows nothing of what the work is.
+Only a few items are in progress at a time, so memory does not grow with their number. Knows threads. Knows
+nothing of what the work is.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ R = TypeVar("R")
 
 
 def map_ahead(work: Callable[[T], R], given: Iterable[T], *, threads: int) -> Iterator[R]:
-    """`work(item)` for each item, in order; nothing is taken of `given` before the first answer is asked for.
+    """`work(item)` for each item, in order; `given` is not touched before the first answer is requested.
 
-    Errors of `work` come in their item's place. Closing the generator, or an error, stops it: items that wait
-    are dropped, and those being worked on, at most `threads`, are waited for.
+    An error of `work` is raised in its item's turn. Closing the generator, or an error, ends it: waiting
+    items are dropped, and those in progress, at most `threads`, are finished first.
     """
     items = iter(given)
     workers = ThreadPoolExecutor(threads, thread_name_prefix="covidct-slices")

@@ -1,4 +1,4 @@
-"""One slice as it was given -> its result: read -> gate -> session -> decide.
+"""One slice as given -> its result: read -> gate -> session -> decide.
 
 Knows the order of the steps; each of them is a module of its own. Knows nothing of other slices.
 """
@@ -42,7 +42,7 @@ from covidct.types import (
 
 @dataclass(frozen=True)
 class Answered:
-    """A result, and the slice that it is about; None where none was read."""
+    """A result and its slice, None if no slice could be read."""
 
     result: Result
     item: Slice | None = None
@@ -59,10 +59,10 @@ class Answerer:
     prevalence: float | None = None
 
     def answer(self, given: SliceInput, *, is_placed: bool) -> Answered:
-        """The result for a slice; `is_placed` where it is known how it lies, and it is turned by that.
+        """The result for a slice; `is_placed` if its orientation is known, and it is turned by that.
 
-        What cannot be read gives a result. Raises TypeError for what is no slice, BundleError for a graph
-        that fails.
+        A slice that cannot be read gets a result, too. Raises TypeError for a value that is not a slice,
+        BundleError for a graph that fails.
         """
         try:
             item = read_given(given)

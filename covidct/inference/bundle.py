@@ -1,4 +1,4 @@
-"""The bundle: a model as a directory, read only after every byte of it was verified.
+"""The bundle: a model as a directory; nothing of it is used before every byte is verified.
 
 Knows the files. Knows nothing of running a graph.
 """
@@ -27,7 +27,7 @@ REQUIRED = (*GRAPHS.values(), CONFIG, CARD, REFERENCE)
 class Bundle:
     """A verified model directory: its configuration and the bytes of its files.
 
-    `digest` is the SHA-256 of `SHA256SUMS`, so of all of them: what a release says the model is.
+    `digest` is the SHA-256 of `SHA256SUMS`, and so identifies them all; release notes quote it.
     """
 
     path: Path

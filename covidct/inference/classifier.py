@@ -119,7 +119,7 @@ class Classifier:
     def predict_many(
         self, given: Iterable[SliceInput], *, heatmaps: Path | Overlays | None = None
     ) -> Iterator[Result]:
-        """Results in the order given; a few more slices are read and answered while one is taken.
+        """Results in the order given; the next few slices are read and answered meanwhile.
 
         With `heatmaps` the overlay of each answered slice is written into that folder.
         """

@@ -61,10 +61,10 @@ class External:
 
 @dataclass(frozen=True)
 class Training:
-    """What a bundle records of how it was made and measured, each empty where it records nothing.
+    """What a bundle records about its training and its figures; empty where it records nothing.
 
-    `recipe` is as `data.recipe` parses it, `sources` are those that it learnt from, `figures` by graph;
-    `external` are of its own recipe, or of others where that one was not measured so.
+    `recipe` is as `data.recipe` parses it, `sources` are those of the training data, `figures` are by graph.
+    `external` are the figures on sources left out, of its own recipe, or else of others.
     """
 
     recipe: Mapping[str, Any]
@@ -142,7 +142,7 @@ class Config:
 
     @property
     def keeps_to_lungs(self) -> bool:
-        """Whether evidence lies on the lungs alone, as those of networks with a lung finder do."""
+        """Whether all evidence is inside the lungs, as in networks with a lung finder."""
         return self.training.recipe.get("network") in ("lung_net", "opacity_net")
 
     @property

@@ -22,10 +22,10 @@ def to_probability(logit: float, *, temperature: float, shift: float) -> float:
 
 
 def to_decision(probability: float, point: OperatingPoint) -> Decision:
-    """Indeterminate inside the band (ends included), else by the threshold, which lies within.
+    """Indeterminate inside the band (ends included), otherwise positive above it and negative below.
 
-    So a decision and its prediction set never contradict: below the band COVID-19 is not plausible any more,
-    above it nothing else is, and inside both are.
+    So a decision never contradicts its prediction set: below the band COVID-19 is no longer plausible, above
+    it nothing else is, and inside it both are.
     """
     low, high = point.band
     if low <= probability <= high:
@@ -47,7 +47,7 @@ def to_prediction_set(decision: Decision, labels: tuple[str, str]) -> tuple[str,
 def decide(
     logit: float, evidence: Evidence, config: Config, *, point: OperatingPoint, box: Box = WHOLE
 ) -> Prediction:
-    """All that follows from one slice's outputs under a bundle's configuration."""
+    """The prediction for one slice: the graph's outputs and a bundle's configuration -> all else."""
     probability = to_probability(logit, temperature=config.temperature, shift=config.shift)
     made = to_prediction(probability, point, labels=config.labels.both)
     return replace(made, logit=logit, evidence=evidence, box=box)

@@ -1,7 +1,7 @@
 """From the two answers of a graph to a finding: negative, atypical, indeterminate or typical.
 
 The words are those of the RSNA expert consensus on chest CT in COVID-19 (Simpson et al., Radiology:
-Cardiothoracic Imaging 2020; 2(2): e200152). Where one ends is measured, and kept in the bundle
+Cardiothoracic Imaging 2020; 2(2): e200152). The cut-offs between them are measured and stored in the bundle
 (`config.Cutoffs`). Knows the arithmetic only.
 """
 
@@ -16,7 +16,7 @@ from covidct.types import Finding, Opacity
 
 
 def to_opacity(outputs: Outputs, number: int, cutoffs: Cutoffs | None) -> Opacity | None:
-    """What a graph says of opacities in slice `number`; None of a graph that asks one question alone."""
+    """The graph's answer about opacities in slice `number`; None for a graph of one question."""
     if outputs.opacity is None or outputs.typical is None or outputs.extent is None:
         return None
     seen = Opacity(

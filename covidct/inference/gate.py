@@ -1,7 +1,7 @@
-"""Whether a slice may be answered for at all: once by its pixels, once by what the graph's gate says of it.
+"""Whether the model may answer for a slice: by its pixels first, then by the graph's gate.
 
-Before the graph runs, only what is plainly no image of anything is refused. After it, what is no axial slice
-of a chest in computed tomography, or shows hardly any lung. Knows limits; knows nothing of networks.
+Before the graph runs, only pictures that are too small or blank are refused; after it, everything that is not
+an axial chest CT slice, or hardly shows any lung. Knows limits; knows nothing of networks.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Overlays:
         self._taken: set[str] = set()
 
     def write(self, item: Slice, evidence: Evidence, *, box: Box = WHOLE) -> Path:
-        """Write the overlay of one slice, beside and then renamed; returns where."""
+        """Write the overlay of one slice, under another name, then renamed; returns where."""
         path = self._folder / f"{self._name(item.source.path)}{OVERLAY_ENDING}"
         overlay = Image.fromarray(to_overlay(item.pixels, evidence, box=box))
         write_beside(path, lambda partial: overlay.save(partial, "PNG"))

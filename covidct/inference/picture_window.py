@@ -1,4 +1,4 @@
-"""Whether a picture shows the chest in another window than the lungs', as far as its grey levels tell.
+"""Whether the grey levels of a picture suggest another window than the lung window.
 
 In a soft-tissue or bone window lungs are black, and so are the air around the body and what disease leaves
 no trace in; stretched over the whole range of values, they are nearly so. Tissue is then grey, where a lung

@@ -1,8 +1,8 @@
-"""What answers are worth where COVID-19 is rarer or more frequent than among the slices of calibration.
+"""What answers are worth where COVID-19 is rarer, or more common, than assumed in calibration.
 
-Only the mix is taken to differ: slices with COVID-19 look as they did, and so do all others (label shift;
-Elkan, IJCAI 2001; Saerens et al., Neural Computation 2002). Another hospital's slices look otherwise, too,
-which no formula mends. Knows the arithmetic only.
+Only the mix is assumed to differ: slices with COVID-19 look the same, and so do all others (label shift;
+Elkan, IJCAI 2001; Saerens et al., Neural Computation 2002). In another hospital slices look different, too,
+which no formula can correct. Knows the arithmetic only.
 """
 
 from __future__ import annotations

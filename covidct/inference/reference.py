@@ -49,7 +49,7 @@ def check_reference(
 ) -> dict[Precision, float]:
     """By precision, how far logits are here from the recorded ones at most, as a share of the tolerance.
 
-    Raises KeyError, TypeError or ValueError for a reference that is none.
+    Raises KeyError, TypeError or ValueError for an invalid reference.
     """
     slices = draw_references()
     apart: dict[Precision, float] = {}

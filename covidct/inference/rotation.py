@@ -1,8 +1,7 @@
-"""Whether a slice seems turned by a quarter: the lungs lie one above the other, not side by side.
+"""Whether a slice seems turned by 90 degrees: the lungs are one above the other, not side by side.
 
-Judged by the evidence of a network that lays it out on the lungs alone, so that where evidence is, lung is;
-`studies/orientation.py` measures how often that errs. Knows maps. Knows nothing of pixels, nor of how a file
-says that it is turned.
+Judged by the evidence of a network whose evidence is inside the lungs only, so that it shows where they are;
+`studies/orientation.py` measures how often that fails. Knows maps. Knows nothing of pixels or headers.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ MIN_DIP = -0.3  # how much fuller the middle column may be than the middle row
 
 
 def is_turned(evidence: Evidence, box: Box, *, shape: tuple[int, int]) -> bool:
-    """Whether lungs seem turned by a quarter.
+    """Whether lungs seem turned by 90 degrees.
 
     `evidence` is (h, w) float32 over the part `box` of a slice of `shape` (H, W). False where there is none.
     """

@@ -1,9 +1,9 @@
-"""What the slices of a series say together, before any calibration: three numbers like a slice's, and extent.
+"""What the slices of a series say together, before calibration: three numbers like a slice's, and extent.
 
 A logit of the series is that of its k-th highest slice, k a tenth of the slices answered and at least three:
 what a tenth of the lung reaches. So neither the order of slices nor their number moves it, and fewer false
 slices than k, however sure, change nothing. How typical it looks is averaged over what is opaque, and the
-extent over the lungs. Knows the arithmetic only: answers and calibration take the same.
+extent over the lungs. Knows only the arithmetic, which answers and calibration share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MIN_ANSWERED = 3
 
 
 def rank_of(answered: int) -> int:
-    """Which of the answered slices, the highest being 1, stands for the series."""
+    """Which of the answered slices represents the series; the highest is 1."""
     return max(MIN_ANSWERED, -(-answered // SHARE))
 
 
@@ -32,9 +32,9 @@ def find_ranked(values: Sequence[float]) -> float:
 
 
 def join_opacities(slices: Sequence[Opacity]) -> Opacity:
-    """The opacities of a series, not calibrated, of those of its answered slices; at least MIN_ANSWERED.
+    """The opacity of a series, not calibrated, from those of its answered slices (at least MIN_ANSWERED).
 
-    Slices lie equally far apart, so the lungs' share of a slice stands for their volume in it.
+    Slices are assumed to be equally spaced, so areas of lung add up to its volume.
     """
     lungs = [one.lung for one in slices]
     opaque = [one.extent * one.lung for one in slices]

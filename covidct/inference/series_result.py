@@ -1,9 +1,9 @@
 """The results of a series' slices -> one result for the series.
 
-What the slices come to (`series_evidence`) is the logit of the k-th highest slice, k a tenth of them. A
-bundle that was calibrated on series has a scale and operating points for that. In any other the probability
-and the operating point are a slice's: a series is positive where k of its slices are, and **what was measured
-are slices**. A noisy-or would take neighbours for independent witnesses, and be sure of any series that is
+The logit of a series is that of its k-th highest slice, k being a tenth of them (`series_evidence`). A bundle
+that was calibrated on series has a scale and operating points for it. With any other, the probability and the
+operating point are those of that slice: a series is positive if k of its slices are, and **only slices were
+measured**. A noisy-or would treat neighbouring slices as independent, and be certain of any series that is
 long enough. Knows results. Knows nothing of pixels.
 """
 

@@ -31,13 +31,13 @@ LARGE = 2**22  # pixels: what a run takes of memory beyond that is given back af
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a graph says of N slices: `logit` (N,), `evidence` (N, h, w) and `box` (N, 4), all float32.
+    """The outputs of a graph for N slices: `logit` (N,), `evidence` (N, h, w) and `box` (N, 4), all float32.
 
     `box` is the part of each slice that its evidence covers: left, top, right, bottom in [0, 1] of its sides.
-    `gate` (N, K) are logits of what the picture is, `lung` (N,) the share of it that is lung, in [0, 1]; None
-    where the graph has no gate. `opacity` and `typical` (N,) are the logits of two answers, that there is an
-    opacity and that it is typical of COVID-19, `extent` (N,) the share of the lungs that is opaque; None
-    where the graph asks one question alone.
+    `gate` (N, K) are logits of what the picture shows, `lung` (N,) is the share of it that is lung, in [0,
+    1]; None if the graph has no gate. `opacity` and `typical` (N,) are the logits of the two questions (is
+    there an opacity, is it typical of COVID-19), `extent` (N,) is the share of the lungs that is opaque; None
+    if the graph asks only one question.
     """
 
     logit: NDArray[np.float32]

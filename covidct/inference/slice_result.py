@@ -31,7 +31,7 @@ UPSIDE_DOWN = f"looks upside down; {_INSTEAD}"
 def to_answered_result(
     item: Slice, prediction: Prediction, model: ModelUsed, *, turned: str | None
 ) -> Result:
-    """The result with a prediction for the upright slice, whose map and box are turned back as it lies."""
+    """The result with a prediction; map and box are turned back to the slice as stored."""
     assert prediction.evidence is not None
     prediction = replace(
         prediction,
@@ -52,7 +52,7 @@ def to_refused_result(item: Slice, verdict: GateResult, model: ModelUsed) -> Res
 
 
 def to_unread_result(path: str, error: Exception, model: ModelUsed) -> Result:
-    """The result for what could not be read: refused where it says of itself that it is no axial CT slice."""
+    """The result for what could not be read; refused if its header says that it is no axial CT slice."""
     status, reason, message = Status.ERROR, Reason.UNREADABLE, str(error)
     if isinstance(error, ForeignDicom):
         status, reason = Status.REFUSED, Reason(error.reason)

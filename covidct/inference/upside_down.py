@@ -1,9 +1,8 @@
 """Whether a slice seems upside down: front and back of the chest differ between and around the lungs.
 
-The spine is bright, lies between the backs of the lungs, and is wider than the breastbone; the heart parts
-the lungs in front. Sixteen weights for a coarse picture of the part that holds the lungs, fitted by
-`studies/upside_down.py`, which measures how often that errs. Knows grey levels. Knows nothing of how a file
-says that it lies.
+The spine is bright, is between the backs of the lungs, and is wider than the sternum; the heart separates the
+lungs in front. Sixteen weights for a coarse picture of the lung region, fitted by `studies/upside_down.py`,
+which also measures the errors. Knows grey levels. Knows nothing of headers.
 """
 
 from __future__ import annotations

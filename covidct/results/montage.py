@@ -31,7 +31,7 @@ SIDE, QUALITY = 256, 85
 class Shown:
     """One slice to show; `plain` and `overlay` are `data:` URIs, `above_mm` is from the lowest slice.
 
-    `finding` is for people, "" where there is none.
+    `finding` is a sentence, "" if there is none.
     """
 
     slice_index: int

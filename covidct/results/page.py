@@ -1,8 +1,8 @@
 """Answers for series as one HTML file for a browser or a printer: two A4 sheets each, nothing from outside.
 
-What it looks like stands in `page.html`. By default the page shows what a reader needs to find the
-study (UIDs, date, series) and leaves out PatientID, AccessionNumber and the path, which may hold a name.
-Names and birth dates are never read.
+Its look is in `page.html`. By default the page shows what a reader needs to find the study (UIDs, date,
+series) and leaves out PatientID, AccessionNumber and the path, which may hold a name. Names and birth dates
+are never read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The answer for a series in sentences for people, to be kept in an archive: they name no file, no patient.
+"""The answer for a series in sentences, to be stored in an archive: they name no file and no patient.
 
 Knows results and how to say them. Knows nothing of DICOM.
 """
@@ -44,7 +44,7 @@ def _notes(result: Result) -> tuple[str, ...]:
 
 
 def without_paths(answer: SeriesAnswer, sentences: Iterable[str | None]) -> list[str]:
-    """Sentences without paths: where a file lay is nobody's business in a PACS."""
+    """Sentences without paths, which do not belong in a PACS."""
     paths = sorted(
         {answer.series.path, *(item.path for item in answer.series.instances)}, key=len, reverse=True
     )

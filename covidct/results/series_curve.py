@@ -28,12 +28,12 @@ class Scale:
     high: float
 
     def x(self, position: float) -> float:
-        """Where a slice lies; the feet on the left."""
+        """The x of a slice; the feet are on the left."""
         share = (position - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return LEFT + 6 + share * (WIDTH - LEFT - RIGHT - 12)
 
     def y(self, probability: float) -> float:
-        """Where a probability lies; 1 on top."""
+        """The y of a probability; 1 is at the top."""
         return TOP + (1 - probability) * (HEIGHT - TOP - BOTTOM)
 
 

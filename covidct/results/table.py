@@ -22,9 +22,8 @@ INDENT = "    "
 class Table:
     """Lines for answers as they come.
 
-    `findings` where the model says what the lungs show, `prevalence` where one was asked for: both have
-    columns. Slices of series have lines only with `slices`; loose ones always have, after the series where
-    there are any (`has_series`).
+    `findings` (if the model gives findings) and `prevalence` (if one was given) add columns. Slices of series
+    are listed only with `slices`; loose ones always, after the series if there are any (`has_series`).
     """
 
     def __init__(

@@ -30,7 +30,7 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What an archive holds: `entries` to read, with how each begins; `skipped` names were passed over."""
+    """What an archive holds: `entries` to read, with how each begins; `skipped` names were skipped."""
 
     entries: tuple[tuple[Blob, Head], ...]
     skipped: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class TarBlob:
 def open_archive(blob: Blob, head: Head | None = None) -> Unpacked:
     """List the files of an archive that may be slices, in natural order.
 
-    As in a folder, files are taken by their ending or by how they begin; `head` says what the archive is. One
+    As in a folder, files are recognised by their ending or first bytes; `head` says what the archive is. One
     that cannot be read, is empty, has too many entries or is too large unpacked gives one blob, which says so
     when it is read.
     """

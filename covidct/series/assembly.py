@@ -1,7 +1,7 @@
-"""The instances of one SeriesInstanceUID -> a series from feet to head, or why it is none.
+"""The instances of one SeriesInstanceUID -> a series from feet to head, or why they are not one.
 
-Knows what makes a stack of slices that can be answered for as one. Knows nothing of files, pixels or of other
-series of the study.
+Knows which slices form a stack that can get one answer. Knows nothing of files, pixels or of other series of
+the study.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from covidct.types import Note, Reason
 
 @dataclass(frozen=True)
 class Assembled:
-    """A series or why there is none, and the instances that stand for themselves."""
+    """A series, or why there is none, and the instances that are answered singly."""
 
     series: Series | RefusedSeries
     loose: tuple[Instance, ...] = ()

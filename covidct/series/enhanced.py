@@ -1,7 +1,7 @@
 """A frame of an enhanced multi-frame CT object -> a CT Image Storage object of its own.
 
-Knows functional groups (PS3.3 C.7.6.16), which may be shared by all frames or be of each. A frame is read
-only when it is asked for, so that a volume need not be in memory. Knows nothing of what slices mean.
+Knows functional groups (PS3.3 C.7.6.16), shared or per frame. A frame is read only when it is asked for, so
+that a volume need not be in memory. Knows nothing of what slices mean.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def find_normal(orientation: Sequence[float]) -> tuple[float, float, float] | No
 
 
 def find_position(position: Sequence[float], normal: Sequence[float]) -> float:
-    """Where a plane lies along the normal, in mm."""
+    """The position of a plane along the normal, in mm."""
     return float(np.dot(np.asarray(position, float), np.asarray(normal, float)))
 
 
@@ -60,9 +60,9 @@ def find_spacing(positions: Sequence[float]) -> float | None:
 def find_faults(
     positions: Sequence[float], *, thickness: float | None, declared: float | None
 ) -> tuple[Note, ...]:
-    """Notes on what lacks: gaps here and there, gaps between all, distances that vary.
+    """Notes on missing slices: single gaps, regular gaps, varying distances.
 
-    `positions` are sorted, in mm, none twice; `declared` is what the object says is the distance.
+    `positions` are sorted and distinct, in mm; `declared` is the spacing that the header gives.
     """
     if (usual := find_spacing(positions)) is None:
         return ()

@@ -1,7 +1,7 @@
-"""Instances -> those of one series each, where SeriesInstanceUID says so and where it was broken.
+"""Instances -> groups of one series each, by SeriesInstanceUID, or by other elements if that was broken.
 
-An anonymiser may give two patients one UID, or every slice a UID of its own. Slices of two patients never
-make one series; lone slices that are plainly of one scan do, and the series says so. Knows headers.
+An anonymiser may give two patients one UID, or every slice a UID of its own. Slices of two patients are never
+one series; lone slices that are clearly of one scan are, and the series says so. Knows headers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Group:
 
 
 def group(instances: Iterable[Described]) -> list[Group]:
-    """The groups of which series can be made; instances of none stand for themselves."""
+    """The groups that can become series; all other instances are answered singly."""
     by_uid: dict[str, list[Described]] = defaultdict(list)
     lone: list[Described] = []
     for item in instances:

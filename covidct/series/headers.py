@@ -1,6 +1,6 @@
 """A DICOM object, its pixels unread -> its instances, described.
 
-Knows the elements that tell series and slices apart (PS3.3 C.7.2, C.7.3, C.7.6, C.8.2). Knows nothing of
+Knows the elements that distinguish series and slices (PS3.3 C.7.2, C.7.3, C.7.6, C.8.2). Knows nothing of
 pixels, nor of what makes a series.
 """
 

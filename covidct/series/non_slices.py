@@ -1,7 +1,7 @@
-"""The instances of a series -> those that may be slices of its stack, and those that plainly are none.
+"""The instances of a series -> those that may be slices of its stack, and those that clearly are not.
 
-An object of another kind must not condemn a series: scouts, dose reports, plans and pictures of the screen
-share the SeriesInstanceUID of slices. Knows headers. Knows nothing of order or of pixels.
+An object of another kind must not get a series refused: scouts, dose reports, plans and pictures of the
+screen share the SeriesInstanceUID of slices. Knows headers. Knows nothing of order or of pixels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NonSlices:
 
 
 def set_aside(instances: Sequence[Described]) -> tuple[list[Described], list[NonSlices]]:
-    """Part instances into slices and what is none of them; all are slices where none would be left."""
+    """Separate slices from other instances; all count as slices if none would be left."""
     # Here, not above: who reads pictures shall not pay for importing pydicom.
     from covidct.images.dicom_header import CT_CLASSES
 

@@ -1,8 +1,8 @@
 """The slices of a series that hold several reconstructions or passes -> one of them, whole.
 
-Under one SeriesInstanceUID may lie two kernels, two breath-holds, phases of contrast or of the heart. Where
-their places repeat or interleave, one pass is read; never one slice of this and the next of that. Knows the
-elements that tell passes apart. Knows nothing of pixels.
+One SeriesInstanceUID may cover two kernels, two breath-holds, phases of contrast or of the heart. If their
+positions repeat or interleave, one pass is read; passes are never mixed. Knows the elements that separate
+passes. Knows nothing of pixels.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Pass:
 
 
 def choose_pass(placed: Sequence[Placed]) -> Pass | None:
-    """One pass of those in a series, `placed` from feet to head; all slices where there is one alone.
+    """One of the passes in a series, `placed` from feet to head; all slices if there is only one pass.
 
-    None where places repeat and nothing tells which slices belong together.
+    None if positions repeat and nothing says which slices belong together.
     """
     chosen = Pass(list(placed))
     while (parts := _divide(chosen.slices)) is not None:

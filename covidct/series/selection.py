@@ -51,7 +51,7 @@ def choose(series: Iterable[Series]) -> tuple[list[Series], list[RefusedSeries]]
 
 
 def to_study(series: Series) -> tuple[str | None, str]:
-    """What tells studies apart."""
+    """The key by which series belong to one study."""
     return series.acquisition.patient_id, series.acquisition.study_uid or series.uid
 
 

@@ -1,6 +1,6 @@
 """Folders, archives, DICOMDIRs, files, bytes in memory -> the blobs in them that may be slices.
 
-Knows where files may lie, and looks at the head of each once. Knows nothing of what is in them.
+Knows where to look for files, and looks at the head of each once. Knows nothing of what is in them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from covidct.series.archive import open_archive
 
 @dataclass(frozen=True)
 class Candidate:
-    """A blob, and what the caller named to get it: the folder, the archive, the DICOMDIR or itself.
+    """A blob, and what the caller named to get it: folder, archive, DICOMDIR or the file itself.
 
-    `head` says what it is; None where nobody has looked yet.
+    `head` says what it is; None if not looked at yet.
     """
 
     blob: Blob
@@ -32,9 +32,9 @@ StudyInput = str | Path | tuple[str, bytes] | Candidate
 
 
 def find_blobs(given: Iterable[StudyInput], *, skipped: list[str]) -> Iterator[Candidate]:
-    """Everything that may be read, in the order in which it is given; names passed over go to `skipped`.
+    """Everything that may be read, in the order in which it is given; names skipped go to `skipped`.
 
-    Nothing raises: what cannot be read gives a blob that says so when it is read.
+    Raises nothing: a file that cannot be read becomes a blob that says so when it is read.
     """
     for one in given:
         if isinstance(one, Candidate):

@@ -1,6 +1,6 @@
-"""What was given (folders, archives, files, bytes ...) -> the series to answer for, and all else in it.
+"""Folders, archives, files, bytes ... -> the series to answer for, and everything else in them.
 
-Groups instances by series wherever they lie. Reads headers only; pixels are read when a slice is
+Groups instances by series, whatever folder they are in. Reads headers only; pixels are read when a slice is
 asked for. Knows nothing of models.
 """
 

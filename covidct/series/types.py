@@ -17,10 +17,10 @@ from covidct.types import UPRIGHT, Note, Reason, Result, Turn
 class Instance:
     """One slice of a series, its pixels not read yet.
 
-    `path` is as it was given. `frame` is the frame's number as DICOM counts them, from 1, None for an
-    object with one frame. `position_mm` is where the slice lies along the normal of the series, towards the
-    head; None where the object does not say. `turn` shows it as usual. `blob` holds the object; for a
-    frame, and for a slice of a NIfTI volume, a CT Image Storage object that is made of it when it is read.
+    `path` is as it was given. `frame` is the frame's number as DICOM counts them, from 1, None for an object
+    with one frame. `position_mm` is its position along the normal of the series, towards the head; None if
+    the object does not say. `turn` makes it upright. `blob` holds the object; for a frame, and for a slice of
+    a NIfTI volume, a CT Image Storage object that is made of it when it is read.
     """
 
     path: str
@@ -97,11 +97,11 @@ class RefusedSeries:
 
 @dataclass(frozen=True)
 class Study:
-    """All that was found in what was given.
+    """Everything that was found.
 
-    `series` are those to answer for, `refused` the others. `loose` are the slices that stand for themselves:
-    pictures, lone instances, duplicates, those of series that make no stack, and what cannot be read (reading
-    it says why). `skipped` are names that were passed over.
+    `series` are those to answer for, `refused` the others. `loose` are single slices: pictures, lone
+    instances, duplicates, slices of series that do not form a stack, and files that cannot be read (reading
+    them says why). `skipped` are names of files that were skipped.
     """
 
     series: tuple[Series, ...] = ()
@@ -125,12 +125,12 @@ class SeriesAnswer:
 
 @dataclass(frozen=True)
 class Described:
-    """An instance with what sorting and choosing it takes.
+    """An instance with all that is needed to sort and choose it.
 
     `position` and `orientation` are those of its plane, `given` is what the caller named: the folder, the
     archive or the file. `declared_spacing_mm` is SpacingBetweenSlices. `order` are AcquisitionNumber and
     InstanceNumber; `marks` what tells passes apart, by keyword (`passes`); `size` is in bytes, of the file it
-    lies in. `notes` are to be said of its series.
+    lies in. `notes` apply to its series.
     """
 
     instance: Instance

@@ -113,13 +113,13 @@ def choose_limits(logits: NDArray[np.float32], lungs: NDArray[np.float32]) -> Ga
 
 
 def save_gate(gate: GateHead, path: Path) -> None:
-    """Write the weights, beside and then renamed."""
+    """Write the weights, under another name, then renamed."""
     state = {key: value.contiguous() for key, value in gate.state_dict().items()}
     write_beside(path, lambda partial: partial.write_bytes(save(state)))
 
 
 def load_gate(path: Path) -> GateHead:
-    """A trained gate in eval mode. Raises PretrainedError for a file that is none."""
+    """A trained gate in eval mode. Raises PretrainedError for any other file."""
     gate = GateHead()
     try:
         gate.load_state_dict(load_file(path))

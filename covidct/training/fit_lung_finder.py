@@ -170,13 +170,13 @@ def mask_loss(logits: Tensor, lungs: Tensor) -> Tensor:
 
 
 def save_finder(finder: LungFinder, path: Path) -> None:
-    """Write the weights, beside and then renamed."""
+    """Write the weights, under another name, then renamed."""
     state = {key: value.contiguous() for key, value in finder.state_dict().items()}
     write_beside(path, lambda partial: partial.write_bytes(save(state)))
 
 
 def load_finder(path: Path) -> LungFinder:
-    """A trained finder in eval mode. Raises PretrainedError for a file that is none."""
+    """A trained finder in eval mode. Raises PretrainedError for any other file."""
     finder = LungFinder()
     try:
         finder.load_state_dict(load_file(path))

@@ -51,7 +51,7 @@ class GateFigure:
 
 
 def measure_gate(classifier: Classifier, rows: Sequence[Row], gating: Gating) -> tuple[GateFigure, ...]:
-    """One figure for each source and split; rows that mean nothing to the gate are passed over."""
+    """One figure for each source and split; rows that mean nothing to the gate are skipped."""
     meaning = gating.meaning()
     verdicts: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     wanted = [row for row in rows if row.path.suffix.lower() in ENDINGS]
@@ -83,13 +83,13 @@ def to_gate_table(figures: Sequence[GateFigure]) -> str:
 
 
 def write_gate_figures(figures: Sequence[GateFigure], path: Path) -> None:
-    """Write them as JSON, beside and then renamed."""
+    """Write them as JSON, under another name, then renamed."""
     text = json.dumps([asdict(figure) for figure in figures], indent=2, allow_nan=False) + "\n"
     write_beside(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def read_gate_figures(path: Path) -> tuple[GateFigure, ...]:
-    """What `write_gate_figures` wrote. Raises ManifestError for a file that is none of its kind."""
+    """What `write_gate_figures` wrote. Raises ManifestError for a file of another kind."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(entries, list):

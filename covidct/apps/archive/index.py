@@ -97,7 +97,7 @@ def to_job(files: Sequence[Listed]) -> str:
 
 
 def look_into_file(one: Listed) -> list[dict[str, object]]:
-    """The rows of a file: one, one for each file in an archive, or one that says it is passed over.
+    """The rows of a file: one, one for each file in an archive, or one that says it is skipped.
 
     Raises SourceDropped.
     """

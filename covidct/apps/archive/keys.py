@@ -1,7 +1,7 @@
 """Names, versions and UIDs -> numbers of 64 bits, which 10^8 rows can be compared by in memory.
 
-Among 10^8 names two have one number with a chance of 1 in 4000; one of the two files is then passed over
-until it changes.
+Among 10^8 names two have one number with a chance of 1 in 4000; one of the two files is then skipped until it
+changes.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from pathlib import Path
 class RunOptions:
     """One run of training: its recipe, by name or path, its folder `out`, and what is to come of it.
 
-    `positive` and `negative` are labels of one's own; `rate` is "recipe" or "auto"; `number` is the version
-    of the model; `pool` a benchmark to calibrate on. None or empty where not asked for.
+    `positive` and `negative` are labels of your own; `rate` is "recipe" or "auto"; `number` is the version of
+    the model; `pool` a benchmark to calibrate on. None or empty where not asked for.
     """
 
     recipe: str

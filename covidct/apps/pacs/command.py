@@ -44,7 +44,7 @@ def run_node(asked: NodeRequest, choice: ModelChoice) -> int:
 
 
 def to_options(asked: NodeRequest) -> NodeOptions:
-    """The options, parsed. Raises NodeError for what cannot be meant."""
+    """The options, parsed. Raises NodeError for options that make no sense."""
     tls = Tls(asked.tls_cert, asked.tls_key, asked.tls_ca)
     if tls.certificate is None and tls.key is not None:
         raise NodeError(f"{tls.key}: a key without --tls-cert; give both")

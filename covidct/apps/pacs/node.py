@@ -2,8 +2,8 @@
 
     network -> spool -> arrivals -> classifier -> outbox -> peer
 
-Knows the order of the steps and when each is due; each is a module beside this one. Its log names
-series by a key that tells nothing of them (`spool.to_key`), and callers by AE title and address.
+Knows the order of the steps and when each is due; each is a module beside this one. Its log names series by a
+key that reveals nothing about them (`spool.to_key`), and callers by AE title and address.
 """
 
 from __future__ import annotations

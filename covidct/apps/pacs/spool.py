@@ -35,7 +35,7 @@ REMEMBER_S = 30 * 86400.0
 
 
 def to_key(series_uid: str) -> str:
-    """A name for a series that tells nothing of it: for folders and for the log."""
+    """A name for a series that reveals nothing about it: for folders and for the log."""
     return sha256(series_uid.encode()).hexdigest()[:16]
 
 

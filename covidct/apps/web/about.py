@@ -1,6 +1,6 @@
 """What a page shows beside a result: whether there is a picture, how the slice lies, whose series it is.
 
-Knows answers and what a series says of itself; how a slice lies is read again when a page asks. Names no
+Knows answers and what a series says about itself; how a slice lies is read again when a page asks. Names no
 patient: PatientID, AccessionNumber and names stay where they are.
 """
 

@@ -33,7 +33,7 @@ def parse_asking(fields: Mapping[str, str], bundle: Bundle) -> Asking:
 
 
 def check_names(names: Iterable[str], known: Sequence[str]) -> None:
-    """Raise Problem (422) for a name that is not known: a slip that is passed over changes the answer."""
+    """Raise Problem (422) for a name that is not known: a slip that is skipped changes the answer."""
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, 1)

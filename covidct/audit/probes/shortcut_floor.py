@@ -24,7 +24,7 @@ def measure_floor(manifest: Manifest, plan: DataPlan) -> dict[str, Estimate]:
 
     Each probe learns and is measured on these slices alone, no patient on both sides: `border`, `lungs
     blacked out`, `marks`, `8 x 8 thumbnail`, `grey histogram` and `no pixel` (format, size, tags; without
-    bytes per pixel, which grow with detail). Slices that cannot be read are passed over. Raises ManifestError
+    bytes per pixel, which grow with detail). Slices that cannot be read are skipped. Raises ManifestError
     where no row has a declared label.
     """
     data = read_dataset(manifest, plan, alike=False)

@@ -19,7 +19,7 @@ from covidct.types import Pixels
 def write_reports(
     audit: Audit, manifest: Manifest, *, html: Path | None, document: Path | None, read: Read = read_slice
 ) -> None:
-    """Write the page and the JSON where a path is given, each beside and then renamed. Raises OSError.
+    """Write the page and the JSON to the paths given, each whole or not at all. Raises OSError.
 
     `read` gives the pictures of the page.
     """

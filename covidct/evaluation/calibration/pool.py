@@ -102,18 +102,13 @@ def calibrate_pool(
     weights = to_pool_weights(pool)
     scale = fit_scale(pool, weights)
     probabilities = scale.to_probabilities(pool.logits)
-    balanced = _find_balanced(probabilities, pool, weights)
-    sensitive = _find_sensitive(probabilities, pool, weights)
-    return scale, (
-        _to_point("balanced", balanced, pool, weights, probabilities, alpha=alpha),
-        _to_point(
-            "high_sensitivity",
-            sensitive,
-            pool,
-            weights,
-            probabilities,
-            alpha=(SENSITIVE_ALPHA[0], alpha[1]),
-        ),
+    thresholds = {
+        "balanced": (_find_balanced(probabilities, pool, weights), alpha),
+        "high_sensitivity": (_find_sensitive(probabilities, pool, weights), (SENSITIVE_ALPHA[0], alpha[1])),
+    }
+    return scale, tuple(
+        _to_point(name, threshold, pool.labels == 1, weights, probabilities, alpha=own)
+        for name, (threshold, own) in thresholds.items()
     )
 
 
@@ -175,14 +170,13 @@ def _find_sensitive(probabilities: Floats, pool: Slices, weights: Floats) -> flo
 def _to_point(
     name: str,
     threshold: float,
-    pool: Slices,
+    ill: Bools,
     weights: Floats,
     probabilities: Floats,
     *,
     alpha: tuple[float, float],
 ) -> OperatingPoint:
     """A point with its band; where its ends cross neither class would be plausible, and it is one number."""
-    ill = pool.labels == 1
     low = find_quantile(probabilities[ill], weights[ill], alpha[0])
     high = -find_quantile(-probabilities[~ill], weights[~ill], alpha[1])
     threshold = float(np.clip(threshold, min(low, high), max(low, high)))

@@ -49,7 +49,7 @@ def to_record(pool: Pool) -> dict[str, Any]:
 def parse_record(training: Mapping[str, Any]) -> PoolRecord | None:
     """What `to_record` gave, among the other keys of `training`; None where the bundle has no pool.
 
-    Raises KeyError and TypeError for values that are none.
+    Raises KeyError and TypeError for invalid values.
     """
     if not training.get("pool"):
         return None

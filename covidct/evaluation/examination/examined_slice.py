@@ -30,8 +30,8 @@ PHANTOM_SIZE = 384
 class ExaminedSlice:
     """A slice: `pixels` (H, W) uint8 display, and where they are known `lungs` and `lesions` (H, W) bool.
 
-    `label` is 1 for COVID-19, 0 for everything else, None where nobody says; `patient` names whom it belongs
-    to, over all sources. `hu` (H, W) are Hounsfield units where `is_hu`, and what the grey levels would be if
+    `label` is 1 for COVID-19, 0 for everything else, None if unknown; `patient` names whom it belongs to,
+    over all sources. `hu` (H, W) are Hounsfield units where `is_hu`, and what the grey levels would be if
     they were the lung window's where not.
     """
 
@@ -78,18 +78,25 @@ def draw_examined_slices(count: int) -> Iterator[ExaminedSlice]:
     """Draw `count` phantoms with lesions, and the same chests without; every pair is one patient."""
     for seed in range(count):
         for kind in (Phantom.LESIONS, Phantom.NORMAL):
-            drawn = draw_slice(kind, seed=seed, size=PHANTOM_SIZE)
-            yield ExaminedSlice(
-                path=f"{PHANTOM}-{kind}-{seed}",
-                label=int(kind is Phantom.LESIONS),
-                source=PHANTOM,
-                patient=f"{PHANTOM}/{seed}",
-                pixels=to_display(drawn.hu),
-                hu=drawn.hu.astype(np.float32),
-                is_hu=True,
-                lungs=drawn.lung_mask,
-                lesions=drawn.lesion_mask,
-            )
+            yield draw_examined_slice(kind, seed=seed)
+
+
+def draw_examined_slice(
+    kind: Phantom = Phantom.LESIONS, *, seed: int = 0, size: int = PHANTOM_SIZE, source: str = PHANTOM
+) -> ExaminedSlice:
+    """Draw one phantom of `size` x `size` pixels; its patient is named by `source` and `seed`."""
+    drawn = draw_slice(kind, seed=seed, size=size)
+    return ExaminedSlice(
+        path=f"{source}-{kind}-{seed}",
+        label=int(kind is not Phantom.NORMAL),
+        source=source,
+        patient=f"{source}/{seed}",
+        pixels=to_display(drawn.hu),
+        hu=drawn.hu.astype(np.float32),
+        is_hu=True,
+        lungs=drawn.lung_mask,
+        lesions=drawn.lesion_mask,
+    )
 
 
 def to_hu(pixels: Pixels) -> NDArray[np.float32]:

@@ -99,7 +99,7 @@ def to_json(examination: Examination) -> dict[str, object]:
 
 
 def read_examination(path: Path) -> Examination:
-    """An `examination.json` read back, without its exhibits. Raises ManifestError for a file that is none."""
+    """An `examination.json` read back, without its exhibits. Raises ManifestError for any other file."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["schema"] != SCHEMA:

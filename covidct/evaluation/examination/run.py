@@ -179,8 +179,8 @@ def _black_out(session: Session, examined: ExaminedSlice, outline: Outline | Non
 def write_examination(examination: Examination, out: Path) -> None:
     """Write examination.json and the pictures into the folder `out`, replacing older ones.
 
-    All are made beside their places first and renamed when the last one is done, examination.json last: a run
-    that breaks off leaves what was there. evidence.png shows slices, and is to be kept as they are.
+    All are written under other names and renamed once the last one is done, examination.json last: a run that
+    breaks off leaves what was there. evidence.png shows slices, so protect it like them.
     """
     out.mkdir(parents=True, exist_ok=True)
     with open_scratch(out) as beside:

@@ -86,7 +86,7 @@ def to_json(standings: Standings) -> dict[str, Any]:
 
 
 def read_standings(path: Path) -> Standings:
-    """A `benchmark.json` read back. Raises ManifestError for a file that is none."""
+    """A `benchmark.json` read back. Raises ManifestError for any other file."""
     try:
         return parse_standings(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

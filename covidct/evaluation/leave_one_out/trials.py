@@ -103,7 +103,7 @@ def _read_trial(folder: Path) -> Kept:
 
 
 def read_logits(path: Path) -> Logits:
-    """Read a file of logits. Raises OSError, KeyError and ValueError for what is none."""
+    """Read a file of logits. Raises OSError, KeyError and ValueError for anything else."""
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         lines = list(csv.DictReader(file))
     if not lines:

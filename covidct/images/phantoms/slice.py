@@ -1,8 +1,8 @@
 """Synthetic axial chest CT slices in Hounsfield units, for tests, examples and the check of an installation.
 
 Knows enough anatomy to look like a chest: body wall, ribs, spine, sternum, heart and great vessels, airways,
-two lungs with vessels, and patches of ground glass and consolidation. A phantom is no patient: nothing that a
-model says of one tells how well it does on people.
+two lungs with vessels, and patches of ground glass and consolidation. A phantom is not a patient: answers for
+phantoms do not show how well a model works on people.
 
 Everything follows from `seed`: anatomy, vessels, lesions and noise have their own streams of random numbers,
 so the same seed with and without lesions is the same chest.

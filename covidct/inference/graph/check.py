@@ -1,7 +1,7 @@
 """What a graph must not hold, read from its bytes before ONNX Runtime sees them.
 
 A graph of covidct's is a straight line of ONNX's own operators with all its weights inside. Anything else
-(other files, operators of one's own, loops that need not end, a few values that unfold to gigabytes) is
+(other files, operators of your own, loops that need not end, a few values that unfold to gigabytes) is
 refused with the reason. Knows the field numbers of onnx.proto. Knows nothing of what the operators compute:
 the memory that they need is limited where they run.
 """

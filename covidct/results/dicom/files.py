@@ -24,10 +24,9 @@ KINDS = {SR: "report", SC: "picture", SEG: "segmentation"}
 
 @dataclass(frozen=True)
 class ObjectFiles:
-    """Files by name, of those asked for; `sc.dcm` and `seg.dcm` where slices were answered. The SR's UIDs
-    by keyword.
+    """The requested files by name; `sc.dcm` and `seg.dcm` only if slices were answered.
 
-    `series_uid` is that of the series they are about.
+    `report` are the SR's UIDs by keyword. `series_uid` is that of their series.
     """
 
     files: Mapping[str, bytes]
@@ -43,7 +42,7 @@ def to_object_files(
     picture: bool = True,
     segmentation: bool = False,
 ) -> ObjectFiles:
-    """Make the objects that are asked for. `previous` are the UIDs of the SR that this one replaces.
+    """Make the requested objects. `previous` are the UIDs of the SR that this one replaces.
 
     Raises ReportError; SegmentationError where only the segmentation cannot be made.
     """
@@ -65,8 +64,8 @@ def choose_reported(answers: Sequence[SeriesAnswer]) -> list[SeriesAnswer]:
 def write_objects(made: Sequence[ObjectFiles], kind: str, place: Path) -> list[Path]:
     """Write the files of one kind (SR, SC, SEG): a single one to `place`, or each into the folder it is.
 
-    In a folder they are called after their series. Raises ReportError where there are several and `place` is
-    no folder, or none at all; OSError.
+    In a folder they are called after their series. Raises ReportError if there are several and `place` is not
+    a folder, or if there are none; OSError.
     """
     files = [(one.series_uid, one.files[kind]) for one in made if kind in one.files]
     if not files:

@@ -1,7 +1,7 @@
-"""Whose series it is: the patient and study modules of its instances, for the objects that are made of it.
+"""The patient and study modules of a series' instances, for the objects that are made from it.
 
-Knows the modules that new objects of a study share with it (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2). Knows nothing
-of pixels or answers.
+Knows the modules that new objects of a study have in common with it (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2). Knows
+nothing of pixels or answers.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ _SAME = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 
 @dataclass(frozen=True)
 class PatientStudy:
-    """The modules of patient and study, their text decoded, and what of the series new objects ask for.
+    """The modules of patient and study, their text decoded, and what new objects need of the series.
 
-    `is_oriented` says whether its slices tell where the patient's left and right are; `zone` is its
-    TimezoneOffsetFromUTC, empty where it names none. `may_name` says that text in the pixels of one may name
-    the patient (PS3.3 C.7.6.1): the header says so, or it is a secondary capture and does not deny it.
+    `is_oriented` is whether its slices say where the patient's left and right are; `zone` is its
+    TimezoneOffsetFromUTC, empty if there is none. `may_name` is whether text in the pixels of a slice may
+    name the patient (PS3.3 C.7.6.1): its header says so, or it is a secondary capture and does not deny it.
     """
 
     modules: Dataset

@@ -1,8 +1,8 @@
 """The most telling slices of an answer as a DICOM Secondary Capture: a montage for any viewer (PS3.3 A.8.1).
 
-Knows which slices are shown and what is written under them. No patient's data are burnt in: who it is stands
-in the header, as for every image. Where slices have text burnt in themselves, the picture says so. Knows
-nothing of files or networks.
+Knows which slices are shown and what is written under them. No patient data are burnt in: they are in the
+header, as for every image. If the slices have burnt-in text, the picture says so. Knows nothing of files or
+networks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where the evidence of an answer lies, as a DICOM Segmentation for any viewer (PS3.3 A.51).
+"""The region of the evidence as a DICOM Segmentation for any viewer (PS3.3 A.51).
 
 One binary segment: the pixels whose evidence for COVID-19 has at least half of the full colour of an overlay.
 Binary, as the two kinds of fractions that DICOM has are probability and occupancy, and evidence is neither.
-It lies on the pixels as they are stored. Knows the geometry of images. Knows nothing of files or networks.
+It refers to the pixels as stored. Knows the geometry of images. Knows nothing of files or networks.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def to_seg(answer: SeriesAnswer, patient_study: PatientStudy) -> Dataset | None:
     """Make the segmentation, in a series of its own in the same study; None where no slice was answered.
 
     It has a frame for each slice with such evidence. Where there is none, it has one, of the most telling
-    slice, that is empty. Raises SegmentationError where the images do not say where they lie.
+    slice, that is empty. Raises SegmentationError if the images do not give their geometry.
     """
     if answer.result.series is None or not answer.result.series.telling:
         return None

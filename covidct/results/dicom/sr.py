@@ -1,7 +1,7 @@
 """The answer for a series as a DICOM Comprehensive SR: TID 1500, Measurement Report (PS3.16).
 
-Knows codes and templates. Standard codes are used where they exist (DCM, SCT, UCUM), 99COVIDCT where not.
-Knows nothing of files or networks. `docs/guide/pacs.md` shows a report and tells what is where.
+Knows codes and templates. Standard codes are used where they exist (DCM, SCT, UCUM), 99COVIDCT otherwise.
+Knows nothing of files or networks. `docs/guide/pacs.md` shows a report and its codes.
 """
 
 from __future__ import annotations

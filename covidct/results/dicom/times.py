@@ -15,10 +15,10 @@ _OFFSET = re.compile(r"([+-])(\d{2})([0-5]\d)")
 
 
 def put_times(target: Dataset, offset: str, *, now: datetime | None = None) -> None:
-    """Give a new object its zone and the time of its series, and all times of its making in that zone.
+    """Give a new object its time zone, the time of its series, and the time of its creation in that zone.
 
-    `offset` is the images' TimezoneOffsetFromUTC, such as +0100; empty or nonsense for this machine's. `now`
-    has a zone; by default it is asked for.
+    `offset` is the images' TimezoneOffsetFromUTC, such as +0100; if empty or invalid, this machine's zone is
+    used. `now` has a zone; by default it is the current time.
     """
     here = (now or datetime.now()).astimezone(_to_zone(offset))
     target.TimezoneOffsetFromUTC = here.strftime("%z")[:5]

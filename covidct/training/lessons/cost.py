@@ -1,9 +1,9 @@
 """What a lesson costs a network of two questions: labels, known opacities and known clear lungs, cells.
 
-A label that holds for a patient is not held against a slice that shows nothing: with a doubt d, a slice
-of probability p is labelled positive with d + (1 - d) p. Where p is small, and d is not, nothing is learnt.
-Source: Sukhbaatar et al., "Training Convolutional Networks with Noisy Labels" (ICLR 2015 workshop), here
-with known noise on one side.
+A label that holds for a patient is not held against a slice that shows nothing: with a doubt d, a slice of
+probability p is labelled positive with d + (1 - d) p. Where p is small, and d is not, nothing is learned.
+Source: Sukhbaatar et al., "Training Convolutional Networks with Noisy Labels" (ICLR 2015 workshop), here with
+known noise on one side.
 """
 
 from __future__ import annotations

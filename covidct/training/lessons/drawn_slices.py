@@ -1,6 +1,6 @@
 """Synthetic slices to learn from, beside those of patients.
 
-A drawing is like no scanner's picture, so that what is learnt of lungs and opacities has to hold where
+A drawing is like no scanner's picture, so that what is learned of lungs and opacities has to hold where
 texture and noise are others. Knows phantoms. Knows nothing of what they teach.
 """
 

@@ -43,7 +43,7 @@ class Facts(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """Views as they are learnt from: what the lower part saw, and what is known.
+    """Views as they are learned from: what the lower part saw, and what is known.
 
     `labels`, `normal`, `doubt` and `counts` (N,) float32; `lesions` (N, H, W) in [0, 1] on the grid of the
     evidence; `drawn` (N,), whether these are all there are; `shown` (N,), whether one is in sight; `sources`

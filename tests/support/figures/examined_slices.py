@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from covidct.data.manifest import Row
 from covidct.data.masks import Mask
-from covidct.evaluation.examination.examined_slice import ExaminedSlice
+from covidct.evaluation.examination.examined_slice import draw_examined_slice
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_slice
 from covidct.inference.session import Outputs, Session
@@ -31,21 +32,7 @@ class Told(Session):
         return Outputs(evidence.mean((1, 2)), evidence, box)
 
 
-def make_examined_slice(
-    kind: Phantom = Phantom.LESIONS, *, seed: int = 0, size: int = 96, source: str = "drawn"
-) -> ExaminedSlice:
-    drawn = draw_slice(kind, seed=seed, size=size)
-    return ExaminedSlice(
-        path=f"{kind}-{seed}",
-        label=int(kind is not Phantom.NORMAL),
-        source=source,
-        patient=f"{source}/{seed}",
-        pixels=to_display(drawn.hu),
-        hu=drawn.hu.astype(np.float32),
-        is_hu=True,
-        lungs=drawn.lung_mask,
-        lesions=drawn.lesion_mask,
-    )
+make_examined_slice = partial(draw_examined_slice, size=96, source="drawn")
 
 
 def write_masked(folder: Path, *, turn: int = 0, count: int = 3, size: int = 96) -> list[Row]:

@@ -177,7 +177,7 @@ def _to_site(bundle: Bundle, manifest: Manifest, scored: Scored, *, name: str, a
 
 
 def _find_taught(training: Training, manifest: Manifest, sources: Sequence[str]) -> tuple[str, ...]:
-    """Sources that the model may have learnt from: of its own manifest, or of the same name."""
+    """Sources that the model may have learned from: of its own manifest, or of the same name."""
     if training.manifest_digest == manifest.digest and not training.sources:
         return tuple(sources)
     return tuple(source for source in sources if source in training.sources)

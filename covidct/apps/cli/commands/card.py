@@ -35,7 +35,7 @@ def rewrite_card(
 
     The figures of a `benchmark` go into `config.json` too. `failures` is where the gallery of synthetic
     slices is drawn. Raises BundleError for a bundle that is damaged or has no figures, ManifestError for a
-    file that is none of its kind.
+    file of another kind.
     """
     bundle = load_bundle(path)
     text = _add_benchmark(bundle.files[CONFIG], benchmark) if benchmark else ""

@@ -13,7 +13,7 @@ from covidct.series.types import SeriesAnswer
 
 
 def write_report(path: Path, answers: Sequence[SeriesAnswer], bundle: Bundle, *, identify: bool) -> None:
-    """Write the page, beside and then renamed. Raises ReadError where a slice is gone, OSError."""
+    """Write the page, under another name, then renamed. Raises ReadError where a slice is gone, OSError."""
     page = render_report(answers, bundle, identify=identify)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_beside(path, lambda partial: partial.write_text(page, encoding="utf-8"))

@@ -287,7 +287,8 @@ def test_the_prevalence_moves_the_headline_of_a_series(page: Page) -> None:
     page.keyboard.press("Home")
     odds = series["probability"] / (1 - series["probability"]) / 999
     shifted = f"{100 * odds / (1 + odds):.1f}%" if odds > 0.001 else "< 0.1%"
-    assert page.inner_text("#detail-assumes").endswith(f"where 0.1% do, it is {shifted}.")
+    said = page.inner_text("#detail-assumes").replace("\N{NO-BREAK SPACE}", " ")
+    assert said.endswith(f"where 0.1% do, it is {shifted}.")
     assert page.inner_text("#worth dd:last-of-type") == shifted
     page.select_option("#language", "fr")
     page.wait_for_selector("#detail-assumes:has-text('Suppose que')")
