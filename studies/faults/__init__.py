@@ -1,0 +1,1 @@
+"""Faults at every stage of every command that writes: `python -m faults` (see __main__)."""
