@@ -1,4 +1,4 @@
-"""The data set that is audited: its rows, read; who belongs together; which slices are alike.
+"""The audited data set: its rows, read; groups of slices by patient; slices that are alike.
 
 Everything that more than one check needs, made once.
 """

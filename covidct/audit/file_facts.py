@@ -1,6 +1,6 @@
-"""What a file is, without looking at its pixels: format, size, colour mode, quality, DICOM tags.
+"""Properties of a file, without its pixels: format, size, colour mode, JPEG quality, DICOM tags.
 
-That is what a network can learn instead of medicine, once the picture's size or compression gives it away.
+A network can learn these instead of disease if the picture's size or compression shows them.
 """
 
 from __future__ import annotations

@@ -41,16 +41,17 @@ def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:
 def assign_splits(rows: Sequence[Row], plan: DataPlan) -> tuple[Row, ...]:
     """Rows with every split filled in; the same rows and plan give the same answer.
 
-    No group is divided by what is assigned here (what the manifest brings is kept). At least one
-    group of each source and label stays in `train`. Where the manifest brings a `test` split, none is drawn.
+    No group is divided by what is assigned here; splits in the manifest stay as they are. At least one group
+    of each source and label stays in `train`. If the manifest has a `test` split, none is drawn.
     """
     return _assign(rows, plan, block=fit_block(rows, plan))
 
 
 def fit_block(rows: Sequence[Row], plan: DataPlan) -> int:
-    """How many neighbours in number stand in for a patient: `plan.block`, or as many fewer as it takes.
+    """How many slices with neighbouring numbers count as a patient: `plan.block`, or fewer if necessary.
 
-    It takes fewer where whole blocks would leave a split without one of the classes, as of 25 + 25 slices.
+    Fewer are necessary if whole blocks would leave a split without one of the classes, as with 25 + 25
+    slices.
     """
     if all(row.patient_id for row in rows) or _is_filled(_assign(rows, plan, block=plan.block), plan):
         return plan.block
@@ -103,7 +104,7 @@ def divide_groups(
 ) -> tuple[Row, ...]:
     """Rows with a split each: groups whole, `shares` (split -> share of slices) of every source and label.
 
-    What is left is `train`. Splits that rows bring are kept, and so are their groups. The same rows, groups,
+    What is left is `train`. Rows that have a split keep it, and so do their groups. The same rows, groups,
     shares and seed give the same answer. Raises ValueError where the shares leave nothing to train on.
     """
     if min(shares.values(), default=0.0) < 0 or sum(shares.values()) >= 1:

@@ -22,12 +22,12 @@ Entry = tuple[str, str, float]
 class Teaching:
     """How two questions are taught: whether there is an opacity, and whether it is typical of COVID-19.
 
-    `normal` names slices that show no opacity, and how far each is believed. `doubt` is, of positive slices
+    `normal` names slices that show no opacity, and how far to trust that. `doubt` is, of positive slices
     whose label is their patient's, how many in a hundred of those that show nothing carry it, over a hundred.
-    The first entry that fits a slice counts. `opacity` weighs what is known of the first question beside the
-    label. `lone` is what a label counts in sources that have no other: there it tells the source. `views` is
-    how many views are drawn, once, and learned from again and again. `phantoms` is how many synthetic slices
-    are learned from, too: half of them clear, half with lesions.
+    The first entry that fits a slice counts. `opacity` is the weight of what is known about the first
+    question beyond the label. `lone` is the weight of a label in sources that have no other: there it only
+    identifies the source. `views` is how many views are drawn, once, and learned from again and again.
+    `phantoms` is how many synthetic slices are learned from, too: half of them clear, half with lesions.
     """
 
     normal: tuple[Entry, ...] = ()

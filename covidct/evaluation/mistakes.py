@@ -51,7 +51,7 @@ class Mistake:
 
     @property
     def verdict(self) -> str:
-        """In a word: who says that it cannot tell is neither right nor wrong."""
+        """One word; an indeterminate answer is neither right nor wrong."""
         if self.row.decision == Decision.INDETERMINATE:
             return "indeterminate"
         return ("false alarm", "missed")[self.row.label] if self.wrong else "right"

@@ -39,10 +39,10 @@ class Answers:
 
 
 def group_rows(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Of each row the patient, (n,), or the block of neighbours in number that stands in for one.
+    """The patient of each row, (n,), or the block of neighbouring numbers that counts as one.
 
-    Of fewer than a hundred slices of a class fewer stand in, down to each for itself: of one or two blocks
-    there is no interval.
+    With fewer than a hundred slices of a class blocks are smaller, down to single slices: one or two blocks
+    would give no interval.
     """
     fewest = min(Counter(row.label for row in rows).values(), default=0)
     return to_groups(rows, block=max(1, min(INTERVAL_BLOCK, fewest // INTERVAL_BLOCK)))
@@ -76,7 +76,7 @@ def _get(path: Path, read: Read) -> Slice | Path:
 def answer_rows(
     classifier: Classifier, rows: Sequence[Row], plan: DataPlan, *, read: Read | None = None
 ) -> Answers:
-    """What people would get for each row; slices without an answer are kept apart, not scored."""
+    """The answer that users would get for each row; slices without one are listed separately, not scored."""
     answers = predict_rows(classifier, rows, read=read)
     patients = group_rows(rows)
     scored = tuple(

@@ -44,7 +44,7 @@ class Protocol:
 class Report:
     """Everything that was measured: `overall`, and each of the `sources` by name; and the worst `mistakes`.
 
-    `pictures` are those of the mistakes, one each, None where there is none any more; or empty.
+    `pictures` are those of the mistakes, one each, None if it can no longer be read; or empty.
     """
 
     protocol: Protocol

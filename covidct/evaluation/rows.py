@@ -61,9 +61,10 @@ def _to_use(classifier: Classifier) -> Use:
 
 
 def place_rows(rows: Sequence[Row], plan: DataPlan) -> list[Row]:
-    """Splits as they are for a model: those of its own sources as in training, `external` for all others.
+    """Splits from the model's view: as in training for its own sources, `external` for all others.
 
-    The test split of others stays: it may be locked. What else a manifest says of them was not this training.
+    The test split of other sources stays, as it may be locked. Their other splits come from some other
+    training.
     """
     # A plan that names no source was trained on all there were.
     own = [row for row in rows if not plan.sources or row.source in plan.sources]

@@ -69,11 +69,11 @@ class Decisions:
 
 @dataclass(frozen=True)
 class Section:
-    """The slices of one source, or of all, and what was measured on them.
+    """The slices of one source, or of all, and their figures.
 
     `patients` counts those whose ids are known, `unidentified` the slices without. `decisions` is None where
-    no slice has one. `notes` are sentences for whoever reads the numbers. `points` are figures at each
-    operating point that was asked for; `chance_ece` is the ECE that perfect probabilities would show.
+    no slice has one. `notes` are sentences for the reader. `points` are figures at each operating point that
+    was asked for; `chance_ece` is the ECE that perfect probabilities would show.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""A model's figures by subgroup: age and sex where the manifest knows them, and what a file gives away.
+"""A model's figures by subgroup: age and sex if the manifest has them, and properties of the file.
 
-Size, format and what lies at the border stand in for the scanner and the way the slice was cut out, which
-nobody recorded. Knows rows, files and scored slices. Knows nothing of how slices were scored.
+Size, format and border stand in for scanner and cropping, which were not recorded. Knows rows, files and
+scored slices. Knows nothing of how slices were scored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _AGE = re.compile(r"\d+(?:\.\d+)?")
 def measure_subgroups(
     scored: Sequence[Scored], rows: Iterable[Row], *, threshold: float, read: Read = read_slice
 ) -> dict[str, tuple[Section, ...]]:
-    """Grouping -> a section for each of its groups, of groupings that divide the slices.
+    """Grouping -> a section for each of its groups; only groupings with two groups or more.
 
     `rows` are the manifest's, joined by path; `threshold` in [0, 1] is the operating point's. `read` gives
     the slices; one whose file cannot be read any more is "not known".

@@ -68,7 +68,7 @@ def evaluate_scores(
     threshold: float,
     resampling: Resampling = RESAMPLING,
 ) -> Evaluation:
-    """Measure probabilities, and the calls that `threshold` makes of them.
+    """Measure probabilities, and the calls at `threshold`.
 
     `labels` (n,) int or bool, 1 is COVID-19; `probabilities` (n,) float in [0, 1]; `groups` (n,) int or str,
     the slice's patient (a slice whose patient is not known is a group of its own); `threshold` in [0, 1].

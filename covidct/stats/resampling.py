@@ -1,6 +1,6 @@
-"""Patients drawn anew: what every interval here rests on.
+"""Bootstrap over patients: the basis of every interval here.
 
-Knows who the slices belong to. Knows nothing of what is measured on them.
+Knows which patient each slice belongs to. Knows nothing of metrics.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHUNK = 2_000_000
 
 @dataclass(frozen=True)
 class Resampling:
-    """How often patients are drawn anew, and from which seed. Raises ValueError below 1."""
+    """How often patients are resampled, and from which seed. Raises ValueError below 1."""
 
     resamples: int = 2000
     seed: int = 0

@@ -1,7 +1,7 @@
 """Random changes to a training slice, on the fly: what other scanners, papers and screens do to it.
 
-Each function takes and gives (H, W) float32 grey levels in [0, 255] and draws from the
-generator it is handed, so one seed gives one picture. Knows nothing of labels or networks.
+Each function maps (H, W) float32 grey levels in [0, 255] to the same and draws from the given generator, so
+one seed gives one picture. Knows nothing of labels or networks.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def place(pixels: Pixels, plan: Augmentation, rng: Generator, *, size: int) -> G
 def draw_placement(
     shape: tuple[int, int], plan: Augmentation, rng: Generator, *, size: int
 ) -> tuple[float, ...]:
-    """Where each pixel of a square of `size` lies in a slice of (H, W): the six numbers of an affine map."""
+    """The affine map (six numbers) from pixels of a square of `size` to a slice of (H, W)."""
     height, width = shape
     angle = np.deg2rad(rng.uniform(-plan.rotation, plan.rotation))
     scale = np.exp(rng.uniform(np.log(plan.scale[0]), np.log(plan.scale[1])))

@@ -1,8 +1,8 @@
 """Lesions moved from one chest into another: positives in every source, with every lesion known.
 
-Where each source has its own kind of positive, a network learns to tell the sources. A lesion drawn in one
-and put into the healthy lungs of another, at that slice's greys, breaks the tie. Healthy lung put in by the
-same hand, in a lesion's shape, keeps the seam from becoming the new tell-tale.
+If each source has its own kind of positive, a network learns to recognise the sources. A lesion from one,
+pasted into the healthy lungs of another at that slice's grey levels, breaks the link. Healthy lung pasted in
+the same way, in a lesion's shape, keeps the seam from becoming a new shortcut.
 
 Knows arrays and geometry. Sources: Ghiasi et al., "Simple Copy-Paste" (CVPR 2021); for lesions in CT,
 Zhang et al., "CarveMix" (MICCAI 2021).
@@ -58,7 +58,7 @@ class Anatomy:
 
 @torch.inference_mode()
 def find_anatomy(finder: LungFinder, pixels: NDArray[np.uint8]) -> Anatomy:
-    """Where the lungs lie in slices (N, side, side) uint8, and how bright they are shown."""
+    """The lungs in slices (N, side, side) uint8, and their brightness."""
     parts = []
     for at in range(0, len(pixels), BATCH):
         slices = torch.from_numpy(pixels[at : at + BATCH])

@@ -74,9 +74,9 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
 
 @dataclass(frozen=True)
 class Job:
-    """What a training run is asked for.
+    """The settings of a training run.
 
-    `accept` is why to go on where the audit of the data fails; it goes into the model card. `pool` is the
+    `accept` is the reason to train although the audit fails; it goes into the model card. `pool` is the
     folder of a benchmark of this recipe: the model is calibrated on the sources left out there, or else on
     splits of its own. `search` is whether the rate of each phase is searched, in place of the recipe's.
     `processes` are those that learn together.
@@ -96,7 +96,7 @@ class Job:
 
     @property
     def store(self) -> SliceStore:
-        """Where the slices are kept while the run goes on."""
+        """Where decoded slices are stored during the run."""
         return SliceStore(self.out / "slices")
 
 
@@ -105,9 +105,9 @@ def train(job: Job) -> Path:
 
     Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
     `curves.png`, checkpoints, `evaluation/` of the bundle on `tune`, and on `test/` where there is such a
-    split and no lock on it, and `report.html`, which tells all of it. Raises ManifestError where `out`
-    holds a run on other data, and AuditError where the data are not fit to train on and the job accepts no
-    such thing. Of several processes all learn, and the first alone does the rest.
+    split and no lock on it, and `report.html`, which shows it all. Raises ManifestError if `out` holds a run
+    on other data, and AuditError if the audit fails and `accept` is empty. Several processes all learn; only
+    the first does the rest.
     """
     try:
         return _train(job)

@@ -1,8 +1,8 @@
-"""One trial of a benchmark: a recipe trained on every source but one, and that one scored by its graph.
+"""One trial of a benchmark: a recipe trained on all sources but one, which its graph then scores.
 
 Nothing of the source left out is read before the graph is exported: neither to train, nor to choose an epoch
-(`tune`), nor for threshold and temperature, which come from the other sources' logits, kept beside. Knows
-what is written where; `figures` knows what it means.
+(`tune`), nor for threshold and temperature, which come from the other sources' logits, also saved. Knows the
+files; `figures` computes the figures.
 """
 
 from __future__ import annotations

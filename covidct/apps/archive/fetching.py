@@ -1,4 +1,4 @@
-"""A file of the archive, wherever it lies -> a blob here; one of another place comes into a private folder.
+"""A file of the archive, wherever it is stored -> a local blob; remote files go to a private folder.
 
 A network that drops is not a damaged file: it is tried again, and then left for another run.
 """

@@ -1,4 +1,4 @@
-"""Files -> rows of the index: where each lies, which version it is, what it belongs to.
+"""Files -> rows of the index: the place of each, its version, what it belongs to.
 
 One pass over headers. The rows stay beside the table, so that a file is looked into once as long as it does
 not change.

@@ -1,7 +1,7 @@
 """Which groups are answered, which are left, and whose rows have been superseded.
 
 A group changes its name when a file of it changes, or when one comes or goes; the rows of the old name are
-then of no use. They stay until the new ones are in the table, so that no file is ever without an answer.
+then outdated. They stay until the new ones are in the table, so that no file is ever without an answer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Marks beside the table that say what was begun, so that a file that ends its worker can be named.
+"""Marks beside the table that say what was begun, so that a file that kills its worker can be named.
 
-A worker that is killed leaves its mark. Whoever is given the same work next finds it, and then takes one file
-after the other, each under a mark of its own. Knows nothing of what the work is.
+A worker that is killed leaves its mark. The next worker with the same work finds it, and then tries the files
+one by one, each under its own mark. Knows nothing of what the work is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A series in the spool -> a report in the outbox.
 
-Knows which instances make a series, and that a series is reported once. Knows nothing of networks.
+Knows which instances form a series, and that each series is reported once. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kind
 
 
 def digest_all(paths: Sequence[Path], *, threads: int) -> dict[str, Content]:
-    """What each file says, by its name; several at a time, as decoding takes most of it.
+    """The content of each file, by its name; several at a time, as most of the time goes into decoding.
 
     To be called before the files are read for anything else: what takes a file's place later has another
     stamp, and is answered for then.
@@ -75,7 +75,7 @@ def digest_all(paths: Sequence[Path], *, threads: int) -> dict[str, Content]:
 
 
 def find_news(here: Mapping[str, Content], last: Record, *, model: str) -> tuple[str, ...]:
-    """What instances say that the last report does not rest on, in words; () where it covers them."""
+    """What is new in instances since the last report, in words; () if it covers them."""
     pairs = [(content, last.instances[uid]) for uid, content in here.items() if uid in last.instances]
     found = {
         "other data of patient or study": any(now.patient_study != then.patient_study for now, then in pairs),

@@ -1,4 +1,4 @@
-"""When a series is complete: all that was announced is there, or nothing came for a while.
+"""When a series is complete: all announced instances are there, or none has come for a while.
 
 DICOM has no word for "that was the last instance", and C-STORE none for how many are left: sub-operations are
 counted in answers to C-MOVE and C-GET, which go to who asked for them (PS3.7 9.1.3, 9.1.4). Knows times and
@@ -32,7 +32,7 @@ class Announced:
 
 @dataclass
 class _Arrival:
-    """A series on its way: when its last instance came, who still sends, whether all senders took leave."""
+    """A series on its way: when its last instance came, who still sends, whether all have released."""
 
     last: float
     open: set[Hashable] = field(default_factory=set)
@@ -55,7 +55,7 @@ class _Arrival:
 class Arrivals:
     """Series that have arrived and are not answered yet. Safe to use from several threads.
 
-    Every instance starts the time anew. A series is due `settle` seconds after its last instance when every
+    Every instance restarts the wait. A series is due `settle` seconds after its last instance when every
     association that brought it was released, sooner where all announced instances are there, and after
     `quiet` seconds where some are missing, there are fewer than three slices, an association stays open, or
     one was aborted: the peer may come back with the rest. Times are in seconds on any one clock.

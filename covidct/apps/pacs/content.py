@@ -1,8 +1,8 @@
-"""A received instance -> digests of whose it is and of what it shows.
+"""A received instance -> digests of its patient and study data, and of its image.
 
 The same UIDs are not the same content: archives correct the patient of a series and send it again under its
-old UIDs. Pixels are compared as stored values, and text without regard to its character set: in another
-transfer syntax an instance says the same. Knows nothing of reports.
+old UIDs. Pixels are compared as stored values, and text without regard to its character set: another transfer
+syntax does not change an instance. Knows nothing of reports.
 """
 
 from __future__ import annotations

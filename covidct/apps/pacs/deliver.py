@@ -1,4 +1,4 @@
-"""The outbox -> the peer: each report has its own retries, so that one that is not taken holds up no other.
+"""The outbox -> the peer: each report has its own retries, so that a rejected one holds up no other.
 
 Knows when a report is due and when to give it up. Knows nothing of networks (`send`) or of reports.
 """

@@ -82,7 +82,7 @@ class Misfit(ReadError):
 
 @dataclass(frozen=True)
 class Identity:
-    """Which instance of which series, and how many more its header tells of."""
+    """Which instance of which series, and how many there are by its header."""
 
     announced: Announced
     series_uid: str
@@ -104,8 +104,8 @@ def to_entity(title: str, *, idle: float = 60) -> AE:
 def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
     """Parse the bytes of a received file as far as the node must know it before it is kept.
 
-    `sop_instance_uid` is what the C-STORE request called it. Raises Misfit for what is no CT or another
-    instance, ReadError for what is damaged, cut off, too large or lacks its UIDs. Messages tell no values.
+    `sop_instance_uid` is from the C-STORE request. Raises Misfit for another instance or one that is not CT,
+    ReadError if it is damaged, cut off, too large or lacks its UIDs. Messages quote no values.
     """
     check_bytes(len(data), name="instance")
     # The cause is left out: messages of pydicom quote values.
@@ -160,18 +160,18 @@ class Reception:
         ]
 
     def on_open(self, event: Event) -> None:
-        """Let nobody drip: until there is an association, no byte may take longer than it may."""
+        """Limit the wait for each byte until there is an association, against slow connections."""
         _set_patience(event.assoc, NEGOTIATION_S)
 
     def on_transition(self, event: Event) -> None:
-        """Let go of a connection that closed before its request (state 2): the library would wait on."""
+        """Drop a connection that closed before its request (state 2): the library would wait for ever."""
         transition: Any = event
         if (transition.current_state, transition.fsm_event) == ("Sta2", "Evt17"):
             self._counts.add("connections_unused")
             cast(Any, event.assoc.dul.to_user_queue).put(None)
 
     def on_request(self, event: Event) -> None:
-        """Reject callers that are not on the list, and those that are too many (PS3.8 9.3.4)."""
+        """Reject callers that are not on the list, or too many at once (PS3.8 9.3.4)."""
         if self._callers and not is_allowed(self._callers, *_name_caller(event.assoc)):
             self._reject(event.assoc, (0x01, 0x01, 0x03), "not on the list of callers")
         elif not self._take_place(event.assoc):
@@ -182,7 +182,7 @@ class Reception:
         self._log_rejection(event.assoc, "it calls another AE title")
 
     def on_accept(self, event: Event) -> None:
-        """Count an association, and say what of its offer is not taken: such objects will not come."""
+        """Count an association, and log which objects of its offer are not accepted."""
         _set_patience(event.assoc, event.assoc.network_timeout)
         self._counts.add("associations")
         if refused := event.assoc.rejected_contexts:
@@ -236,7 +236,7 @@ class Reception:
             self.served = True
 
     def _take_place(self, association: Association) -> bool:
-        """Whether there is room for one more; one that ended without a word has none any more."""
+        """Whether there is room for one more; associations that ended unnoticed do not count."""
         with self._lock:
             self._open = {one for one in self._open if one.is_alive()}
             if len(self._open) >= self._limit:
@@ -257,7 +257,7 @@ class Reception:
 
     @property
     def busy(self) -> bool:
-        """Whether an association that brought something still stands."""
+        """Whether an association that sent something is still open."""
         return bool(self._storing)
 
 

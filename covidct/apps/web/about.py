@@ -1,4 +1,4 @@
-"""What a page shows beside a result: whether there is a picture, how the slice lies, whose series it is.
+"""What a page shows beside a result: the picture, the orientation of the slice, and its series.
 
 Knows answers and what a series says about itself; how a slice lies is read again when a page asks. Names no
 patient: PatientID, AccessionNumber and names stay where they are.

@@ -1,4 +1,4 @@
-"""Jobs: readings that go on while whoever asked looks again from time to time.
+"""Jobs: readings in the background, whose state the caller asks for from time to time.
 
 They live in memory, bounded in number (and in bytes, by `Memory`), and are gone some minutes after their last
 use. Knows readings and tasks; knows nothing of HTTP.

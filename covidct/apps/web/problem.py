@@ -27,7 +27,7 @@ class Problem(Exception):
 
 
 def to_response(problem: Problem) -> JSONResponse:
-    """The answer that tells of a problem."""
+    """The answer that reports a problem."""
     status = problem.status
     table = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": problem.detail}
     return JSONResponse(table, status_code=status.value, headers=dict(problem.headers), media_type=MEDIA_TYPE)

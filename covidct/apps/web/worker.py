@@ -1,6 +1,6 @@
 """One thread that does all the work, piece by piece, a piece of each task in turn.
 
-The model uses all cores, so two at once would only slow each other down; but a single slice shall not wait
+The model uses all cores, so two at once would only slow each other down; but a single slice should not wait
 for a series of six hundred, so tasks take turns. Knows tasks and pieces; knows nothing of slices.
 """
 

@@ -1,4 +1,4 @@
-"""Check 4: whether the files alone, without a pixel, tell COVID-19 from the rest.
+"""Check 4: whether the files alone, without their pixels, separate COVID-19 from the rest.
 
 Where they do, a network can: size, compression and colour mode leave their traces in the pixels it sees.
 Knows facts of files and probes of them.
@@ -48,7 +48,7 @@ def check_metadata(samples: Sequence[Sample], groups: Sequence[str]) -> Check:
     """Format, size, JPEG quality, EXIF and DICOM tags against the label: at once, by family and by source.
 
     `groups` (n,) are the samples' patients. The level is the worst of all sources together and of each source
-    that has both classes. Bytes per pixel are told apart and do no more than warn: phantoms of one scanner
+    that has both classes. Bytes per pixel are reported separately and can only warn: phantoms of one scanner
     with and without consolidation differ in them with AUC 0.76, as detail takes space.
     """
     families = encode_facts([sample.facts for sample in samples])

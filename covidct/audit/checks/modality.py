@@ -1,8 +1,8 @@
-"""Check 7: pictures that look like no axial chest CT in a lung window.
+"""Check 7: pictures that do not look like axial chest CT in a lung window.
 
-A classical check of a few signs (`appearance`), set so that it rarely cries wolf. It misses other parts of
-the body that have dark insides, grey photographs with two clear tones, the middle slices of coronal and
-sagittal series that are no taller than wide, and radiographs cut to look like a slice. Files whose header
+A classical check of a few image features (`appearance`), tuned to raise few false alarms. It misses other
+parts of the body that have dark insides, grey photographs with two clear tones, the middle slices of coronal
+and sagittal series that are no taller than wide, and radiographs cut to look like a slice. Files whose header
 says another modality or plane never come here: the reader refuses them.
 """
 
@@ -55,7 +55,7 @@ def check_modality(samples: Sequence[Sample]) -> Check:
 
 
 def suspect(view: Appearance) -> str:
-    """Why a slice looks like no axial chest CT in a lung window; "" where it does not."""
+    """Why a slice does not look like axial chest CT in a lung window; "" if it does."""
     if view.colour > COLOUR:
         return "colour photograph or drawing"
     if view.contrast < CONTRAST and view.sharpness < BLURRED and view.height > SQUARE:

@@ -1,7 +1,7 @@
 """Check 8: what may be claimed from so many patients, before anything is measured.
 
-Knows counts alone. A slice is no independent evidence: everything here counts patients, or what stands in for
-them.
+Knows counts alone. Slices are not independent evidence: everything here counts patients, or blocks of slices
+in their place.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Check 5: what a network could learn from the pixels without looking at the lungs, or at a glance.
 
-Border, marks and the slice with its lungs blacked out hold next to no legitimate signal; a thumbnail and a
-histogram may hold some. The best of these is the floor that an honest model has to beat. The side of the
-heart tells whether one class was mirrored. Knows the vectors that were measured at reading, not the pixels.
+Border, marks and the slice with its lungs blacked out contain hardly any legitimate signal; a thumbnail and a
+histogram may contain some. The best of these is the floor that an honest model has to beat. The side of the
+heart shows whether one class was mirrored. Knows the feature vectors measured on reading, not the pixels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How well a few numbers a slice tell COVID-19 from the rest: a small forest, patients undivided.
+"""How well a few numbers per slice separate COVID-19 from the rest: a small forest, split by patient.
 
-A probe that does well on what holds no medicine shows what a network can learn instead. Knows arrays;
-nothing of files, pixels or what its columns mean.
+If a probe does well on data without signs of disease, a network can learn the same. Knows arrays; nothing of
+files, pixels or what its columns mean.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def run_probe(
     seed: int = 0,
     name: str = "probe",
 ) -> Probe:
-    """Let a random forest tell COVID-19 from the rest, each slice by trees that never saw its patient.
+    """Classify each slice with a random forest whose trees never saw its patient.
 
     `matrix` is (n, k) float without NaN, `labels` (n,) int, 1 is COVID-19; `groups` (n,) the slices'
     patients; `name` is the curve's. Of more than 4,000 slices as many are drawn by `seed`, half of each

@@ -1,6 +1,6 @@
 """Which side of the picture the heart is on: right as radiologists look at slices, left in mirrored ones.
 
-Knows grey levels inside the body, in any window. Knows no disease: a lesion on one side looks unlike a heart.
+Knows grey levels inside the body, in any window. Knows no disease: a lesion does not look like a heart.
 """
 
 from __future__ import annotations

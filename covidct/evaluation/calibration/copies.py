@@ -18,7 +18,7 @@ from covidct.errors import ManifestError
 def join_copies(rows: Sequence[Row], patients: Sequence[str]) -> tuple[str, ...]:
     """The patients (n,) of rows (n,), one where slices without an id of their own are copies of each other.
 
-    Raises ManifestError where copies stand under two ids: nobody can say which of them is right.
+    Raises ManifestError if copies have two ids, as it is unclear which is right.
     """
     samples, unreadable = read_samples(rows, [str(row.path) for row in rows], [0] * len(rows))
     gone = {one.row.path for one in unreadable}

@@ -1,8 +1,8 @@
-"""Where a finding begins, measured on sources left out: an opacity, and one that is typical of COVID-19.
+"""Cut-offs of findings, fitted to sources left out: an opacity, and one that is typical of COVID-19.
 
-An opacity is seen from where CLEAR of what is known to be clear lies below. Among what shows one, it is
-atypical where all but MISSED of COVID-19 looks more typical, and typical where all but MISSED of the other
-diseases look less so; where these ends cross, nothing lies between. Every source counts alike, and in it
+There is an opacity from the probability that CLEAR of the known clear lungs do not reach. An opacity is
+atypical if all but MISSED of COVID-19 looks more typical, and typical if all but MISSED of the other diseases
+look less typical; if these limits cross, there is nothing in between. Every source counts alike, and in it
 every patient. Knows logits. Knows nothing of files or torch.
 """
 

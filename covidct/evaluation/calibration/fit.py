@@ -44,7 +44,8 @@ SENSITIVITY = 0.95  # of the operating point high_sensitivity, at the least
 class Slices:
     """Slices (n,): `logits` float64, `labels` int64, 1 is COVID-19, `sources`, and `patients`.
 
-    A patient's id is one within all sources; neighbours in number stand in for one where there is no id.
+    Patient ids are unique over all sources; without an id, slices with neighbouring numbers count as a
+    patient.
     """
 
     logits: Floats
@@ -84,9 +85,9 @@ def calibrate(spared: Slices, tune: Slices) -> tuple[Scale, tuple[OperatingPoint
 def choose_known(slices: Slices) -> Slices:
     """The slices to calibrate on: of sources with both labels, or all where no source has them.
 
-    A source with one label cannot tell what a logit means, as in it any logit means that label. Counted in,
-    it would move the intercept, and so every probability, away from one half of each; and its easy slices
-    (screening scans) would narrow the prediction sets of all others.
+    A source with one label cannot show what a logit means, as there every logit means that label. If counted,
+    it would move the intercept, and with it every probability; and its easy slices (screening scans) would
+    narrow the prediction sets of all others.
     """
     labels, sources = slices.labels, np.array(slices.sources)
     both = [name for name in set(slices.sources) if len(set(labels[sources == name].tolist())) == 2]
@@ -98,10 +99,11 @@ def fit_scale(slices: Slices, weights: Floats | None = None) -> Scale:
 
     `weights` (n,), or those of `to_weights`, with as much of each label.
 
-    Against overconfidence, labels are not taken for certain: with n patients of a class the target is
-    (n + 1) / (n + 2), Platt's own rule with patients for slices, as those of one tell no more than one. So a
-    sure model that was right on twenty patients is believed to 95 %, not to 100 %, and logits that separate
-    the classes have a finite slope. A model that was trained to modesty (label smoothing) may get surer.
+    Against overconfidence, labels are not treated as certain: with n patients of a class the target is (n +
+    1) / (n + 2), Platt's rule with patients in place of slices, as slices of one patient are one observation.
+    So a sure model that was right on twenty patients is believed to 95 %, not to 100 %, and logits that
+    separate the classes have a finite slope. A model that was trained to modesty (label smoothing) may get
+    surer.
     """
     patients = [_count_patients(slices, label) for label in (0, 1)]
     target = np.where(slices.labels == 1, (patients[1] + 1) / (patients[1] + 2), 1 / (patients[0] + 2))

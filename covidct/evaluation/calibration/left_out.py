@@ -1,9 +1,9 @@
-"""Answers on sources left out, as they are calibrated on: of slices, and of the series they belong to.
+"""Answers for sources left out, which calibration uses: of slices, and of the series they belong to.
 
-A whole series is a patient with WHOLE slices or more, taken in several spacings. Of all others the slices at
-hand stand for the series (pseudo-series): a figure was chosen because it tells, and a label that holds for
-the patient may be wrong of one slice, but not of three. Lungs known to be clear look alike, so BLOCK
-slices of different patients make a pseudo-series of one.
+A whole series is a patient with WHOLE slices or more, sampled at several spacings. For all others, the slices
+that there are form a pseudo-series: a published figure shows the typical slice, and a label of the patient
+may be wrong for one slice, but hardly for three. Lungs known to be clear look alike, so BLOCK slices of
+different patients form one pseudo-series.
 
 Knows answers and rows. Knows nothing of files or of what is fitted.
 """
@@ -32,11 +32,11 @@ SLICE, SERIES, PSEUDO = "slice", "series", "pseudo-series"
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What models said of n slices, or of n series, from sources that they had not seen.
+    """The answers of models for n slices, or n series, from sources that they had not seen.
 
-    `answers` has the logits, labels and where they come from. `opacities` are not calibrated, and there are
-    none of a graph that asks one question. `clear` (n,) tells lungs known to show no opacity, `doubt` (n,)
-    float64 how far each label is to be doubted, in [0, 1]. `kinds` says of each what it is.
+    `answers` has the logits, labels and where they come from. `opacities` are not calibrated, and empty for a
+    graph of one question. `clear` (n,) marks lungs known to show no opacity; `doubt` (n,) float64, in [0, 1],
+    is how far to doubt each label. `kinds` says what each is.
     """
 
     answers: Slices

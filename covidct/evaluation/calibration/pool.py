@@ -1,9 +1,10 @@
-"""Calibration on sources left out: every slice as a model saw it that was trained without its source.
+"""Calibration on sources left out: each slice is scored by a model trained without its source.
 
-Scale, threshold and sets from home fit home. What a model says of a hospital that it never saw is known only
-from hospitals that it never saw; so each source is predicted by a training without it (`covidct benchmark`),
-and all count alike, however many slices they have. How far that carries to the next hospital is measured by
-leaving each out of the pool in turn. It is no promise: the sources are few.
+Scale, threshold and sets fitted to the training hospitals fit only those. How a model behaves in a new
+hospital can be learned only from hospitals that it has not seen; so each source is predicted by a training
+without it (`covidct benchmark`), and all have the same weight, however many slices they have. How well that
+carries over to another hospital is measured by leaving each source out of the pool in turn. It is no
+guarantee: the sources are few.
 
 Knows files of a benchmark and logits. Knows nothing of training.
 """
@@ -43,11 +44,11 @@ SLICE_ALPHA = (ALPHA[0], 0.20)
 
 @dataclass(frozen=True)
 class Carried:
-    """What points fitted on the other sources do on `source`, (positive, negative) where two are given.
+    """How points fitted on the other sources perform on `source`; pairs are (positive, negative).
 
-    `undecided` is the share of its slices or series, `accuracy` the balanced accuracy of the rest, None where
-    one label is never decided; `coverage` the share of each label whose sets hold it, None where there is
-    none of that label.
+    `undecided` is the share of its slices or series, `accuracy` the balanced accuracy of the others, None if
+    one label is never decided; `coverage` the share of each label whose sets hold it, None without that
+    label.
     """
 
     source: str
@@ -59,14 +60,14 @@ class Carried:
 
 @dataclass(frozen=True)
 class Pool:
-    """What was said of sources left out: of `slices`, and of the `series` they make."""
+    """The answers for sources left out: for `slices`, and for the `series` they form."""
 
     slices: LeftOut
     series: LeftOut
 
 
 def read_pool(folder: Path, recipe: Recipe, manifest: Manifest) -> Pool:
-    """A benchmark's trials with this recipe, by what was left out; doubted labels of slices are not in.
+    """A benchmark's trials with this recipe, by source left out; without slices whose label is in doubt.
 
     Raises ManifestError where there are fewer than two sources of either label, or of another manifest.
     """
@@ -95,7 +96,7 @@ def has_sources(pool: Slices) -> bool:
 def calibrate_pool(
     pool: Slices, *, alpha: tuple[float, float] = ALPHA
 ) -> tuple[Scale, tuple[OperatingPoint, ...]]:
-    """Scale and operating points, *balanced* and *high_sensitivity*; every source counts alike.
+    """Scale and operating points, *balanced* and *high_sensitivity*; every source has the same weight.
 
     `alpha` is how often sets of *balanced* may miss COVID-19, and everything else.
     """
@@ -113,7 +114,7 @@ def calibrate_pool(
 
 
 def carry(pool: Slices, *, alpha: tuple[float, float] = ALPHA) -> tuple[Carried, ...]:
-    """For each source, what points from all the others do on it; not for one they are too few without."""
+    """For each source, how points from all others perform on it; left out if the others are too few."""
     names = np.array(pool.sources)
     found = []
     for name in dict.fromkeys(pool.sources):

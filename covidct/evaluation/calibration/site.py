@@ -97,12 +97,12 @@ class Comparison:
 
     @property
     def is_better(self) -> bool:
-        """Whether probabilities come nearer to the truth; whether by chance, the interval tells."""
+        """Whether probabilities are closer to the truth; the interval says whether that may be chance."""
         return self.brier.value < 0
 
 
 def fit_site(slices: Slices) -> Calibration:
-    """The calibration that ships: scale, limits and thresholds from all slices at once.
+    """The calibration that ships: scale, limits and thresholds from all slices together.
 
     Sets keep their promise for patients like these, as limits go by rank and no scale changes ranks; what
     the points say of sensitivity, specificity and coverage is measured on what made them.
@@ -146,7 +146,7 @@ def compare(slices: Slices, before: Calibration, resampling: Resampling = RESAMP
 
 
 def with_figures(calibration: Calibration, figures: Figures) -> Calibration:
-    """The same with what the folds measured in place of what the points say of their own slices."""
+    """The same, with the figures from the folds instead of those on the fitted slices."""
     return replace(
         calibration,
         points=tuple(_with_figures(point, figures.points[point.name]) for point in calibration.points),
@@ -190,7 +190,7 @@ def deal_folds(slices: Slices, *, seed: int) -> Ints:
 
 
 def answer(calibration: Calibration, slices: Slices) -> Answers:
-    """What one calibration says of slices."""
+    """The answers of one calibration for slices."""
     probabilities, ill = calibration.scale.to_probabilities(slices.logits), slices.labels == 1
     flags = {}
     for point in calibration.points:

@@ -93,7 +93,7 @@ def to_tissue(pixels: Pixels, inside: Bools) -> np.uint8:
 
 
 def to_blackouts(viewed: Sequence[Viewed]) -> tuple[Blackout, ...]:
-    """AUC by view, of every source apart: over several of them, to tell the source would be enough."""
+    """AUC by view, for each source: over several, recognising the source would be enough."""
     return tuple(
         _measure(source, [one for one in viewed if one.source == source])
         for source in dict.fromkeys(one.source for one in viewed)

@@ -1,4 +1,4 @@
-"""What is examined: slices with what is known of them, out of a manifest's rows or drawn.
+"""The slices that are examined, with what is known about them: rows of a manifest, or phantoms.
 
 Knows files, masks and phantoms. Knows nothing of models.
 """
@@ -30,9 +30,9 @@ PHANTOM_SIZE = 384
 class ExaminedSlice:
     """A slice: `pixels` (H, W) uint8 display, and where they are known `lungs` and `lesions` (H, W) bool.
 
-    `label` is 1 for COVID-19, 0 for everything else, None if unknown; `patient` names whom it belongs to,
-    over all sources. `hu` (H, W) are Hounsfield units where `is_hu`, and what the grey levels would be if
-    they were the lung window's where not.
+    `label` is 1 for COVID-19, 0 for everything else, None if unknown; `patient` is an id unique over all
+    sources. `hu` (H, W) are Hounsfield units if `is_hu`, else those that the grey levels would have in a lung
+    window.
     """
 
     path: str

@@ -40,10 +40,10 @@ class Outline:
 
 
 def outline_lungs(examined: ExaminedSlice, finder: Session | None) -> Outline | None:
-    """The outline of a slice's lungs; None where nobody finds any.
+    """The outline of a slice's lungs; None if none are found.
 
-    `finder` is a graph whose map is the shares of lung (`graph_surgery.expose_lungs`). Where there is a mask
-    of a reader's, it is believed; a classical finder is asked where there is neither mask nor graph.
+    `finder` is a graph whose map is the shares of lung (`graph_surgery.expose_lungs`). A reader's mask has
+    priority; without mask and graph, a classical lung finder is used.
     """
     shape = examined.pixels.shape
     if examined.lungs is not None:

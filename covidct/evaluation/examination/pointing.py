@@ -29,11 +29,11 @@ Strengths = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Pointing:
-    """How well one map points, in one slice with lesions; all in [0, 1], None where there is nothing to say.
+    """How well one map points, in one slice with lesions; all in [0, 1], None if undefined.
 
-    `hit` is 1 where the peak lies in a lesion, `near` where it does so within the tolerance. `iou` is the
-    overlap of lesions with evidence of at least `LEVEL`, `auc` that of evidence over the lungs' pixels, those
-    in lesions being positive.
+    `hit` is 1 if the peak is in a lesion, `near` if it is within the tolerance of one. `iou` is the overlap
+    of lesions with evidence of at least `LEVEL`, `auc` the AUC of evidence over lung pixels, those in lesions
+    being positive.
     """
 
     hit: float | None

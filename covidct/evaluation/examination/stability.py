@@ -1,7 +1,7 @@
 """Stability: how far an answer moves when the same slice is shown in another way.
 
-Knows renders and decisions. A flip is a change between positive and negative; to and from indeterminate is
-counted apart, as nobody is misled by it.
+Knows renders and decisions. A flip is a change between positive and negative; changes to and from
+indeterminate are counted separately, as they mislead nobody.
 """
 
 from __future__ import annotations

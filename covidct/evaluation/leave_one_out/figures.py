@@ -1,4 +1,4 @@
-"""What the trials of a benchmark measured: kept logits -> a row for each source left out and recipe.
+"""The figures of a benchmark: saved logits -> a row for each source left out and recipe.
 
 Probabilities, threshold and prediction sets of a trial come from the logits of its own sources, as in a
 bundle. Knows kept files and metrics. Knows nothing of torch or pictures.
@@ -64,7 +64,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Gain:
-    """How far the mean AUC of `recipe` lies above that of `over`, on the same source left out."""
+    """By how much the mean AUC of `recipe` exceeds that of `over`, on the same source left out."""
 
     left_out: str
     recipe: str

@@ -47,7 +47,7 @@ FLOOR_HEAD = ("Left out", "Shortcut probe", "AUC")
 class Standings:
     """Rows of a benchmark, the shortcut floor by source left out, and the manifest's SHA-256.
 
-    `gains` say how far recipes lie apart.
+    `gains` are the differences between recipes.
     """
 
     manifest_digest: str

@@ -1,4 +1,4 @@
-"""The gate's head: what the picture is, told from what the lung finder sees in it.
+"""The gate's head: what the picture shows, from the features of the lung finder.
 
 Reads the finder's features, so it costs next to nothing. Linear layers only: eight bits pass them by.
 """

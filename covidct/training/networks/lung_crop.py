@@ -44,7 +44,7 @@ class Crop(NamedTuple):
 class LungCrop(nn.Module):
     """Any uint8 slice -> the network's input and the box that it shows; stands in for `Standardise`.
 
-    `masked` hides all but the lungs, and so the whole of a slice that shows none.
+    `masked` hides everything outside the lungs, and so all of a slice without lungs.
     """
 
     def __init__(self, size: int, *, masked: bool = False):
@@ -92,7 +92,7 @@ def mask(slices: Tensor, lungs: Tensor, box: Tensor) -> Tensor:
 
 
 def to_box(lungs: Tensor) -> Tensor:
-    """Where the lungs lie, with a margin: (N, h, w) shares of lung -> (N, 4) left, top, right, bottom.
+    """The box of the lungs, with a margin: (N, h, w) shares of lung -> (N, 4) left, top, right, bottom.
 
     In [0, 1] of the slice's width and height; the whole slice where there is no lung.
     """

@@ -1,7 +1,7 @@
 """The lung finder: a small U-Net on MobileNetV2's first blocks, on a 96 x 96 copy of the slice.
 
-Knows where in a slice the lungs lie. Knows nothing of disease. Small beside the classifier: down to cells of
-16 pixels in few blocks, up by separable convolutions, and the last doubling is a matter of channels.
+Finds the lungs in a slice. Knows nothing of disease. Small beside the classifier: down to cells of 16 pixels
+in few blocks, up by separable convolutions, and the last doubling is a matter of channels.
 
 Sources: Ronneberger et al., "U-Net" (MICCAI 2015), with the encoder of Sandler et al. (CVPR 2018); Shi et al.
 (CVPR 2016), "Real-Time Single Image and Video Super-Resolution", for channels laid out as finer cells.
