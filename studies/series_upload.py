@@ -2,7 +2,7 @@
 
     PYTHONPATH=.:fuzz:tests/support python studies/series_upload.py --out upload.json [--slices 300]
 
-The slices are phantoms of as many positions. `/health` is asked all the while. For Linux.
+The slices are phantoms: a few pictures at as many positions. `/health` is asked all the while. For Linux.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from load_client import Answer, watching_health
 from soak import measure, running, to_quantiles
-from soak_node import to_bytes, to_dataset
+from soak_node import PICTURES, to_bytes, to_dataset
 from soak_server import MULTIPART, to_form
 
 SERIES = 40_000_000
@@ -78,10 +78,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", help="a bundle; by default the one that ships")
     asked = parser.parse_args()
-    numbers = range(1, asked.slices + 1)
-    form = to_form(
-        (f"{number}.dcm", to_bytes(to_dataset(SERIES, number, size=asked.size))) for number in numbers
+    slices = (
+        to_dataset(SERIES, number, size=asked.size, seed=number % PICTURES)
+        for number in range(1, asked.slices + 1)
     )
+    form = to_form((f"{number}.dcm", to_bytes(one)) for number, one in enumerate(slices, 1))
     model = ["--model", asked.model] if asked.model else []
     with running("serve", "--port", "0", "--threads", "1", *model, says=" at http") as (process, port):
         uploads = [upload(port, process.pid, form) for _ in range(asked.times)]

@@ -11,11 +11,13 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_file_meta_info
@@ -29,6 +31,7 @@ from seeds import make_seeds
 
 SLICES = 4
 LARGE, LARGE_SIDE = 240, 512  # slices, and pixels a side, of a large series
+PICTURES = 8  # of a large series that differ: to draw one takes longer than to answer for it
 ROOT = "1.2.826.0.1.3680043.8.498.23"
 POISON = "POISON"
 # Numbers of series that are not sent as the others are.
@@ -43,8 +46,10 @@ SYNTAXES = (  # those of fuzz/
 )
 
 
-def to_dataset(series: int, number: int, *, patient: str | None = None, size: int = 128) -> Dataset:
-    """Slice `number` of a phantom's series, `size` pixels a side.
+def to_dataset(
+    series: int, number: int, *, patient: str | None = None, size: int = 128, seed: int | None = None
+) -> Dataset:
+    """Slice `number` of a phantom's series, `size` pixels a side, another than all others but for a `seed`.
 
     PatientID names the series; that of every twentieth is POISON.
     """
@@ -55,8 +60,7 @@ def to_dataset(series: int, number: int, *, patient: str | None = None, size: in
     dataset.Modality, dataset.ImageType = "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, 5 * number], [1, 0, 0, 0, 1, 0]
     dataset.PixelSpacing, dataset.SliceThickness = [0.7, 0.7], 5
-    kind = (Phantom.NORMAL, Phantom.LESIONS)[series % 2]
-    units = np.asarray(draw_phantom(kind, seed=series * 10 + number, size=size), dtype=np.int16)
+    units = draw(series % 2, series * 10 + number if seed is None else seed, size)
     dataset.Rows, dataset.Columns = units.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
@@ -65,6 +69,13 @@ def to_dataset(series: int, number: int, *, patient: str | None = None, size: in
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     return dataset
+
+
+@lru_cache(maxsize=2 * PICTURES)
+def draw(has_lesions: int, seed: int, size: int) -> NDArray[np.int16]:
+    """The Hounsfield units of a phantom (size, size)."""
+    kind = (Phantom.NORMAL, Phantom.LESIONS)[has_lesions]
+    return np.asarray(draw_phantom(kind, seed=seed, size=size), dtype=np.int16)
 
 
 def to_bytes(dataset: Dataset) -> bytes:
@@ -76,7 +87,7 @@ def to_bytes(dataset: Dataset) -> bytes:
 
 def to_large_slice(series: int, number: int) -> Dataset:
     """Slice `number` of a large series."""
-    return to_dataset(BIG + series, number, size=LARGE_SIDE)
+    return to_dataset(BIG + series, number, size=LARGE_SIDE, seed=number % PICTURES)
 
 
 def to_seed(data: bytes, series: int, number: int) -> Dataset:
