@@ -96,7 +96,7 @@ def repeat(
                 what()
             except (OSError, urllib.error.URLError, RuntimeError, ValueError) as error:
                 done[f"failed: {name}: {type(error).__name__}"] += 1
-            time.sleep(pause * random.uniform(0.5, 1.5))
+            time.sleep(min(pause * random.uniform(0.5, 1.5), max(ends - time.monotonic(), 0)))
 
     thread = threading.Thread(target=loop)
     thread.start()
