@@ -117,7 +117,7 @@ def soak(seconds: float, model: list[str], spool: Path) -> dict[str, Any]:
         running(*server_is, says=" at http") as (server, web),
         watching_health(web, health),
     ):
-        to_node, to_server = NodeWork(at, done), ServerWork(web, done)
+        to_node, to_server = NodeWork(at, done, peer.reports), ServerWork(web, done)
         begun, ends = time.monotonic(), time.monotonic() + seconds
         tasks = [
             repeat(name, what, pause, ends, done)

@@ -10,7 +10,7 @@ import json
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -138,11 +138,11 @@ class Peer:
 
 
 class NodeWork:
-    """What is sent to a node at `port`, and what it said."""
+    """What is sent to a node at `port`, and what it said; `reports` are those that came of it so far."""
 
-    def __init__(self, port: int, done: Counter[str]):
+    def __init__(self, port: int, done: Counter[str], reports: Mapping[str, int]):
         _config.STORE_SEND_CHUNKED_DATASET = True  # files are sent as they are, damage and all
-        self.port, self.done = port, done
+        self.port, self.done, self._reports = port, done, reports
         self.patients: set[str] = set()  # each of whom must get a report
         self.acknowledged: set[str] = set()
         self._series = self._mutated = self._large = 0
@@ -172,9 +172,12 @@ class NodeWork:
             self.patients.add(str(slices[0].PatientID))
 
     def correct_series(self) -> None:
-        """A series of a while ago once more, under the same UIDs, with its patient corrected."""
+        """A reported series once more, under the same UIDs, with its patient corrected.
+
+        (One that waits for its answer would get a single report, for the corrected patient.)
+        """
         series = self._series - 20
-        if series < 1 or series % 20 == 0 or f"P{series}" not in self.patients:
+        if f"P{series}" not in self._reports:
             return
         slices = [to_dataset(series, number, patient=f"Q{series}") for number in range(SLICES)]
         if self._store(slices) == [0] * SLICES:
