@@ -21,11 +21,14 @@ from covidct.images.decoding.cores import count_cores
 from covidct.images.library_errors import damage_as
 from covidct.inference.ahead import map_ahead
 from covidct.inference.graph.check import check_graph
+from covidct.inference.graph.time_limit import end_after
 from covidct.types import WHOLE, Evidence, Pixels
 
 OPTIONAL = ("box", "gate", "lung", "opacity", "typical", "extent")
 AXES = {"logit": 1, "map": 3, "box": 2, "gate": 2}
 MEMORY = 2**32  # bytes for all runs of a process; one of the largest slice takes 300 MB
+SECONDS = 120.0  # for a slice: a hundred times what one takes
+FOLDED = str(2**22)  # bytes of a value that is computed when a graph is loaded, where nothing limits the time
 LARGE = 2**22  # pixels: what a run takes of memory beyond that is given back after it
 
 
@@ -63,9 +66,12 @@ class Session:
         self.threads = threads or count_cores()
         # Whoever asks, and from however many threads: a run has memory of its own (some 20 MB at 512 x 512).
         self._turns = BoundedSemaphore(self.threads)
+        # Its fallback would print what went wrong, and try the same once more.
         # ONNX Runtime raises its own types, derived from Exception and not exported under stable names.
         with damage_as(lambda cause: BundleError(f"the graph cannot be loaded by ONNX Runtime: {cause}")):
-            self._session = ort.InferenceSession(graph, _to_options(), providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(
+                graph, _to_options(), providers=["CPUExecutionProvider"], enable_fallback=False
+            )
         outputs = {value.name for value in self._session.get_outputs()}
         names = outputs | {value.name for value in self._session.get_inputs()}
         if missing := sorted({"slices", "logit", "map"} - names):
@@ -110,8 +116,8 @@ class Session:
         return list(map_ahead(self._run_one, ones, threads=self.threads))
 
     def _run_one(self, one: Pixels) -> list[NDArray[np.float32]]:
-        with self._turns:
-            options = _give_back() if one.size > LARGE else None
+        options = _give_back() if one.size > LARGE else ort.RunOptions()
+        with self._turns, end_after(SECONDS, lambda: setattr(options, "terminate", True)):
             outputs: list[NDArray[np.float32]] = self._session.run(self._wanted, {"slices": one}, options)
             return outputs
 
@@ -121,6 +127,7 @@ def _to_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", FOLDED)
     options.log_severity_level = 4  # errors are raised, and said once
     return options
 

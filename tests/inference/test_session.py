@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import covidct.inference.session
 from bundles import BIASES, tiny_graph
 from covidct.errors import BundleError
 from covidct.images.decoding.cores import count_cores
@@ -198,6 +199,28 @@ def test_large_weights_that_are_made_when_a_graph_is_loaded_are_refused() -> Non
             shape=[50_000, 50_000],
         ).run(noise(1, 32, 40))
     assert getrusage(RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_a_graph_that_takes_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here depends on a slice, but values so large are not computed while a graph is loaded."""
+    make = onnx.helper.make_node
+    monkeypatch.setattr(covidct.inference.session, "SECONDS", 0.05)
+    session = replace_logit(
+        make("Expand", ["bias", "shape"], ["m0"]),
+        *(make("MatMul", [f"m{at}", f"m{at}"], [f"m{at + 1}"]) for at in range(40)),
+        make("ReduceMax", ["m40"], ["top"], keepdims=0),
+        make("Add", ["first", "top"], ["logit"]),
+        shape=[1200, 1200],
+    )
+    with pytest.raises(BundleError, match=r"took more than 0\.05 s; do not use the bundle"):
+        session.run(noise(1, 32, 40))
+
+
+def test_what_onnx_runtime_does_not_take_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its fallback would, to standard output, where results go."""
+    with pytest.raises(BundleError, match=r"cannot be loaded by ONNX Runtime"):
+        Session(tiny_graph(0).replace(b"Resize", b"Res\xe4ze"))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("shape", [[], [1, 1], [3]])
