@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from types import TracebackType
 
 from covidct.apps.archive.places import is_address, is_web, open_place
@@ -124,10 +125,9 @@ class Fetcher:
         from covidct.apps.pacs.dicomweb import Archive
 
         url, _, study = address.rpartition("/studies/")
-        folder = self._folder / study
-        folder.mkdir(exist_ok=True)
         try:
             with Archive(url) as archive:
-                return archive.fetch(study, folder)
+                # Not called as the study: its UID is a server's word, and could lead elsewhere.
+                return archive.fetch(study, Path(mkdtemp(dir=self._folder)))
         except DicomwebError as error:
             raise SourceDropped(f"{address}: {error}; then run it again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -156,3 +157,23 @@ def test_studies_of_a_dicomweb_server(
     summary = run_here("https://pacs/web", out=tmp_path / "out", bundle=tiny_bundle)
     assert (summary.slices, summary.series, summary.known, summary.superseded) == (5, 1, 1, 1)
     assert read_rows(tmp_path / "out")[0]["path"] == "https://pacs/web/studies/1.2.1"
+
+
+def test_a_study_whose_uid_climbs_out_is_fetched_into_the_private_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its UID is a server's word."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    places: list[Path] = []
+
+    def fetch(_: dicomweb.Archive, __: str, folder: Path) -> list[Candidate]:
+        places.append(folder)
+        return []
+
+    monkeypatch.setattr(dicomweb.Archive, "fetch", fetch)
+    with Fetcher() as fetcher:
+        fetcher.find(Spot("https://pacs/web/studies/../../climbs", NO_MEMBER, "https://pacs/web"))
+        assert places[0].is_dir()
+        (private,) = tmp_path.iterdir()
+        assert places[0].resolve().is_relative_to(private)
+    assert list(tmp_path.iterdir()) == []
