@@ -60,7 +60,7 @@ def read_lock(manifest: Path) -> Lock | None:
         return None
     try:
         return _parse(json.loads(path.read_bytes()), path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ManifestError(
             f"{path}: cannot be read as a lock ({error}); restore the file that was written with the manifest"
         ) from error

@@ -216,7 +216,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a TOML recipe. Raises RecipeError for a key or a value that makes no sense."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # (of TOML, of UTF-8, too)
         raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from error
     return parse_recipe(table, where=str(path))
 

@@ -96,6 +96,7 @@ def test_every_table_is_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("name = \n", "cannot be read as a recipe: .*line 1"),
+        ("name = " + "[" * 100_000, "cannot be read as a recipe: .*recursion"),
         (HEAD, r"at least one \[\[phases\]\] is needed"),
         (HEAD + "phases = []", r"at least one \[\[phases\]\] is needed"),
         (HEAD + 'phases = "two"', r"at least one \[\[phases\]\] is needed"),

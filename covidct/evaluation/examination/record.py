@@ -105,7 +105,7 @@ def read_examination(path: Path) -> Examination:
         if table["schema"] != SCHEMA:
             raise ValueError(f"schema {table['schema']}, not {SCHEMA}")
         return _parse(table)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestError(
             f"{path}: cannot be read as an examination ({error!r}); make it with covidct examine"
         ) from error

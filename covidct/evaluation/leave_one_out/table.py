@@ -89,7 +89,7 @@ def read_standings(path: Path) -> Standings:
     """A `benchmark.json` read back. Raises ManifestError for any other file."""
     try:
         return parse_standings(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestError(
             f"{path}: cannot be read as a benchmark ({error!r}); make it with covidct benchmark"
         ) from error
