@@ -3,39 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydicom import config, uid
-from pydicom.dataset import Dataset, FileMetaDataset
 
 from covidct.errors import ReadError
 from covidct.series.dicomdir import read_dicomdir
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
-from makers import dicom_bytes
-from stacks import save, stack, volume
+from stacks import contents, save, stack, volume
 
 SLICES = volume(4)
 
 
 def write_medium(folder: Path, listed: list[list[str]]) -> Path:
-    """A table of contents: one record an image, with a patient above them."""
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid.MediaStorageDirectoryStorage
-    dataset.SOPInstanceUID = "1.2.3"
-    patient = Dataset()
-    patient.DirectoryRecordType = "PATIENT"
-    dataset.DirectoryRecordSequence = [patient, *map(record, listed)]
-    (folder / "DICOMDIR").write_bytes(dicom_bytes(dataset))
+    (folder / "DICOMDIR").write_bytes(contents(listed))
     return folder / "DICOMDIR"
-
-
-def record(parts: list[str]) -> Dataset:
-    item = Dataset()
-    item.DirectoryRecordType = "IMAGE"
-    with config.disable_value_validation():
-        item.ReferencedFileID = parts
-    return item
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import uid
-from pydicom.dataset import Dataset
+from pydicom import config, uid
+from pydicom.dataset import Dataset, FileMetaDataset
 
 from covidct.images.phantoms.slice import Phantom
 from makers import ct_dataset, dicom_bytes, phantom_hu
@@ -90,6 +90,19 @@ def enhanced(slices: Sequence[NDArray[Any]], *, spacing: float = 5.0, **tags: An
     dataset.SharedFunctionalGroupsSequence = [shared]
     dataset.PerFrameFunctionalGroupsSequence = [_frame(at, spacing) for at in reversed(range(len(slices)))]
     return dataset
+
+
+def contents(listed: Iterable[list[str]], **patient: Any) -> bytes:
+    """A DICOMDIR: a record of a patient with these tags, and one of each image, by the parts of its path."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid.MediaStorageDirectoryStorage
+    dataset.SOPInstanceUID = "1.2.3"
+    with config.disable_value_validation():
+        images = [_item(DirectoryRecordType="IMAGE", ReferencedFileID=parts) for parts in listed]
+    dataset.DirectoryRecordSequence = [_item(DirectoryRecordType="PATIENT", **patient), *images]
+    return dicom_bytes(dataset)
 
 
 def _frame(at: int, spacing: float) -> Dataset:
