@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from covidct.images.hounsfield import to_display
 from makers import dicom_bytes, phantom_hu
 from patients import patient_dataset
+from stacks import contents
 
 MARKS = {
     "PatientName": "Xqzname^Marked",
@@ -77,6 +79,16 @@ def marked_zip(name: str = "slice") -> bytes:
         for number in (1, 2, 3):
             archive.writestr(f"{name}{number}.dcm", marked_dicom(number))
     return buffer.getvalue()
+
+
+def write_marked_medium(folder: Path) -> Path:
+    """A DICOMDIR whose patient is marked, with three files that it lists, one missing and one cut off."""
+    folder.mkdir(parents=True)
+    for number in (1, 2, 3):
+        (folder / f"IM{number}").write_bytes(marked_dicom(number))
+    (folder / "IM4").write_bytes(marked_dicom(4)[:900])
+    (folder / "DICOMDIR").write_bytes(contents([[f"IM{number}"] for number in range(1, 6)], **MARKS))
+    return folder / "DICOMDIR"
 
 
 _INPUTS: dict[str, Callable[[], bytes]] = {

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from covidct.apps.cli.main import main
-from marked import find_secrets, make_inputs, marked_zip
+from marked import SECRETS, find_secrets, make_inputs, marked_zip, write_marked_medium
 
 
 @pytest.fixture
@@ -24,14 +24,16 @@ def inputs(tmp_path: Path) -> Path:
     folder.mkdir()
     for name, data in make_inputs().items():
         (folder / name).write_bytes(data)
+    write_marked_medium(folder / "medium")
     return folder
 
 
-def test_the_marks_are_in_what_goes_in() -> None:
+def test_the_marks_are_in_what_goes_in(tmp_path: Path) -> None:
     """Otherwise nothing below would be a test; what is compressed holds them once it is unpacked."""
     for name, data in make_inputs().items():
         assert "nii" in name or find_secrets(data), name
     assert find_secrets(gzip.decompress(make_inputs()["volume.nii.gz"]))
+    assert find_secrets(write_marked_medium(tmp_path / "medium").read_bytes()) == list(SECRETS)
 
 
 @pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
@@ -43,10 +45,21 @@ def test_predict(
     out = tmp_path / "out"
     out.mkdir()
     pages = ["--report", out / "page.html", "--heatmaps", out / "maps"] if form == "table" else []
-    given = [*sorted(inputs.iterdir()), "--all-series", "--format", form, "--model", tiny_bundle, *pages]
+    files = sorted(path for path in inputs.iterdir() if path.is_file())
+    given = [
+        *files,
+        inputs / "medium" / "DICOMDIR",
+        "--all-series",
+        "--format",
+        form,
+        "--model",
+        tiny_bundle,
+        *pages,
+    ]
     done = CliRunner().invoke(main, ["predict", *map(str, given)])
     assert done.exit_code in (0, 1), done.output
     assert "slice.dcm" in done.output
+    assert "IM5" in done.output  # which the medium lists, and lacks
     written = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
     assert len(written) == 0 if form != "table" else len(written) > 1
     assert find_secrets(done.stdout, done.stderr, *written) == []
