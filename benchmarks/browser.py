@@ -19,9 +19,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from pydicom import dcmread
+from pydicom.uid import UID
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
@@ -160,16 +164,31 @@ def read_status(folder: Path) -> dict[str, str]:
 def write_series(folder: Path, kind: str, count: int) -> list[Path]:
     """Phantoms as one series of DICOM files, or as PNG."""
     folder.mkdir()
-    drawn = [draw_phantom(Phantom.LESIONS, seed=seed) for seed in range(3)]
-    paths = []
-    for at in range(count):
-        hu, path = drawn[at % len(drawn)], folder / f"{at:03}"
-        tags = {"SOPInstanceUID": f"1.2.{at + 1}", "ImagePositionPatient": [0, 0, at]}
-        path.write_bytes(png_bytes(to_display(hu)) if kind == "png" else dicom_bytes(ct_dataset(hu, **tags)))
-        paths.append(
-            transcode(path, folder / f"{at:03}.{kind}", "JPEG2000Lossless") if kind == "j2k" else path
-        )
+    drawn = [draw_file(folder / f"drawn{seed}", kind, seed) for seed in range(3)]
+    paths = [folder / f"{at:03}" for at in range(count)]
+    for at, path in enumerate(paths):
+        data = drawn[at % len(drawn)]
+        path.write_bytes(data if kind == "png" else place(data, at))
     return paths
+
+
+def draw_file(path: Path, kind: str, seed: int) -> bytes:
+    """A phantom as a file: once each, as JPEG 2000 takes longer to write than to time."""
+    hu = draw_phantom(Phantom.LESIONS, seed=seed)
+    path.write_bytes(png_bytes(to_display(hu)) if kind == "png" else dicom_bytes(ct_dataset(hu)))
+    if kind == "j2k":
+        transcode(path, path, "JPEG2000Lossless")
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def place(data: bytes, at: int) -> bytes:
+    """A DICOM file as the slice of a series at a place."""
+    dataset = dcmread(BytesIO(data))
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"1.2.{at + 1}")
+    dataset.ImagePositionPatient = [0, 0, at]
+    return dicom_bytes(dataset)
 
 
 if __name__ == "__main__":
