@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `covidct archive` costs its driver: bytes and seconds a row of the index, from reading it to units.
+"""What `covidct archive` costs its driver: bytes and processor time a row of the index, from it to units.
 
 python studies/archive_scale.py --rows 1000000
 """
@@ -37,14 +37,15 @@ def main() -> None:
             write_part(table, at, min(FILES, rows - at))
         size = sum(path.stat().st_size for path in (Path(folder) / "index").iterdir())
         before = find_peak()
-        began = time.perf_counter()
+        began = time.process_time()
         index = read_index(table)
-        read = time.perf_counter()
+        read = time.process_time()
         groups = list(find_groups(index))
         jobs = [to_job(unit, index.parts) for unit in pack(groups, instances=INSTANCES)]
-        grouped = time.perf_counter()
+        grouped = time.process_time()
     memory = find_peak() - before
     print(f"{rows:,} rows, {len(groups):,} groups, {len(jobs):,} units")
+    print(f"driver {find_peak() / 1e6:.0f} MB at its peak, {before / 1e6:.0f} MB of it before")
     print(f"index on disk {size / rows:.0f} bytes a row; driver {memory / rows:.0f} bytes a row at its peak")
     print(f"read {(read - began) / rows * 1e6:.1f} µs a row")
     print(f"grouped {(grouped - read) / rows * 1e6:.1f} µs a row")
