@@ -188,7 +188,7 @@ def _row(line: dict[str, str], path: Path, number: int) -> Row:
         raise ManifestError(f"{path}, line {number}: no path; remove the line or name the file")
     if values["split"] not in ("", *SPLITS):
         raise ManifestError(
-            f"{path}, line {number}: split {values['split']!r} is none of {', '.join(SPLITS)}; "
+            f"{path}, line {number}: split {values['split']!r} is not one of {', '.join(SPLITS)}; "
             "tune is what others call validation"
         )
     return Row(

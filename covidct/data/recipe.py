@@ -261,7 +261,7 @@ def _build(kind: type[T], table: object, where: str) -> T:
         if not _fits(value, types[key]):
             raise RecipeError(f"{where}: {key} = {value!r} must be {_name(types[key])}")
         if key in WORDS and value not in WORDS[key]:
-            raise RecipeError(f"{where}: {key} {value!r} is none of {', '.join(WORDS[key])}")
+            raise RecipeError(f"{where}: {key} {value!r} is not one of {', '.join(WORDS[key])}")
         if key in RANGES and not RANGES[key][0] <= value <= RANGES[key][1]:
             raise RecipeError(f"{where}: {key} = {value!r} must lie in {'{:g} to {:g}'.format(*RANGES[key])}")
     return kind(**{key: _freeze(value) for key, value in table.items()})

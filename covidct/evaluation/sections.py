@@ -119,7 +119,7 @@ def to_sections(
         raise ValueError("no scored slices: there is nothing to measure")
     for row in rows:
         if row.decision is not None and row.decision not in list(Decision):
-            raise ValueError(f"{row.path}: decision {row.decision!r} is none of {', '.join(Decision)}")
+            raise ValueError(f"{row.path}: decision {row.decision!r} is not one of {', '.join(Decision)}")
     parts = {"overall": tuple(rows)}
     for source in sorted({row.source for row in rows}):
         parts[f"source {source}"] = tuple(row for row in rows if row.source == source)

@@ -30,7 +30,7 @@ def parse_numpy(data: bytes, *, name: str) -> NDArray[Any]:
     needed, there = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
     if needed > there:
         raise ReadError(
-            f"{name}: cut off: the header claims {needed:,} bytes, but the file has {there:,}; save it again"
+            f"{name}: cut off: the header claims {needed:,} bytes, but there are {there:,}; save it again"
         )
     values = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
     return values.reshape(shape, order="F" if is_fortran else "C")

@@ -90,7 +90,7 @@ def _parse_sums(listed: bytes, folder: Path) -> dict[str, str]:
     if missing := sorted(set(REQUIRED) - set(sums)):
         raise BundleError(f"{folder / SUMS}: does not list {', '.join(missing)}; copy the bundle again")
     if foreign := sorted(name for name in sums if Path(name).name != name or "\0" in name):
-        raise BundleError(f"{folder / SUMS}: lists {foreign[0]!r}, which lies outside the bundle")
+        raise BundleError(f"{folder / SUMS}: lists {foreign[0]!r}, which is outside the bundle")
     return sums
 
 

@@ -80,9 +80,9 @@ def test_ends_of_lines_in_names(tmp_path: Path) -> None:
         (HEAD + "a.png,covid\n,covid\n", ", line 3: no path; remove the line or name the file"),
         (
             HEAD + '"a\n.png",covid\n\na.png,covid,,,validation\n',
-            ", line 5: split 'validation' is none of train, tune",
+            ", line 5: split 'validation' is not one of train, tune",
         ),
-        (HEAD + "a.png,covid,,,Train\n", ", line 2: split 'Train' is none of"),
+        (HEAD + "a.png,covid,,,Train\n", ", line 2: split 'Train' is not one of"),
         (HEAD + "a.png,covid,,,,,\n", ", line 2: more cells than columns; quote names with commas"),
         (HEAD + "a.png,covid\nb.png,covid\n./a.png,ood\n", ": .*a.png is listed twice; keep one line"),
     ],

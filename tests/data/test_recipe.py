@@ -146,8 +146,8 @@ BAD_TYPES: list[tuple[str, Any, str]] = [
 ]
 
 BAD_VALUES: list[tuple[str, Any, str]] = [
-    ("network", "resnet", "network 'resnet' is none of mobilenet_v2"),
-    ("precision", "float16", "precision 'float16' is none of auto, float32, bfloat16"),
+    ("network", "resnet", "network 'resnet' is not one of mobilenet_v2"),
+    ("precision", "float16", "precision 'float16' is not one of auto, float32, bfloat16"),
     ("masked", True, "masked needs lungs to be found"),
     ("size", 100, "size 100 must be a multiple of 32"),
     ("size", 0, "size = 0 must lie in 32 to"),

@@ -96,7 +96,7 @@ def test_notes(patients: tuple[str, str], labels: tuple[int, int], notes: tuple[
 def test_wrong_rows() -> None:
     with pytest.raises(ValueError, match="no scored slices"):
         measure([])
-    with pytest.raises(ValueError, match=r"a\.png: decision 'maybe' is none of positive"):
+    with pytest.raises(ValueError, match=r"a\.png: decision 'maybe' is not one of positive"):
         measure([make_row(1, 0.5, decision="maybe")])
     with pytest.raises(ValueError, match="probability nan"):
         measure([make_row(1, float("nan"))])

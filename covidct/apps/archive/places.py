@@ -111,7 +111,7 @@ def open_place(address: str) -> Place:
     root = match.group() if match else address
     if ":" in root.rpartition("@")[0].partition("://")[2] or _OPTIONS.search(address):
         raise ArchiveError(
-            f"{address.partition('://')[0]}://...: no keys or options in an address: it stands in the table; "
+            f"{address.partition('://')[0]}://...: no keys or options in an address, as the table shows it; "
             "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and so on"
         )
     files, root_path = _open_root(root)

@@ -53,7 +53,7 @@ def to_table(examination: Examination) -> str:
             ["AUC by what of the slice is left (chance: 0.5)", *_grid(_blacked(blackouts), VIEW_WIDTHS)]
         )
     if examination.without_outline:
-        parts.append([f"Left out there, as nobody finds their lungs: {examination.without_outline} slices."])
+        parts.append([f"Left out, as no lungs are found in them: {examination.without_outline} slices."])
     if examination.stabilities:
         parts.append(
             ["The same slice shown in another way", *_grid(_without_last(_moved(examination)), MOVED_WIDTHS)]

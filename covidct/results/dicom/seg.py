@@ -111,7 +111,7 @@ def _to_plane(instance: Instance, evidence: Evidence, box: Box, frames: Sequence
     header = frames[instance.frame - 1] if instance.frame is not None else _read_header(instance)
     if missing := [keyword for keyword in _GEOMETRY if not header.get(keyword)]:
         raise SegmentationError(
-            f"{instance.path}: lacks {missing[0]}, so no segmentation can be laid over it; "
+            f"{instance.path}: lacks {missing[0]}, so it cannot carry a segmentation; "
             "leave the segmentation out, or export the images with their geometry"
         )
     strength = lay_strength(evidence, shape=(int(header.Rows), int(header.Columns)), box=box)
@@ -139,7 +139,7 @@ def _read_header(instance: Instance) -> Dataset:
     if isinstance(blob, FrameBlob):
         blob, asked = blob.volume, None
     if blob is None:
-        raise SegmentationError(f"{instance.path}: not read from DICOM, so nothing can be laid over it")
+        raise SegmentationError(f"{instance.path}: not read from DICOM, so it cannot carry a segmentation")
     unread = SegmentationError(f"{instance.path}: its header cannot be read; copy it again")
     with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
         # Odd values of others are passed on as they are; warnings would quote them.

@@ -96,7 +96,7 @@ def _read_beside(blob: Blob, wanted: str) -> bytes:
     """The file of that name in the folder of a header."""
     if not isinstance(blob, FileBlob) or PurePath(wanted).name != wanted or "%" in wanted or wanted == "LIST":
         raise ReadError(
-            f"{blob.name}: its voxels lie in another file ({wanted}); save header and voxels in one (.mha, "
+            f"{blob.name}: its voxels are in another file ({wanted}); save header and voxels in one (.mha, "
             ".nrrd), or give the folder with both"
         )
     beside = FileBlob(blob.path.with_name(wanted), f"{blob.name} ({wanted})")

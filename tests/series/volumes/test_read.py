@@ -160,7 +160,7 @@ def test_voxels_beside_a_header(tmp_path: Path) -> None:
     for name, data in headers.items():
         (tmp_path / name).write_bytes(data)
         check(only(read_study([tmp_path / name])))
-        assert "its voxels lie in another file" in error_of(name, data)
+        assert "its voxels are in another file" in error_of(name, data)
     assert len(read_study([tmp_path], all_series=True).series) == len(headers)
 
 
@@ -170,7 +170,7 @@ def test_voxels_lie_beside_the_header_or_nowhere(tmp_path: Path, where: str) -> 
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "v.mhd").write_bytes(metaimage(ElementDataFile=where))
     (instance,) = read_study([tmp_path / "f" / "v.mhd"]).loose
-    with pytest.raises(ReadError, match="its voxels lie in another file"):
+    with pytest.raises(ReadError, match="its voxels are in another file"):
         read_instance(instance)
 
 
@@ -256,7 +256,7 @@ def test_an_array_of_one_slice_is_a_slice() -> None:
         (npy(STACK.astype(np.float32) / 4096), "do not look like Hounsfield units"),
         (npy((STACK > 0)[0]), "a NumPy array of bool"),
         (npy(np.array([[{}]], object)), "a NumPy array of object"),
-        (npy(STACK)[:-4], "the header claims 32,768 bytes, and 32,764 are there"),
+        (npy(STACK)[:-4], "the header claims 32,768 bytes, but there are 32,764"),
         (npy(STACK).replace(b"(4, 64, 64)", b"(4, 9*9,9)"), "a damaged NumPy file"),
         (npy(STACK)[:30], "a damaged NumPy file"),
         (npy(SLICES[0][0]), "save the volume as (slices, rows, columns)"),
