@@ -25,15 +25,20 @@ def open_scratch(place: Path | None = None) -> Iterator[Path]:
     What is made in it may be renamed into `place`, as both are on one disk. Raises OSError where none can be
     made.
     """
-    place = place or Path(gettempdir())
-    for left in find_left(place):
+    home = place or Path(gettempdir())
+    for left in find_left(home):
         shutil.rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(prefix=PREFIX, dir=place) as name:
+    # A disk that has become read-only lets nothing go: the next one does it then, and the first error counts.
+    with TemporaryDirectory(prefix=PREFIX, dir=home, ignore_cleanup_errors=True) as name:
         held = _lock_anew(Path(name))
         try:
             files = Path(name) / "files"
             files.mkdir()
             yield files
+        except OSError as error:
+            if place and error.errno and error.filename is None:  # of a full disk the system names no file
+                error.filename = str(place)
+            raise
         finally:
             if held is not None:
                 os.close(held)

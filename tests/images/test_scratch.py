@@ -81,3 +81,33 @@ def test_where_there_are_no_locks_it_works_and_nothing_is_taken_for_left(
         (folder.parent / "lock").touch()
         assert find_left(place, time.time() + 2 * YOUNG_S) == []
     assert list(place.iterdir()) == []
+
+
+def test_an_error_names_the_place_where_the_system_names_none(tmp_path: Path) -> None:
+    def fill() -> None:
+        with open_scratch(tmp_path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill()
+    assert caught.value.filename == str(tmp_path)
+
+
+def test_what_cannot_be_removed_hides_no_error_and_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "lock")
+
+    def work() -> None:
+        with monkeypatch.context() as patch, open_scratch(tmp_path):
+            patch.setattr("os.unlink", fail)
+            raise OSError(errno.EROFS, "Read-only file system", "report.html")
+
+    with pytest.raises(OSError, match="report") as caught:
+        work()
+    assert caught.value.filename == "report.html"
+    assert len(list(tmp_path.iterdir())) == 1
+    with open_scratch(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []

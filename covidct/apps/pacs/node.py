@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from ssl import SSLContext
 from threading import Event, Thread
 
@@ -138,46 +138,49 @@ class Node:
         return begun and not (self._reception.busy or len(self._arrivals) or self._spool.parcels())
 
     def _answer(self, key: str) -> None:
-        """Answer for a series; tried three times, then it is set aside for people."""
-        folder = self._spool.series / key
+        """Answer for a series; whatever fails is tried again, the node goes on."""
         try:
-            tried = self._spool.count_attempt(key)
-            if tried > ATTEMPTS:
-                self._set_aside(folder, f"gave up after {ATTEMPTS} attempts")
-                return
-            begun = time.monotonic()
-            result = answer_series(
-                key,
-                self._spool,
-                self._classifier,
-                kinds=self._options.kinds,
-            )
+            self._try(key)
+        except Exception as error:  # broad: one bad series must not end the node
+            if isinstance(error, OSError):  # a full disk, mostly; it may have room again
+                with suppress(OSError):  # one that is read-only does not even let go of a file
+                    self._spool.forget_attempts(key)
+            log_traceback(error)
+            # By its kind alone: messages of libraries may quote what is in a header.
+            LOG.error("series %s: attempt failed (%s); it is tried again", key, type(error).__name__)
+            self._arrivals.arrive(key, now=time.monotonic())
+
+    def _try(self, key: str) -> None:
+        """Answer for a series; after three attempts, or where it has no answer, it is set aside for people.
+
+        Raises OSError where the spool fails.
+        """
+        tried = self._spool.count_attempt(key)
+        if tried > ATTEMPTS:
+            self._set_aside(key, f"gave up after {ATTEMPTS} attempts")
+            return
+        begun = time.monotonic()
+        try:
+            result = answer_series(key, self._spool, self._classifier, kinds=self._options.kinds)
         except CovidctError as error:
             if key in self._arrivals:  # half of it was of an earlier time, say; the rest is on its way
                 self._spool.forget_attempts(key)
                 LOG.warning("series %s: more of it arrived while it was being read; it is read again", key)
                 return
-            self._set_aside(folder, type(error).__name__)
-        except Exception as error:  # broad: one bad series must not end the node
-            if isinstance(error, OSError):  # a full disk, mostly; it may have room again
-                self._spool.forget_attempts(key)
-            log_traceback(error)
-            # By its kind alone: messages of libraries may quote what is in a header.
-            LOG.error("series %s: attempt failed (%s); it is tried again", key, type(error).__name__)
-            self._arrivals.arrive(key, now=time.monotonic())
-        else:
-            if result is None:
-                self.counts.add("series_unchanged")
-                LOG.info("series %s: was sent again, its report remains valid", key)
-                return
-            word = result.decision or result.status
-            self.counts.add(f"series_{word}" if word != "error" else "series_failed")
-            LOG.info("series %s: %s, in %.1f s", key, word, time.monotonic() - begun)
+            self._set_aside(key, type(error).__name__)
+            return
+        if result is None:
+            self.counts.add("series_unchanged")
+            LOG.info("series %s: was sent again, its report remains valid", key)
+            return
+        word = result.decision or result.status
+        self.counts.add(f"series_{word}" if word != "error" else "series_failed")
+        LOG.info("series %s: %s, in %.1f s", key, word, time.monotonic() - begun)
 
-    def _set_aside(self, folder: Path, why: str) -> None:
+    def _set_aside(self, key: str, why: str) -> None:
+        self._spool.set_aside(self._spool.series / key)
         self.counts.add("series_failed")
-        self._spool.set_aside(folder)
-        LOG.error("series %s: no report can be made (%s); moved to failed", folder.name, why)
+        LOG.error("series %s: no report can be made (%s); moved to failed", key, why)
 
     def _send_until_stopped(self) -> None:
         options = self._options

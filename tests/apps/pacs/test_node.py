@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +22,7 @@ from covidct.apps.pacs.node import NodeOptions
 from covidct.apps.pacs.peer import Peer
 from covidct.apps.pacs.receive import to_entity
 from covidct.apps.pacs.spool import Spool, to_key
-from covidct.errors import NodeError
+from covidct.errors import NodeError, ReportError
 from covidct.images.phantoms.slice import Phantom
 from covidct.inference.classifier import Classifier
 from covidct.types import DISCLAIMER
@@ -307,6 +309,56 @@ def test_an_association_may_be_silent_for_longer_than_a_series_waits_for_it(
         nodes.Node(NodeOptions("A", Peer("B", "127.0.0.1", 1), quiet=600), spool, classifier).run()
     assert silences[0] > 600
     assert to_entity("A", idle=700).network_timeout == 700
+
+
+def keep_and_run(study: list[Path], spool: Spool, bundle: Path, peer: Pacs) -> int:
+    """The exit code of a node in this process, that finds a series in its spool."""
+    for path in study:
+        spool.keep(to_key(f"{STUDY_UID}.1"), str(dcmread(path).SOPInstanceUID), path.read_bytes())
+    to = Peer("PACS", "127.0.0.1", peer.port)
+    options = NodeOptions("A", to, port=free_port(), settle=0, quiet=0, once=True)
+    return nodes.Node(options, spool, Classifier.load(bundle, threads=1)).run()
+
+
+def fail_at_first(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have methods of the spool fail twice, as on a disk that is read-only for a while."""
+
+    def fail(name: str) -> None:
+        work, left = getattr(Spool, name), [1, 2]
+
+        def try_it(spool: Spool, what: Any) -> Any:
+            if left:
+                left.pop()
+                raise OSError(errno.EROFS, "Read-only file system")
+            return work(spool, what)
+
+        monkeypatch.setattr(Spool, name, try_it)
+
+    for name in names:
+        fail(name)
+
+
+def test_a_spool_that_is_read_only_for_a_while_does_not_end_the_node(
+    tmp_path: Path, study: list[Path], tiny_bundle: Path, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_first(monkeypatch, "count_attempt", "forget_attempts")
+    with Spool(tmp_path / "spool") as spool:
+        assert keep_and_run(study, spool, tiny_bundle, pacs) == 0
+    assert len(pacs.of("SR")) == 1
+
+
+def test_what_cannot_be_set_aside_at_once_is_set_aside_later_and_counted_once(
+    tmp_path: Path, study: list[Path], tiny_bundle: Path, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ReportError("nothing can be reported of it")
+
+    monkeypatch.setattr(nodes, "answer_series", refuse)
+    fail_at_first(monkeypatch, "set_aside")
+    with Spool(tmp_path / "spool") as spool:
+        assert keep_and_run(study, spool, tiny_bundle, pacs) == 1
+    assert len(list((tmp_path / "spool" / "failed").rglob("*.dcm"))) == 4
+    assert counters(tmp_path / "spool")["series_failed"] == 1
 
 
 def test_a_peer_that_takes_no_reports_gets_the_picture(
