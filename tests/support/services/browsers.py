@@ -76,6 +76,19 @@ def remembering(browser: Browser) -> Iterator[Browser]:
     other.close()
 
 
+@contextmanager
+def keeping(browser: Browser, profile: Path) -> Iterator[Page]:
+    """A page of a browser that keeps what it is given in a folder, as people's do."""
+    kind = browser.browser_type
+    context = kind.launch_persistent_context(
+        profile, executable_path=_find_chromium(), args=["--no-sandbox"], locale="en-GB"
+    )
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    yield page
+    context.close()
+
+
 def _find_chromium() -> str:
     path = os.environ.get("COVIDCT_CHROMIUM") or shutil.which("chromium")
     if path is None:
