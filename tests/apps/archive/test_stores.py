@@ -60,7 +60,7 @@ def test_a_bucket_gives_what_a_folder_gives_and_takes_the_table(
 def test_a_bucket_that_is_not_there_and_a_store_that_is_away_are_told(
     store: fs.FileSystem, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ArchiveError, match=r"s3://none/in: cannot be listed .*check address, rights"):
+    with pytest.raises(ArchiveError, match=r"s3://none/in: cannot be listed .*check address, permissions"):
         run_here("s3://none/in", out=tmp_path / "out", bundle=tiny_bundle)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     _open_root.cache_clear()

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from typing import Any
 
 import pytest
 from pyarrow import fs
@@ -31,17 +31,32 @@ def storing() -> Iterator[int]:
     """The port of a store with a bucket, `bucket`; the environment must name it: `name_store`."""
     if find_spec("moto") is None or find_spec("flask_cors") is None:
         pytest.skip("moto is not installed (extra dev)")
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            wait_for(lambda: server.poll() is not None or _make_bucket(port))
-            yield port
-        finally:
-            server.terminate()
+    server, port = _start()
+    try:
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
 
 
-def _make_bucket(port: int) -> Any:
+def _start() -> tuple[subprocess.Popen[bytes], int]:
+    """A store that answers, and its port; on another one where somebody else was faster."""
+    for _ in range(3):
+        port = free_port()
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(partial(_is_decided, server, port))
+        if server.poll() is None:
+            return server, port
+    raise AssertionError("moto's server ends at once")
+
+
+def _is_decided(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it has ended or answers."""
+    return server.poll() is not None or _make_bucket(port)
+
+
+def _make_bucket(port: int) -> bool:
     store = fs.S3FileSystem(
         access_key="key",
         secret_key="secret",
