@@ -38,6 +38,8 @@ POISON = "POISON"
 DAMAGED, MUTATED, BIG = 10_000_000, 20_000_000, 50_000_000
 SYNTAXES = (  # those of fuzz/
     uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
     uid.JPEG2000Lossless,
     uid.RLELossless,
     uid.JPEGLSLossless,
@@ -88,6 +90,17 @@ def to_bytes(dataset: Dataset) -> bytes:
 def to_large_slice(series: int, number: int) -> Dataset:
     """Slice `number` of a large series."""
     return to_dataset(BIG + series, number, size=LARGE_SIDE, seed=number % PICTURES)
+
+
+def find_seeds() -> list[bytes]:
+    """The files of fuzz/ that hold a CT image in one of SYNTAXES."""
+    found = []
+    for _, data in sorted(make_seeds().items()):
+        if data[128:132] == b"DICM":
+            meta = dcmread(BytesIO(data), specific_tags=[]).file_meta
+            is_ct = meta.MediaStorageSOPClassUID == uid.CTImageStorage
+            found += [data] if is_ct and meta.TransferSyntaxUID in SYNTAXES else []
+    return found
 
 
 def to_seed(data: bytes, series: int, number: int) -> Dataset:
@@ -146,7 +159,7 @@ class NodeWork:
         self.patients: set[str] = set()  # each of whom must get a report
         self.acknowledged: set[str] = set()
         self._series = self._mutated = self._large = 0
-        self._seeds = [data for name, data in sorted(make_seeds().items()) if name.endswith(".dcm")]
+        self._seeds = find_seeds()
         self._draw = random.Random(26)
         self._lock = Lock()
 
