@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -58,9 +59,10 @@ def find_listeners() -> Iterator[str]:
     psutil: Any = import_module("psutil")  # has no types
     me = psutil.Process()
     for process in (me, *me.children(recursive=True)):
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN:
-                yield connection.laddr.ip
+        with suppress(psutil.NoSuchProcess):  # some end meanwhile
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    yield connection.laddr.ip
 
 
 def fail(ray: engine.RayEngine, job: engine.Job) -> str:
