@@ -62,7 +62,7 @@ def _find_alike(folder: Path, part: str) -> Path | None:
     """A neighbour in another case, with an ending that DICOM files get, or with ISO 9660's version."""
     try:
         names = sorted(entry.name for entry in folder.iterdir())
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
     wanted = _plain(part)
     by_ending = (name for name in names if has_known_ending(name) and _plain(Path(name).stem) == wanted)

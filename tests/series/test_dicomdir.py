@@ -80,3 +80,12 @@ def test_damage_is_told(tmp_path: Path, data: bytes) -> None:
     study = read_study([tmp_path / "DICOMDIR"])
     with pytest.raises(ReadError, match="DICOMDIR"):
         read_instance(study.loose[0])
+
+
+def test_a_nul_in_a_name_is_told_when_the_file_is_read(tmp_path: Path) -> None:
+    """Of a folder, too, in which neighbours are then looked for."""
+    study = read_study([write_medium(tmp_path, [["DI\0COM", "IM1"], ["IM\0"]])])
+    assert len(study.loose) == 2
+    for instance in study.loose:
+        with pytest.raises(ReadError):
+            read_instance(instance)
