@@ -195,7 +195,7 @@ def mixed(**tags: Any) -> Callable[[], list[Dataset]]:
         (each(ImagePositionPatient=None), Reason.MIXED_GEOMETRY, "without ImagePositionPatient"),
         (each(ImageOrientationPatient=None), Reason.MIXED_GEOMETRY, "without ImagePositionPatient or"),
         (each(ImageOrientationPatient=[0] * 6), Reason.MIXED_GEOMETRY, "without ImagePositionPatient or"),
-        (each(ImagePositionPatient=[0, 0, 0]), Reason.MIXED_GEOMETRY, "in the same place"),
+        (each(ImagePositionPatient=[0, 0, 0]), Reason.MIXED_GEOMETRY, "at the same position"),
         (mixed(orientation=(1, 0, 0, 0, 0.9, 0.436)), Reason.MIXED_GEOMETRY, "different orientations"),
         (mixed(PixelSpacing=[0.5, 0.5]), Reason.MIXED_GEOMETRY, "different sizes or PixelSpacing"),
         (each(orientation=(1, 0, 0, 0, 0, -1)), Reason.NOT_AXIAL, "coronal slices"),

@@ -245,7 +245,7 @@ def test_a_table_of_another_model_is_told(archive: Path, tmp_path: Path, tiny_bu
 def test_two_runs_do_not_write_one_table(archive: Path, tmp_path: Path, tiny_bundle: Path) -> None:
     out = tmp_path / "out"
     run_here(archive, out=out, bundle=tiny_bundle)
-    with Table(str(out)).locked(), pytest.raises(ArchiveError, match="another run writes it"):
+    with Table(str(out)).locked(), pytest.raises(ArchiveError, match="another run is writing to it"):
         run_here(archive, out=out, bundle=tiny_bundle)
 
 

@@ -52,7 +52,7 @@ def test_what_is_no_peer_is_told(text: str) -> None:
 
 @pytest.mark.parametrize("title", ["", " ", "A" * 17, "A\\B", "\N{LATIN SMALL LETTER E WITH ACUTE}", "A\nB"])
 def test_what_is_no_title_is_told(title: str) -> None:
-    with pytest.raises(NodeError, match="no AE title"):
+    with pytest.raises(NodeError, match="not an AE title"):
         check_title(title)
 
 
