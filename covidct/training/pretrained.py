@@ -12,14 +12,15 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from covidct.errors import PretrainedError
+from covidct.images.library_errors import damage_as
 
 # PyTorch's own release; the eight hex digits in the name are the start of its SHA-256, which is checked.
 ADDRESS = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"
+MAKERS = ".pth"
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,21 @@ class Pretrained:
 
 
 def load_pretrained(path: Path | None) -> Pretrained:
-    """Backbone weights from `path` (safetensors), else downloaded. Raises PretrainedError."""
+    """Backbone weights from `path` (safetensors, or the maker's .pth), else downloaded.
+
+    Raises PretrainedError.
+    """
     if path is None:
         return _download()
-    try:
-        state = load_file(path)
+    kind = "as the maker's .pth" if path.suffix == MAKERS else "as safetensors"
+    with damage_as(lambda cause: PretrainedError(f"{path}: cannot be read {kind}: {cause}")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, SafetensorError) as error:
-        raise PretrainedError(f"{path}: cannot be read as safetensors: {error}") from error
+        # Weights only: nothing that the file says is run.
+        state = (
+            torch.load(path, map_location="cpu", weights_only=True)
+            if path.suffix == MAKERS
+            else load_file(path)
+        )
     return Pretrained(_features(state, str(path)), path.name, digest)
 
 
@@ -51,15 +59,16 @@ def _download() -> Pretrained:
     except (URLError, OSError) as error:
         raise PretrainedError(
             f"{ADDRESS}: cannot be downloaded ({error}); "
-            "without a network give the weights with --pretrained FILE (safetensors)"
+            "without a network fetch that file elsewhere and give it with --pretrained FILE"
         ) from error
     except RuntimeError as error:
         raise PretrainedError(f"{ADDRESS}: the download does not match its checksum: {error}") from error
     return Pretrained(_features(state, ADDRESS), ADDRESS, ADDRESS.rsplit("-", 1)[1].removesuffix(".pth"))
 
 
-def _features(state: dict[str, Tensor], where: str) -> dict[str, Tensor]:
-    features = {key: value for key, value in state.items() if key.startswith("features.")}
+def _features(state: object, where: str) -> dict[str, Tensor]:
+    named = state if isinstance(state, dict) else {}
+    features = {key: value for key, value in named.items() if str(key).startswith("features.")}
     if not features:
         raise PretrainedError(f"{where}: holds no key that starts with 'features.'; is it a MobileNetV2?")
     return features

@@ -53,11 +53,23 @@ def test_shared_weights(shared_weights: Path, network: EvidenceNet) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04" + bytes(64), None])
-def test_what_is_no_safetensors(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "weights.pth"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(PretrainedError, match=f"^{path}: cannot be read as safetensors"):
+def test_what_holds_no_weights(tmp_path: Path, content: bytes | None) -> None:
+    for ending, kind in ((".safetensors", "safetensors"), (".pth", "the maker's .pth")):
+        path = tmp_path / f"weights{ending}"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(PretrainedError, match=f"^{path}: cannot be read as {kind}"):
+            load_pretrained(path)
+
+
+def test_loads_the_file_that_its_maker_gives(state: State, tmp_path: Path) -> None:
+    path = tmp_path / "mobilenet_v2-b0353104.pth"
+    torch.save(state, path)
+    pretrained = load_pretrained(path)
+    assert pretrained.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert list(pretrained.state) == [key for key in state if key.startswith("features.")]
+    torch.save([1, 2], path)
+    with pytest.raises(PretrainedError, match="is it a MobileNetV2"):
         load_pretrained(path)
 
 

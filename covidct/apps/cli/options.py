@@ -124,7 +124,7 @@ PRETRAINED = click.option(
     type=FILE,
     envvar="COVIDCT_PRETRAINED",
     metavar="FILE",
-    help="ImageNet weights (safetensors). Default: download them from their publisher.",
+    help="ImageNet weights (safetensors, or PyTorch's .pth). Default: download them from PyTorch.",
 )
 WORKERS = click.option(
     "--workers", type=click.IntRange(0, 64), default=0, help="Processes that prepare slices; 0: none."
