@@ -35,6 +35,8 @@ CELL = 2 * TILE + GAP
 MARGIN, BETWEEN, HEAD = 24, 18, 72
 LINE, SCALE = 12.5, 112
 TITLE, LETTERS, SMALL = 14.0, 8.5, 7.5
+# Evidence a cell that is always drawn in less than full colour: below it, a map is next to empty.
+LEAST = 1.0
 # Of the pixels that a tile can show, all are kept; of enormous slices every n-th.
 SIDE = 512
 FAMILY = "DejaVu Sans"  # comes with matplotlib
@@ -93,7 +95,8 @@ def plot_mistakes(
     """Draw mistakes as a sheet, three a row, and write it as PNG.
 
     Each is shown as it is and with its evidence for COVID-19, by truth, probability, loss and name; a picture
-    that is None stays dark. `n` is how many slices were answered. Raises ValueError without mistakes.
+    that is None stays dark. The colours reach as far as the evidence does, but not beyond an overlay's.
+    `n` is how many slices were answered. Raises ValueError without mistakes.
     """
     if not mistakes:
         raise ValueError("no answers: there is nothing to show")
@@ -105,13 +108,25 @@ def plot_mistakes(
     figure = Figure(figsize=(width / 72, height / 72), dpi=DPI)
     paper = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     paper.set_axis_off()
+    full = find_full(pictures)
     _draw_head(paper, mistakes, width=width, n=n, threshold=threshold)
+    _draw_scale(paper, width - MARGIN, full=full)
     for i, (mistake, picture) in enumerate(zip(mistakes, pictures, strict=True)):
         x = MARGIN + i % across * (CELL + BETWEEN)
         y = HEAD + i // across * (TILE + CAPTION + BETWEEN)
-        _draw_pictures(paper, x, y, picture)
+        _draw_pictures(paper, x, y, picture, full=full)
         _draw_caption(paper, x, y + TILE, mistake, number=i + 1)
     save_figure(figure, path)
+
+
+def find_full(pictures: Sequence[Picture | None]) -> float:
+    """The evidence a cell, logit, at which the colours of a sheet are full; in [LEAST, FULL].
+
+    Networks taught by a few pictures give little evidence: in the colours of the model that ships, their maps
+    would be empty.
+    """
+    highest = [float(picture.evidence.max()) for picture in pictures if picture is not None]
+    return min(FULL, max(LEAST, *highest)) if highest else FULL
 
 
 def to_drawable(text: str) -> str:
@@ -158,20 +173,19 @@ def _draw_head(paper: Axes, mistakes: Sequence[Mistake], *, width: float, n: int
     _write(paper, MARGIN, 30, title, size=TITLE, bold=True)
     _write(paper, MARGIN, 45, called, color=GREY)
     _write(paper, MARGIN, 45 + LINE, meant, color=GREY)
-    _draw_scale(paper, width - MARGIN)
 
 
-def _draw_scale(paper: Axes, right: float) -> None:
+def _draw_scale(paper: Axes, right: float, *, full: float) -> None:
     """What the colours of the evidence are, up to where they are full."""
     left = right - SCALE
     strip = to_overlay(np.zeros((1, 256), np.uint8), np.linspace(0, FULL, 256, dtype=np.float32)[None])
     _write(paper, left, 30, "evidence for COVID-19", color=GREY)
     _show(paper, strip, (left, 36, SCALE, 8))
     _write(paper, left, 45 + LINE, "0", size=SMALL, color=GREY)
-    _write(paper, right, 45 + LINE, f"{FULL:g} or more", size=SMALL, color=GREY, to_right=True)
+    _write(paper, right, 45 + LINE, f"{full:.2g} or more", size=SMALL, color=GREY, to_right=True)
 
 
-def _draw_pictures(paper: Axes, x: float, y: float, picture: Picture | None) -> None:
+def _draw_pictures(paper: Axes, x: float, y: float, picture: Picture | None, *, full: float) -> None:
     """Two tiles, the slice and its evidence laid over it, each as large as its sides allow."""
     paper.add_patch(Rectangle((x, y), CELL, TILE, facecolor=NIGHT, linewidth=0))
     if picture is None:
@@ -180,7 +194,7 @@ def _draw_pictures(paper: Axes, x: float, y: float, picture: Picture | None) -> 
     rows, columns = picture.pixels.shape
     scale = TILE / max(rows, columns)
     height, width = max(1.0, scale * rows), max(1.0, scale * columns)
-    overlay = to_overlay(picture.pixels, picture.evidence, box=picture.box)
+    overlay = to_overlay(picture.pixels, picture.evidence * (FULL / full), box=picture.box)
     for left, shown in ((x, np.repeat(picture.pixels[..., None], 3, axis=2)), (x + TILE + GAP, overlay)):
         _show(paper, shown, (left + (TILE - width) / 2, y + (TILE - height) / 2, width, height))
 

@@ -70,8 +70,10 @@ def plot_calibration(section: Section, path: Path) -> None:
 
 
 def plot_confusion(section: Section, path: Path, *, threshold: float) -> None:
-    """Truth against call at the threshold, and against decision where decisions were made."""
+    """Truth against call at the threshold, and against decision where any slice was decided."""
     decisions, evaluation = section.decisions, section.evaluation
+    if decisions and not decisions.decided.n:
+        decisions = None
     figure = new_figure(11.6, 4.4) if decisions else new_figure(5.4, 4.4)
     grid = figure.add_gridspec(1, 2 if decisions else 1, width_ratios=(4, 5) if decisions else (1,))
     title = f"{evaluation.n} slices called at threshold {threshold:.2f}"
@@ -133,6 +135,7 @@ def plot_history(rows: Sequence[Row], path: Path, choose: str = "auc") -> None:
         axes.tick_params(labelbottom=axes is panels[-1])
     _mark_best(panels[1], rows, choose)
     panels[-1].set_xlabel("epoch")
+    panels[-1].set_ylim(bottom=0)
     panels[-1].yaxis.set_major_formatter("{x:g}")
     save_figure(figure, path)
 
@@ -258,12 +261,14 @@ def _history_title(rows: Sequence[Row], choose: str) -> str:
 
 
 def _draw_phases(axes: Axes, rows: Sequence[Row], choose: str, *, named: bool) -> None:
-    """Shade every other phase; in the first panel give them their names, and the room for these."""
+    """Shade every other of several phases; in the first panel give them their names, and room for these."""
     epochs, start = _column(rows, "epoch"), 0
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + (high - low) * (0.12 if named else 0))
-    for i, (phase, group) in enumerate(groupby(str(row["phase"]) for row in rows)):
-        end = start + len(list(group))
+    phases = [(phase, len(list(group))) for phase, group in groupby(str(row["phase"]) for row in rows)]
+    phases = phases if len(phases) > 1 else []
+    axes.set_ylim(low, high + (high - low) * (0.12 if named and phases else 0))
+    for i, (phase, epochs_of) in enumerate(phases):
+        end = start + epochs_of
         left, right = epochs[start] - 0.5, epochs[end - 1] + 0.5
         if i % 2 == 0:
             axes.axvspan(left, right, color=INK, alpha=0.045, linewidth=0)

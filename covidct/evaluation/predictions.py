@@ -50,7 +50,7 @@ def group_rows(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def run_rows(session: Session, rows: Sequence[Row], *, read: Read = read_slice) -> list[Outputs]:
     """What a graph says of each row's slice, of any size, one run each, refused or not."""
-    return list(session.run_many(read_pixels(rows, label="calibrating", read=read)))
+    return list(session.run_many(read_pixels(rows, label="for calibration", read=read)))
 
 
 def score_logits(session: Session, slices: Sequence[Pixels]) -> NDArray[np.float64]:

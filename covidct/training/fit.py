@@ -194,8 +194,19 @@ def run_phases(run: Run, fitting: Fitting) -> None:
             record = run_epoch(run, phase, fitting, loader, optimiser, schedule)
             keep_epoch(run, record, recipe, optimiser=optimiser, schedule=schedule, out=kept)
         if kept is not None:
+            _tell_stop(progress, phase, recipe)
             draw_curves(progress, recipe, kept)
         progress.phase, progress.done = progress.phase + 1, 0
+
+
+def _tell_stop(progress: Progress, phase: Phase, recipe: Recipe) -> None:
+    """Say why a phase ends before its last epoch."""
+    if progress.done < phase.epochs:
+        click.echo(
+            f"{phase.name}: ends after epoch {progress.epoch}, as the last {recipe.patience} were no better "
+            f"on tune than epoch {progress.best_epoch}.",
+            err=True,
+        )
 
 
 def is_done(progress: Progress, recipe: Recipe) -> bool:

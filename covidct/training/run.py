@@ -170,10 +170,10 @@ def split_rows(job: Job) -> tuple[Row, ...]:
     plan = job.recipe.data
     rows = select_rows(job.manifest, plan)
     if (block := fit_block(rows, plan)) != plan.block:
-        whole = f"{block} neighbours in number stand" if block > 1 else "each slice stands"
+        whole = f"{block} slices with neighbouring numbers count" if block > 1 else "each slice counts"
         click.echo(
-            f"Few slices without patient ids: {whole} for a patient, not {plan.block} neighbours, so that "
-            "every split gets both classes.",
+            f"Few slices, and no patient ids: {whole} as one patient (of larger sets, {plan.block} slices), "
+            "so that every split gets both classes.",
             err=True,
         )
     return assign_splits(rows, plan)
@@ -265,7 +265,7 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     failed = [check for check in found.checks if check.level is Level.FAIL]
     # Few patients can be learned from; what is measured on them says little, and the run says that.
     for check in (check for check in failed if check.name == SAMPLE_SIZE):
-        click.echo(f"{check.findings[0].text} {check.headline} The run goes on.", err=True)
+        click.echo(f"{check.findings[0].text} The run goes on.", err=True)
     failed = [check for check in failed if check.name != SAMPLE_SIZE]
     if failed and not job.accept:
         titles = "; ".join(check.title for check in failed)

@@ -17,8 +17,10 @@ from covidct import Classifier
 from covidct.data.manifest import DataPlan, read_manifest
 from covidct.evaluation.measure import evaluate_rows, look_again
 from covidct.evaluation.mistakes import (
+    LEAST,
     Mistake,
     Picture,
+    find_full,
     find_mistakes,
     measure_width,
     plot_mistakes,
@@ -31,7 +33,7 @@ from covidct.evaluation.report_files import write_report
 from covidct.evaluation.report_json import to_json
 from covidct.evaluation.sections import Scored
 from covidct.images.hounsfield import to_display
-from covidct.inference.overlay import to_overlay
+from covidct.inference.overlay import FULL, to_overlay
 from covidct.types import Pixels
 from makers import phantom_hu, write_png
 from training import write_phantoms
@@ -152,7 +154,8 @@ def test_the_slice_stands_beside_its_evidence(tmp_path: Path) -> None:
     sheet, _ = draw(tmp_path, [score(0.9, 0)], to_picture(SHOWN, MAP))
     plain, explained = tiles(sheet)
     assert np.abs(shrink(plain)[..., 0] - shrink(SHOWN)).mean() < 4
-    assert np.abs(shrink(explained) - shrink(to_overlay(SHOWN, MAP))).mean() < 4
+    # The strongest evidence of the sheet, 9, has the full colour.
+    assert np.abs(shrink(explained) - shrink(to_overlay(SHOWN, MAP * (FULL / 9)))).mean() < 4
     assert (plain == plain[..., :1]).all()
     assert np.abs(shrink(plain)[::-1, :, 0] - shrink(SHOWN)).mean() > 8
 
@@ -170,6 +173,14 @@ def test_slices_of_any_shape_keep_it(
     longest = max(height, width)
     expected = [max(1, 112 * side / longest) * 150 / 72 for side in (height, width)]
     assert np.abs(np.subtract(shown, expected)).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("highest", "full"), [((9, 4), 9), ((35, 2), FULL), ((0.2, -3), LEAST), ((-5,), LEAST), ((), FULL)]
+)
+def test_colours_reach_as_far_as_the_evidence(highest: tuple[float, ...], full: float) -> None:
+    pictures = [to_picture(SHOWN, np.full((2, 2), value, np.float32)) for value in highest]
+    assert find_full([*pictures, None]) == full
 
 
 def test_a_map_of_one_cell_colours_the_whole_slice(tmp_path: Path) -> None:

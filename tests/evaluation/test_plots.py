@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,17 @@ def plot_everything(sections: tuple[Section, ...], folder: Path, *, band: tuple[
 )
 def test_plots(rows: list[Scored], tmp_path: Path) -> None:
     plot_everything(measure(rows), tmp_path, band=(0.4, 0.6) if rows[0].decision else None)
+
+
+def test_where_nothing_was_decided_calls_alone_are_shown(tmp_path: Path) -> None:
+    rows = make_rows(40)
+    widths = []
+    for given in (rows, [replace(row, decision="indeterminate") for row in rows]):
+        plot_confusion(measure(given)[0], tmp_path / "confusion.png", threshold=0.5)
+        check_picture(tmp_path / "confusion.png")
+        with Image.open(tmp_path / "confusion.png") as image:
+            widths.append(image.width)
+    assert widths[0] > 1.5 * widths[1]
 
 
 def test_a_perfect_model_has_no_interval_to_draw(tmp_path: Path) -> None:

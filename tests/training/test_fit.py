@@ -253,7 +253,12 @@ def give_aucs(monkeypatch: pytest.MonkeyPatch, aucs: list[float]) -> None:
     monkeypatch.setattr(fitting, "compute_aucs", lambda *_: {"all": next(left, aucs[-1])})
 
 
-def test_stops_early(rows: tuple[Row, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stops_early(
+    rows: tuple[Row, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     give_aucs(monkeypatch, [0.6, 0.8, 0.7])
     recipe = replace(
         RECIPE, phases=(replace(FROZEN, epochs=9), replace(FROZEN, name="next", epochs=9)), patience=2
@@ -261,6 +266,9 @@ def test_stops_early(rows: tuple[Row, ...], tmp_path: Path, monkeypatch: pytest.
     best = fit(recipe, rows, out=tmp_path, pretrained=None)
     # Two epochs without a better one after the second; the next phase has its own two.
     assert [line["phase"] for line in read_metrics(tmp_path)] == ["frozen"] * 4 + ["next"] * 2
+    said = capsys.readouterr().err
+    for phase, epoch in (("frozen", 4), ("next", 6)):
+        assert f"{phase}: ends after epoch {epoch}, as the last 2 were no better on tune" in said
     state = read_state(tmp_path)
     assert (state["progress"]["best_epoch"], state["progress"]["best_score"]) == (2, 0.8)
     # What is given is the best, not the last, and the average, not the one that was trained.

@@ -334,6 +334,7 @@ def test_a_run_ends_in_one_page_that_says_how_far_to_trust_it(out: Path) -> None
         assert (words in page) == (words != "one place")
     assert page.count("data:image/") >= 5
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert "where the network sees COVID-19" in page
 
 
 def test_new_slices_are_measured_unless_they_are_locked(out: Path, manifest: Path, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ NETWORKS = {
     "lung_net": "MobileNetV2 on the lungs alone",
     "opacity_net": "MobileNetV2 on the lungs alone, asked two questions",
 }
+# What the picture beside a slice shows; dense layers know no place.
+SEEING = "where the network sees COVID-19."
+BLIND = "how much speaks for COVID-19, in one colour: this network cannot say where it sees it."
+BLIND_NETWORKS = ("six_layers",)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Story:
 def to_page(story: Story) -> str:
     """The page of a run."""
     test = story.folder / "test"
+    shown = (story.test or story.tune).overall.decisions
     return (
         open_templates("covidct.training.report")
         .get_template("page.html")
@@ -62,6 +67,8 @@ def to_page(story: Story) -> str:
             story=story,
             network=NETWORKS[story.recipe.network],
             headline=to_headline(story.tune, story.test),
+            where=BLIND if story.recipe.network in BLIND_NETWORKS else SEEING,
+            is_undecided=shown is not None and not shown.decided.n,
             is_few=bool(tell_few(story.test or story.tune)),
             doubts=tuple(to_doubts(story.tune, story.test, story.audit, has_ids=story.has_ids)),
             sheet=to_data_uri(Image.fromarray(story.sheet)),

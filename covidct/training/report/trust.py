@@ -52,8 +52,8 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
         )
     if test is not None:
         yield (
-            f"On the slices that chose its epoch and threshold, {_count(tune.overall)}. That figure "
-            "is too flattering to report."
+            f"On the slices that chose its epoch and threshold, {_count(tune.overall)}. They had a "
+            "say in the model: that figure is not the one to report."
         )
     if not has_ids:
         yield (

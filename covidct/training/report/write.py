@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from covidct.audit.verdict import Audit
 from covidct.data.lock import LOCKED, read_lock
 from covidct.data.manifest import Manifest, Row
@@ -22,6 +24,7 @@ from covidct.inference.classifier import Classifier
 from covidct.inference.config import CONFIG
 from covidct.training.report.page import Story, to_page
 from covidct.training.report.sheet import draw_sheet
+from covidct.training.report.trust import to_headline
 
 PAGE = "report.html"
 
@@ -36,6 +39,8 @@ def write_page(
     read: Read = read_slice,
 ) -> Path:
     """Measure the bundle under `out` on `test`, into `out/test`, and write the page; returns its path.
+
+    Its headline goes to standard error, too.
 
     A `test` split that is locked is not looked at: `covidct evaluate` does that, and counts it.
     """
@@ -52,6 +57,7 @@ def write_page(
         folder=out,
         has_ids=any(row.patient_id for row in rows),
     )
+    click.echo(to_headline(story.tune, story.test), err=True)
     text = to_page(story)
     write_beside(out / PAGE, lambda partial: partial.write_text(text, encoding="utf-8"))
     return out / PAGE
