@@ -43,6 +43,7 @@ def answer_series(key: str, spool: Spool, classifier: Classifier, *, kinds: Kind
     cannot hold it.
     """
     model = name_model(classifier.model)
+    spool.note_reports(key)  # a disk may have been full after its report was posted
     if spool.is_answered(key, model=model):
         return None
     paths, last = spool.instances(key), spool.record(key)

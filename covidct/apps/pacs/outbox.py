@@ -80,10 +80,14 @@ class Outbox:
                 (parcel.folder / BEGUN).unlink(missing_ok=True)
 
     def sent(self, parcel: Parcel, path: Path) -> None:
-        """Note that the peer has a file; the parcel goes with its last one."""
+        """Note that the peer has a file; the parcel goes with its last one, once its record is noted."""
         path.unlink(missing_ok=True)
-        if not _read(parcel.folder).files:
-            shutil.rmtree(parcel.folder, ignore_errors=True)  # its record may go in this moment, too
+        _tidy(parcel.folder)
+
+    def noted(self, folder: Path) -> None:
+        """Note that the record of a parcel is kept elsewhere; the parcel goes where it was sent already."""
+        (folder / RECORD).unlink(missing_ok=True)
+        _tidy(folder)
 
     def withdraw(self, key: str) -> int:
         """Take back the reports of a series of which the peer has nothing; how many there were."""
@@ -95,6 +99,12 @@ class Outbox:
                 folder.rename(partial)
                 shutil.rmtree(partial)
             return len(withdrawn)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove a parcel that holds nothing any more that somebody must see to."""
+    if not _read(folder).files and not (folder / RECORD).exists():
+        shutil.rmtree(folder, ignore_errors=True)  # the other thread may be at it in this moment, too
 
 
 def _read(folder: Path) -> Parcel:

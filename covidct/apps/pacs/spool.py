@@ -122,7 +122,17 @@ class Spool:
             return
         parcel = self.leaving.post(key, files, to_json(record))
         self.remember(key, record)
-        (parcel / RECORD).unlink(missing_ok=True)  # an older parcel must not be taken for the last one
+        self.leaving.noted(parcel)  # an older parcel must not be taken for the last one
+
+    def note_reports(self, key: str | None = None) -> None:
+        """Remember what reports in the outbox were made of, of one series or of all, where that is not noted.
+
+        It is not where a node was killed, or had no room for it. Raises OSError.
+        """
+        for parcel in self.leaving.parcels():
+            if key in (None, parcel.key) and (record := read_record(parcel.folder / RECORD)):
+                self.remember(parcel.key, record)
+                self.leaving.noted(parcel.folder)
 
     def remember(self, key: str, record: Record) -> None:
         """Note what the last report of a series was made of. Raises OSError."""
@@ -180,10 +190,8 @@ class Spool:
         """Clear what a killed node left half-written, and note reports that it had no time to note."""
         for partial in [*self.outbox.glob(f"*{PARTIAL}"), *self._folder.rglob(f"*{PARTIAL}")]:
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
+        self.note_reports()
         for parcel in self.leaving.parcels():
-            if record := read_record(parcel.folder / RECORD):
-                self.remember(parcel.key, record)
-                (parcel.folder / RECORD).unlink()
             if not parcel.files:  # sent, and the folder was about to go
                 shutil.rmtree(parcel.folder)
 

@@ -326,11 +326,11 @@ def fail_at_first(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     def fail(name: str) -> None:
         work, left = getattr(Spool, name), [1, 2]
 
-        def try_it(spool: Spool, what: Any) -> Any:
+        def try_it(spool: Spool, *what: Any) -> Any:
             if left:
                 left.pop()
                 raise OSError(errno.EROFS, "Read-only file system")
-            return work(spool, what)
+            return work(spool, *what)
 
         monkeypatch.setattr(Spool, name, try_it)
 
@@ -345,6 +345,19 @@ def test_a_spool_that_is_read_only_for_a_while_does_not_end_the_node(
     with Spool(tmp_path / "spool") as spool:
         assert keep_and_run(study, spool, tiny_bundle, pacs) == 0
     assert len(pacs.of("SR")) == 1
+
+
+def test_a_report_whose_record_cannot_be_written_at_once_is_sent_once(
+    tmp_path: Path, study: list[Path], tiny_bundle: Path, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_first(monkeypatch, "remember")
+    with Spool(tmp_path / "spool") as spool:
+        assert keep_and_run(study, spool, tiny_bundle, pacs) == 0
+        record = spool.record(to_key(f"{STUDY_UID}.1"))
+    assert record is not None
+    assert record.report["SOPInstanceUID"] in {one.SOPInstanceUID for one in pacs.of("SR")}
+    assert len(pacs.of("SR")) == 1
+    assert list((tmp_path / "spool" / "outbox").iterdir()) == []
 
 
 def test_what_cannot_be_set_aside_at_once_is_set_aside_later_and_counted_once(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from covidct.apps.pacs.outbox import Outbox, Parcel
+from covidct.apps.pacs.outbox import RECORD, Outbox, Parcel
 
 FILES = {"seg.dcm": b"where", "sc.dcm": b"picture", "sr.dcm": b"report"}
 
@@ -88,9 +88,18 @@ def test_reports_of_other_series_stay(outbox: Outbox) -> None:
     assert only(outbox).key == "other"
 
 
-def test_a_parcel_goes_with_its_last_file(outbox: Outbox) -> None:
+@pytest.mark.parametrize("is_noted_first", [True, False])
+def test_a_parcel_goes_with_its_last_file_once_its_record_is_noted(
+    outbox: Outbox, is_noted_first: bool
+) -> None:
+    folder = only(outbox).folder
+    if is_noted_first:
+        outbox.noted(folder)
     for left in (2, 1):
         outbox.sent(only(outbox), only(outbox).files[0])
         assert len(only(outbox).files) == left
     outbox.sent(only(outbox), only(outbox).files[0])
+    if not is_noted_first:
+        assert (folder / RECORD).exists()
+        outbox.noted(folder)
     assert not outbox.parcels()
