@@ -33,3 +33,4 @@ def end_after(seconds: float, end: Callable[[], object]) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+        timer.join()  # no thread stays behind

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import errno
-import signal
+import subprocess
+import sys
 from pathlib import Path
-from signal import SIGTERM
 
 import pytest
 from click.testing import CliRunner, Result
 
 from covidct.apps.cli.main import TERMINATED, main
-from covidct.images.files import write_beside
 
 SPLIT = "covidct.apps.cli.commands.split.run_split"
+# Ends `covidct split` by SIGTERM while it writes, and says whether the signal is then handled as before.
+ENDED = """
+import signal
+from unittest.mock import patch
+
+from covidct.apps.cli.main import main
+from covidct.images.files import write_beside
+
+def end(partial):
+    partial.write_text("half")
+    signal.raise_signal(signal.SIGTERM)
+
+try:
+    with patch("SPLIT", lambda _, out, *__, **___: write_beside(out, end)):
+        main()
+finally:
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        print("as before")
+""".replace("SPLIT", SPLIT)
 
 
 def split(folder: Path) -> Result:
@@ -36,14 +54,10 @@ def test_where_memory_does_not_suffice_one_line_says_so(
     )
 
 
-def test_what_sigterm_ends_removes_what_it_has_half_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def end(partial: Path) -> None:
-        partial.write_text("half")
-        signal.raise_signal(SIGTERM)
-
-    monkeypatch.setattr(SPLIT, lambda _, out, *__, **___: write_beside(out, end))
-    assert split(tmp_path).exit_code == TERMINATED
+def test_what_sigterm_ends_removes_what_it_has_half_done(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").touch()
+    given = ["split", str(tmp_path / "data.csv"), "--out", str(tmp_path / "out.csv")]
+    # In a process of its own, as only a main thread can say what a signal does.
+    ended = subprocess.run([sys.executable, "-c", ENDED, *given], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (TERMINATED, "as before\n"), ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
-    assert signal.getsignal(SIGTERM) is signal.SIG_DFL

@@ -283,7 +283,7 @@ def test_identity() -> None:
 
 
 def test_another_instance_than_was_announced_is_a_misfit() -> None:
-    with pytest.raises(Misfit, match="another one"):
+    with pytest.raises(Misfit, match="not the one that was announced"):
         parse_identity(DATA, sop_instance_uid="1.2.3")
 
 

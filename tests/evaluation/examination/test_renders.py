@@ -36,7 +36,7 @@ def test_every_kind_of_render() -> None:
         Kind.MIRROR: 1,
         Kind.SHIFT: len(SHIFTS),
         Kind.SCAN: 5,
-        Kind.BODY: 5,
+        Kind.BODY: 7,
     }
     for render in renders:
         assert render.pixels.dtype == np.uint8

@@ -85,7 +85,7 @@ def test_one_who_does_not_look_is_steady(config: Config) -> None:
     trials = try_slice(
         Told(blind), make_examined_slice(), None, config=config, point=config.operating_points[0]
     )
-    assert len(trials) == 19
+    assert len(trials) == 20
     assert all(one.change == 0 and not one.is_flip for one in trials)
 
 

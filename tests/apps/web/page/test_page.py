@@ -679,7 +679,7 @@ def test_files_given_while_others_are_read_are_told_to_wait(page: Page) -> None:
     page.wait_for_selector("#list li")
     give(page, {"late.png": GOOD})
     page.wait_for_selector("#notice:not([hidden])")
-    assert "being read already" in page.inner_text("#notice-text")
+    assert "already being read" in page.inner_text("#notice-text")
     page.click("#work-stop")
     page.wait_for_selector("#work", state="hidden")
 
