@@ -13,6 +13,7 @@ NUMBERS = (
     *(b"0", b"-1", b"1", b"2", b"65536", b"4294967295", b"9" * 19, b"9" * 400, b"1e999", b"-1e999"),
     *(b"nan", b"NaN", b"Infinity", b"1e-320", b"0.5", b"null", b'"1"', b"[]", b"{}", b"true", b""),
 )
+MOST = 2**20  # bytes that a line may grow to: more would be the memory of the harness
 ODD = (
     b"\0",
     b"\xff",
@@ -50,7 +51,7 @@ def change_line(data: bytes, draw: random.Random) -> bytes:
         case 0:
             del lines[at]
         case 1:
-            lines[at:at] = [lines[at]] * draw.choice((1, 2, 1000))
+            lines[at:at] = [lines[at]] * min(draw.choice((1, 2, 1000)), 1 + MOST // (1 + len(lines[at])))
         case _:
             lines[at], lines[other] = lines[other], lines[at]
     return b"\n".join(lines)

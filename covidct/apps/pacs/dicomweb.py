@@ -20,6 +20,7 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from covidct.errors import DicomwebError
@@ -99,12 +100,14 @@ class Archive:
         datasets = [dcmread(BytesIO(data)) for data in files]
         with self._explained("report"):
             answer = self._post(datasets)
-        if failed := answer.get("FailedSOPSequence"):
+        if failed := _list_items(answer, "FailedSOPSequence"):
             reason = failed[0].get("FailureReason", 0)
+            said = f"{reason:04X}" if isinstance(reason, int) else "not said"
             raise DicomwebError(
-                f"{self.url}: rejects {len(failed)} of {len(datasets)} objects (reason {reason:04X})"
+                f"{self.url}: rejects {len(failed)} of {len(datasets)} objects (reason {said})"
             )
-        stored = {str(item.ReferencedSOPInstanceUID) for item in answer.get("ReferencedSOPSequence") or ()}
+        referenced = _list_items(answer, "ReferencedSOPSequence")
+        stored = {str(item.get("ReferencedSOPInstanceUID")) for item in referenced}
         if missing := [one for one in datasets if str(one.SOPInstanceUID) not in stored]:
             raise DicomwebError(
                 f"{self.url}: does not confirm {len(missing)} of {len(datasets)} objects; check "
@@ -119,7 +122,7 @@ class Archive:
             if error.response is None or error.response.status_code != HTTPStatus.CONFLICT:
                 raise
             answer = _parse_answer(error.response)
-            if answer.get("FailedSOPSequence"):
+            if _list_items(answer, "FailedSOPSequence"):
                 return answer
             said = " ".join(error.response.text[:SHOWN].split()) or "without giving a reason"
             raise DicomwebError(f"{self.url}: answers 409 for report: {said}") from error
@@ -206,6 +209,12 @@ def _parse_answer(response: requests.Response) -> Dataset:
         return Dataset.from_json(response.json())
     except Exception:  # broad: a server may answer with anything
         return Dataset()
+
+
+def _list_items(answer: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where a server gives anything else under its name."""
+    value = answer.get(keyword)
+    return list(value) if isinstance(value, Items) else []
 
 
 def _value(item: dict[str, Any], tag: str, default: str | None = None) -> str:

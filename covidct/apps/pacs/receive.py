@@ -113,14 +113,16 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
         dataset = dcmread(BytesIO(data), specific_tags=list(_ASKED))
         identity = Identity(_to_announced(dataset), str(dataset.SeriesInstanceUID))
         complete = _is_complete(dataset)
+        # What is asked for is converted here: a wrong value representation is damage like any other.
+        uids = (identity.announced.uid, identity.series_uid, dataset.get("StudyInstanceUID"))
+        is_ct = dataset.get("Modality") == "CT" and dataset.get("SOPClassUID") in STORED
     if not complete:
         raise ReadError("instance: without all of its pixel data")
-    uids = (identity.announced.uid, identity.series_uid, dataset.get("StudyInstanceUID"))
     if not all(map(_is_uid, uids)):
         raise ReadError("instance: one of its UIDs is not valid")
     if identity.announced.uid != sop_instance_uid:
         raise Misfit("instance: not the one that was announced")
-    if dataset.get("Modality") != "CT" or dataset.get("SOPClassUID") not in STORED:
+    if not is_ct:
         raise Misfit("instance: not CT")
     return identity
 

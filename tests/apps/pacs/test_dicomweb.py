@@ -138,6 +138,12 @@ def test_objects_are_stored_in_one_piece_where_each_is_confirmed(server: str) ->
     [
         (200, to_answer("ReferencedSOPSequence", UIDS[0]), "does not confirm 1 of 2 objects"),
         (200, b"", "does not confirm 2 of 2 objects"),
+        (200, b'{"00081199": {"vr": "SH", "Value": ["no items"]}}', "does not confirm 2 of 2 objects"),
+        (
+            200,
+            b'{"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "LO", "Value": ["no number"]}}]}}',
+            "reason not said",
+        ),
         (202, to_answer("FailedSOPSequence", UIDS[1]), "rejects 1 of 2 objects .reason A900"),
         (409, to_answer("FailedSOPSequence", *UIDS), "rejects 2 of 2 objects .reason A900"),
         (409, b"quota exceeded", "answers 409 for report: quota exceeded"),

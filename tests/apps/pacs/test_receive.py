@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread, uid
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pynetdicom import AE
 from pynetdicom.association import Association
 
@@ -305,6 +307,16 @@ def _bytes(dataset: Dataset) -> bytes:
     buffer = BytesIO()
     dataset.save_as(buffer)
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("keyword", ["SOPClassUID", "StudyInstanceUID", "Modality"])
+@pytest.mark.parametrize("representation", [b"UL", b"U\x09"])
+def test_a_value_of_another_representation_is_damage(keyword: str, representation: bytes) -> None:
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    begins = tag.group.to_bytes(2, "little") + tag.element.to_bytes(2, "little")
+    place = DATA.rindex(begins + patient_dataset(1)[tag].VR.encode()) + 4
+    with pytest.raises(ReadError, match=r"instance: (damaged|one of its UIDs is not valid)"):
+        parse_identity(DATA[:place] + representation + DATA[place + 2 :], sop_instance_uid=UID)
 
 
 @given(st.integers(0, len(DATA) - 1))
