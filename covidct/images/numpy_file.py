@@ -27,6 +27,8 @@ def parse_numpy(data: bytes, *, name: str) -> NDArray[Any]:
         shape, is_fortran, dtype = _READERS[version](stream)
     if dtype.kind not in "iuf":
         raise ReadError(f"{name}: a NumPy array of {dtype}; save Hounsfield units as int16 or float32")
+    if any(length < 0 for length in shape):
+        raise ReadError(f"{name}: a damaged NumPy file (the shape {shape}); save it again")
     needed, there = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
     if needed > there:
         raise ReadError(

@@ -133,7 +133,9 @@ class Archive:
             dataset: Dataset = self._client.retrieve_instance(
                 study_uid, series, instance, media_types=_AS_STORED
             )
-            dataset.save_as(path, enforce_file_format=True)
+            data = BytesIO()
+            dataset.save_as(data, enforce_file_format=True)
+        path.write_bytes(data.getvalue())
         return Candidate(FileBlob(path, f"{address}/instances/{instance}"), address)
 
     @contextmanager
@@ -155,7 +157,15 @@ class Archive:
             raise DicomwebError(
                 f"{self.url}: cannot be reached for {what} ({type(error).__name__}); check URL and network"
             ) from error
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        except (
+            ValueError,
+            KeyError,
+            IndexError,
+            TypeError,
+            AttributeError,
+            NotImplementedError,
+            OSError,
+        ) as error:
             # What a server answers that speaks no DICOMweb, or cuts its answer off.
             raise self._foreign(what, error) from error
 

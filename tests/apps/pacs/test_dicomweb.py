@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,22 @@ def test_a_token_goes_before_a_password(server: str, monkeypatch: pytest.MonkeyP
 
 def to_items(*uids: str) -> list[dict[str, Any]]:
     return [{"00080018": {"vr": "UI", "Value": [uid]}} for uid in uids]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("No tag to read at file position 123D"), NotImplementedError("VR")]
+)
+def test_an_instance_that_arrives_damaged_is_no_dicom(
+    server: str, error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def retrieve(*_: object, **__: object) -> Dataset:
+        raise error
+
+    with Archive(server) as archive:
+        monkeypatch.setattr(archive._client, "retrieve_instance", retrieve)
+        with pytest.raises(DicomwebError, match="gives no DICOM"):
+            archive._fetch("1.2", "1.3", "1.4", tmp_path / "0.dcm")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_without_pages_is_asked_twice() -> None:

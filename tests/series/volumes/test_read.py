@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from covidct.errors import ReadError
 from covidct.images.hounsfield import to_display
+from covidct.images.numpy_file import parse_numpy
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
 from covidct.series.types import Series, Study
@@ -273,3 +274,12 @@ def test_a_zip_of_arrays_is_named_as_one() -> None:
         assert archive.namelist() == ["a.npy"]
     study = read_study([("both.npz", npz(a=STACK, mask=(STACK > 0).astype(np.uint8)))])
     assert (len(study.series), len(study.loose)) == (1, 1)
+
+
+def test_a_shape_with_a_side_below_nought_is_damage() -> None:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "<i2", "fortran_order": False, "shape": (3, 16, -1)}
+    )
+    with pytest.raises(ReadError, match="damaged NumPy file"):
+        parse_numpy(stream.getvalue() + bytes(4096), name="x.npy")
