@@ -164,6 +164,7 @@ class Archive:
             TypeError,
             AttributeError,
             NotImplementedError,
+            RecursionError,
             OSError,
         ) as error:
             # What a server answers that speaks no DICOMweb, or cuts its answer off.

@@ -144,7 +144,8 @@ def is_beyond_chance(auc: Estimate, patients: tuple[int, int]) -> bool:
 
 def is_enough(patients: tuple[int, int]) -> bool:
     """Whether so many patients of either class could tell anything: no chance order them without error."""
-    return comb(sum(patients), min(patients)) * TAIL >= 1
+    # Of thousands of patients there are more orders than a float can count: compared, not multiplied.
+    return comb(sum(patients), min(patients)) >= 1 / TAIL
 
 
 def judge(probe: Probe, what: str) -> Finding:

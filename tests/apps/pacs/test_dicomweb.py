@@ -93,7 +93,7 @@ def to_items(*uids: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("No tag to read at file position 123D"), NotImplementedError("VR")]
+    "error", [OSError("No tag to read at file position 123D"), NotImplementedError("VR"), RecursionError()]
 )
 def test_an_instance_that_arrives_damaged_is_no_dicom(
     server: str, error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

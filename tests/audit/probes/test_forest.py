@@ -11,6 +11,7 @@ from covidct.audit.probes.forest import (
     CAP,
     Probe,
     is_beyond_chance,
+    is_enough,
     judge,
     measure_part,
     pick_sources,
@@ -184,3 +185,8 @@ def test_sources_with_one_class_are_not_picked() -> None:
     picked = pick_sources(["a", "a", "b", "b", "c"], [0, 1, 1, 1, 0])
     assert {name: part.tolist() for name, part in picked.items()} == {"a": [True, True, False, False, False]}
     assert pick_sources(["a", "a"], [0, 1]) == {}
+
+
+@pytest.mark.parametrize(("patients", "enough"), [((3, 3), False), ((10, 10), True), ((5_000, 5_000), True)])
+def test_how_many_patients_can_tell_anything(patients: tuple[int, int], enough: bool) -> None:
+    assert is_enough(patients) is enough
