@@ -90,6 +90,24 @@ def read(page: Page, files: Files) -> list[dict[str, Any]]:
     return save(page)
 
 
+def check_names_are_only_shown(page: Page, data: bytes) -> None:
+    """Read a slice under a name that is markup, alone and in an archive: the page shows it as text."""
+    evil = "<img src=x onerror=document.title=1>.png"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(f"../../../{evil}", data)
+    records = read(page, {evil: data, "study.zip": buffer.getvalue()})
+    assert records[0]["path"] == evil
+    assert records[1]["path"].endswith(evil)
+    assert evil in page.inner_text("#list")
+    for at in (1, 2):
+        page.click(f"#list li:nth-child({at}) button")
+        assert evil in page.inner_text("#detail-path")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() == "covidct"
+
+
 def wait(page: Page) -> None:
     page.wait_for_selector("#results:not([hidden]) #detail-title, #notice:not([hidden])")
     page.wait_for_selector("#work", state="hidden")
