@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from covidct.apps.cli.main import main
@@ -50,7 +51,9 @@ def test_each_command_is_called_as_it_can_be(folder: Path, monkeypatch: pytest.M
     monkeypatch.chdir(folder)
     for name, *arguments in calls:
         # Options that are unknown, and files that are not there, are refused here.
-        main.commands[name].make_context(name, list(arguments), **main.context_settings)
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        command.make_context(name, list(arguments), **main.context_settings)
 
 
 def test_every_source_is_left_out_before_the_table_is_made(folder: Path) -> None:

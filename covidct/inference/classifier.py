@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from covidct.inference.answerer import Answered, Answerer
 from covidct.inference.bundle import Bundle, load_bundle
 from covidct.inference.config import Config
 from covidct.inference.decision import to_probability
-from covidct.inference.overlay import Overlays
 from covidct.inference.prevalence import check_prevalence
 from covidct.inference.series_result import conclude, note_refused, to_refused_answer
 from covidct.inference.session import Outputs, Session
@@ -28,6 +28,9 @@ from covidct.series.selection import find_next
 from covidct.series.slices import SliceInput
 from covidct.series.types import RefusedSeries, Series, SeriesAnswer, Study
 from covidct.types import ModelChoice, ModelUsed, OperatingPoint, Precision, Result, Slice, Status
+
+if TYPE_CHECKING:
+    from covidct.inference.overlay import Overlays
 
 SIDE = 64  # of the slice that shows nothing
 
@@ -131,7 +134,7 @@ class Classifier:
         self, given: Iterable[SliceInput], heatmaps: Path | Overlays | None, *, is_placed: bool
     ) -> Iterator[Result]:
         """`predict_many`; `is_placed` where it is known how the slices lie, and they are turned by it."""
-        overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
+        overlays = _open_overlays(heatmaps)
         answer = partial(self._answerer.answer, is_placed=is_placed)
         for answered in map_ahead(answer, given, threads=self._session.threads):
             yield _add_overlay(answered, overlays)
@@ -144,7 +147,7 @@ class Classifier:
         Where a series that was chosen of a study gets no answer, the next of that study is read, and says so.
         There are `count_answers` of them, and `more` where others are read; each comes once it is known.
         """
-        overlays = Overlays(heatmaps) if isinstance(heatmaps, Path) else heatmaps
+        overlays = _open_overlays(heatmaps)
         yield from map(StudyAnswer, self.predict_many(study.loose, heatmaps=overlays), study.loose)
         left = list(study.refused)
         for series in study.series:
@@ -193,6 +196,16 @@ class Classifier:
             point=self.operating_point,
             model=self.model,
         )
+
+
+def _open_overlays(place: Path | Overlays | None) -> Overlays | None:
+    """The overlays of a folder, which is made; those that are open already, or None, as they are."""
+    if not isinstance(place, Path):
+        return place
+    # Here, not above: who wants no pictures shall not pay for importing Pillow.
+    from covidct.inference.overlay import Overlays
+
+    return Overlays(place)
 
 
 def _add_overlay(answered: Answered, overlays: Overlays | None) -> Result:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 
 import numpy as np
 
@@ -54,7 +53,7 @@ def name_plane(normal: Sequence[float]) -> str:
 
 def find_spacing(positions: Sequence[float]) -> float | None:
     """The usual distance of neighbours in mm; `positions` are sorted. None for fewer than two."""
-    return median(after - before for before, after in pairwise(positions)) if len(positions) > 1 else None
+    return float(np.median(np.diff(positions))) if len(positions) > 1 else None
 
 
 def find_faults(

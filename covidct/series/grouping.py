@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+
+import numpy as np
 
 from covidct.series.geometry import SAME_MM, find_normal, find_position, is_axial
 from covidct.series.non_slices import MIN_SLICES
@@ -144,7 +145,7 @@ def _is_scan(members: Sequence[Described]) -> bool:
         return False
     if bound or (len(frames) == 1 and None not in frames):
         return True
-    even = max(steps) <= min(EVEN * median(steps), WIDEST_MM)
+    even = max(steps) <= min(EVEN * float(np.median(steps)), WIDEST_MM)
     return even and members[0].acquisition.patient_id is not None
 
 

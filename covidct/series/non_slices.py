@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+
+import numpy as np
 
 from covidct.images.image_type import find_derived, find_localiser
 from covidct.series.geometry import are_parallel, find_normal, find_position, is_axial
@@ -105,7 +106,7 @@ def _near(items: list[Described]) -> list[Described]:
     placed = sorted(((find_position(item.position, normal), at) for at, item in enumerate(items)))
     steps = [after - before for (before, _), (after, _) in pairwise(placed)]
     real = [step for step in steps if step > 0]
-    far = max(FAR * median(real), FAR_MM) if real else 0.0
+    far = max(FAR * float(np.median(real)), FAR_MM) if real else 0.0
     groups = [[placed[0][1]]] if placed else []
     for step, (_, at) in zip(steps, placed[1:], strict=True):
         if step > far > 0:

@@ -13,7 +13,6 @@ from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
 from covidct.images.file_type import ARCHIVES, HEAD, FileType, Head, sniff_head
 from covidct.images.files import is_contents, is_folder, is_wanted, walk
-from covidct.series.archive import open_archive
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,9 @@ def _unpack(blob: Blob, head: Head, skipped: list[str], *, given: str) -> Iterat
     if head.type not in ARCHIVES:
         yield Candidate(blob, given, head)
         return
+    # Here, not above: who reads pictures shall not pay for importing zipfile and tarfile.
+    from covidct.series.archive import open_archive
+
     unpacked = open_archive(blob, head)
     skipped += unpacked.skipped
     for entry, entry_head in unpacked.entries:

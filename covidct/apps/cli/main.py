@@ -1,7 +1,7 @@
 """The command line: the group `covidct`, and which commands are in it.
 
-Knows their names. Each module beside it knows the options of a few, and imports what is heavy
-inside the command that needs it, so that `covidct --help` answers at once.
+Knows their names, and where they are. Each module beside it knows the options of a few, is imported when one
+of them is called, and imports what is heavy inside the command that needs it: so commands start at once.
 """
 
 from __future__ import annotations
@@ -9,29 +9,44 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from importlib import import_module
 from io import TextIOWrapper
 from signal import SIGTERM
 
 import click
 
 import covidct
-from covidct.apps.cli.archive import archive
-from covidct.apps.cli.data import audit, augment, split
-from covidct.apps.cli.measure import evaluate, examine, gate
-from covidct.apps.cli.predict import info, predict
-from covidct.apps.cli.serve import node, serve, web_app
-from covidct.apps.cli.train import benchmark, calibrate, card, train
 
-COMMANDS = (
-    *(archive, audit, augment, benchmark, calibrate, card, evaluate, examine, gate),
-    *(info, node, predict, serve, split, train, web_app),
-)
-
+# Each command, and its module beside this one.
+COMMANDS = {
+    **dict.fromkeys(("archive",), "archive"),
+    **dict.fromkeys(("audit", "augment", "split"), "data"),
+    **dict.fromkeys(("evaluate", "examine", "gate"), "measure"),
+    **dict.fromkeys(("info", "predict"), "predict"),
+    **dict.fromkeys(("node", "serve", "web-app"), "serve"),
+    **dict.fromkeys(("benchmark", "calibrate", "card", "train"), "train"),
+}
 TERMINATED = 128 + SIGTERM  # the exit code of what SIGTERM ended
 
 
+class LazyGroup(click.Group):
+    """The group of COMMANDS, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, as help lists them."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"covidct.apps.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
 @click.group(
-    commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(covidct.__version__, prog_name="covidct")
 def main() -> None:

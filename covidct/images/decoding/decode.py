@@ -27,4 +27,6 @@ def load_libraries(job: Job) -> None:
 
         load_libraries(job)
     else:
-        from covidct.images.decoding import pictures  # noqa: F401
+        from covidct.images.decoding.pictures import load_plugin
+
+        load_plugin(job.kind)

@@ -16,13 +16,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 from PIL import ExifTags, Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from covidct.errors import UnsupportedImage
 from covidct.images.decoding.jobs import Decoded, PictureJob
@@ -74,18 +68,40 @@ def _open(data: bytes, kind: FileType, name: str) -> ImageFile:
     """Parse the header, and check the size."""
     if kind is FileType.GIF:
         check_pixels(*_gif_size(data), name=name)
-    # JpegImageFile reads the first picture of an MPO (phones), which is the photo itself.
-    plugins: dict[FileType, Callable[[BytesIO], ImageFile]] = {
-        FileType.PNG: PngImageFile,
-        FileType.JPEG: JpegImageFile,
-        FileType.BMP: BmpImageFile,
-        FileType.TIFF: TiffImageFile,
-        FileType.WEBP: WebPImageFile,
-        FileType.GIF: GifImageFile,
-    }
-    image = plugins[kind](BytesIO(data))
+    image = load_plugin(kind)(BytesIO(data))
     check_pixels(image.height, image.width, name=name)
     return image
+
+
+def load_plugin(kind: FileType) -> Callable[[BytesIO], ImageFile]:
+    """What reads pictures of a kind; imported here, as all six take as long as a slice takes to answer."""
+    match kind:
+        case FileType.PNG:
+            from PIL.PngImagePlugin import PngImageFile
+
+            return PngImageFile
+        case FileType.JPEG:  # of an MPO (phones) the first picture, which is the photo itself
+            from PIL.JpegImagePlugin import JpegImageFile
+
+            return JpegImageFile
+        case FileType.BMP:
+            from PIL.BmpImagePlugin import BmpImageFile
+
+            return BmpImageFile
+        case FileType.TIFF:
+            from PIL.TiffImagePlugin import TiffImageFile
+
+            return TiffImageFile
+        case FileType.WEBP:
+            from PIL.WebPImagePlugin import WebPImageFile
+
+            return WebPImageFile
+        case FileType.GIF:
+            from PIL.GifImagePlugin import GifImageFile
+
+            return GifImageFile
+        case _:
+            raise ValueError(f"{kind} is no picture")
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:

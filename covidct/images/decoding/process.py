@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import BinaryIO
 
 from covidct.errors import UnsupportedImage
@@ -69,7 +68,8 @@ def _within(limits: Limits) -> Iterator[None]:
     """Within, time is short, and so is memory; the system itself ends what takes longer."""
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
     with suppress(OSError, ValueError):  # (macOS has neither /proc nor this limit.)
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        with open("/proc/self/statm", encoding="ascii") as counts:  # (pathlib takes a while to import.)
+            used = int(counts.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + limits.memory, most))
     signal.setitimer(signal.ITIMER_PROF, limits.seconds)
     try:
