@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,41 @@ def write_beside(path: Path, write: Callable[[Path], object]) -> None:
         if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def hold_lock(path: Path, *, busy: Exception) -> Iterator[None]:
+    """Hold the lock of a file or folder meanwhile. Raises `busy` where another process has it, or OSError."""
+    try:
+        held = lock(path)
+    except BlockingIOError:
+        raise busy from None
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def lock(path: Path) -> int | None:
+    """Lock a folder or a file, made where there is none: a handle, closed however the process ends.
+
+    None where there are no such locks (Windows, some shares). Raises BlockingIOError where another process
+    has it, and OSError where it cannot be opened.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return handle
 
 
 def _check_is_regular(mode: int, name: str) -> None:

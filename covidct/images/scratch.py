@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
+from covidct.images.files import lock
+
 PREFIX, LOCK = ".covidct-", "lock"
 YOUNG_S = 60.0  # one so young may not be locked yet
 
@@ -74,15 +76,8 @@ def _lock_anew(folder: Path) -> int | None:
 
 
 def _hold(path: Path) -> int | None:
-    """Lock a file; None where another process has it, or where there are no such locks (Windows, shares)."""
+    """Lock a file; None where another process has it, or where there are no such locks."""
     try:
-        import fcntl
-    except ImportError:
+        return lock(path)
+    except BlockingIOError:
         return None
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle

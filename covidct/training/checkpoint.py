@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 from covidct.data.recipe import Recipe, is_same
 from covidct.errors import RecipeError, TrainingError
 from covidct.evaluation.plots import plot_history
-from covidct.images.files import write_beside
+from covidct.images.files import hold_lock, write_beside
 from covidct.images.library_errors import damage_as
 from covidct.training.networks.build import Network
 
@@ -63,6 +64,20 @@ class Run:
     average: AveragedModel
     progress: Progress
     offsets: nn.Parameter
+
+
+@contextmanager
+def own_folder(out: Path) -> Iterator[None]:
+    """Make the folder of a run, and keep other processes' runs out. Raises TrainingError where one is there.
+
+    The lock ends with the process, however that ends. On Windows, and on shares without locks, there is none.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    busy = TrainingError(
+        f"{out}: another training is at work in this folder; wait until it ends, or choose another --out"
+    )
+    with hold_lock(out, busy=busy):
+        yield
 
 
 def keep_epoch(

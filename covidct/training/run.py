@@ -50,7 +50,7 @@ from covidct.inference.config import CONFIG, FORMAT, parse_config
 from covidct.inference.gate import check_outputs, to_config
 from covidct.inference.reference import to_reference
 from covidct.inference.session import Outputs, Session
-from covidct.training.checkpoint import CHECKPOINT
+from covidct.training.checkpoint import CHECKPOINT, own_folder
 from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
 from covidct.training.fit import find_finder, find_finder_rows, fit
 from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
@@ -106,19 +106,21 @@ def train(job: Job) -> Path:
     Under `out` also: `manifest.csv` with every split, `audit.html` and `audit.json`, `metrics.csv`,
     `curves.png`, checkpoints, `evaluation/` of the bundle on `tune`, and on `test/` where there is such a
     split and no lock on it, and `report.html`, which shows it all. Raises ManifestError if `out` holds a run
-    on other data, and AuditError if the audit fails and `accept` is empty. Several processes all learn; only
-    the first does the rest.
+    on other data, TrainingError if another process trains there, and AuditError if the audit fails and
+    `accept` is empty. Several processes all learn; only the first does the rest.
     """
-    try:
-        return _train(job)
-    finally:
-        if job.processes.is_first:
+    rows = split_rows(job)
+    if not job.processes.is_first:
+        return _train(job, rows)
+    with own_folder(job.out):
+        try:
+            return _train(job, rows)
+        finally:
             job.store.remove()
 
 
-def _train(job: Job) -> Path:
-    rows, processes = split_rows(job), job.processes
-    job.out.mkdir(parents=True, exist_ok=True)
+def _train(job: Job, rows: Sequence[Row]) -> Path:
+    processes = job.processes
     audited = prepare_run(job, rows) if processes.is_first else None
     processes.wait()
     if job.search:
@@ -198,7 +200,11 @@ def search_rates(job: Job) -> Iterator[str]:
     Raises ManifestError where `out` holds a search or a run on other data.
     """
     rows = split_rows(job)
-    job.out.mkdir(parents=True, exist_ok=True)
+    with own_folder(job.out):
+        yield from _search(job, rows)
+
+
+def _search(job: Job, rows: Sequence[Row]) -> Iterator[str]:
     data = check_data(job, rows)
     write_digest(job.out, data)
     make_finder(job, rows)
@@ -242,15 +248,15 @@ def train_gate(job: Job) -> Path:
     Raises RecipeError for a recipe without them.
     """
     rows = split_rows(job)
-    job.out.mkdir(parents=True, exist_ok=True)
-    data = check_data(job, rows)
-    write_digest(job.out, data)
-    finder = make_finder(job, rows)
-    if finder is None or find_gate(job, rows, finder) is None:
-        raise RecipeError(
-            f"recipe {job.recipe.name}: has no gate; it needs a network with a lung finder, and "
-            "[gate] views above 0"
-        )
+    with own_folder(job.out):
+        data = check_data(job, rows)
+        write_digest(job.out, data)
+        finder = make_finder(job, rows)
+        if finder is None or find_gate(job, rows, finder) is None:
+            raise RecipeError(
+                f"recipe {job.recipe.name}: has no gate; it needs a network with a lung finder, and "
+                "[gate] views above 0"
+            )
     return job.out / GATE
 
 
@@ -262,13 +268,12 @@ def audit_rows(job: Job, rows: Sequence[Row]) -> Audit:
     found = audit(manifest, job.recipe.data, store=job.store)
     page = job.out / "audit.html"
     write_reports(found, manifest, html=page, document=job.out / "audit.json", read=job.store.read)
-    failed = [check for check in found.checks if check.level is Level.FAIL]
     # Few patients can be learned from; what is measured on them says little, and the run says that.
-    for check in (check for check in failed if check.name == SAMPLE_SIZE):
-        click.echo(f"{check.findings[0].text} The run goes on.", err=True)
-    failed = [check for check in failed if check.name != SAMPLE_SIZE]
-    if failed and not job.accept:
-        titles = "; ".join(check.title for check in failed)
+    for check in found.checks:
+        if check.name == SAMPLE_SIZE and check.level is not Level.PASS:
+            click.echo(check.findings[0].text, err=True)
+    if found.level is Level.FAIL and not job.accept:
+        titles = "; ".join(check.title for check in found.checks if check.level is Level.FAIL)
         raise AuditError(
             f"{job.manifest.path}: the audit fails ({titles}): see {page}. Fix the data, or say why to go "
             "on with --accept REASON, which goes into the model card"

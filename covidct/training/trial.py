@@ -37,6 +37,7 @@ from covidct.evaluation.leave_one_out.trials import (
 from covidct.evaluation.predictions import INTERVAL_BLOCK, score_logits
 from covidct.images.files import write_beside
 from covidct.inference.session import Session
+from covidct.training.checkpoint import own_folder
 from covidct.training.export import check_float, export_float
 from covidct.training.fit import fit
 from covidct.training.fit_lung_finder import FINDER
@@ -88,12 +89,17 @@ def run_trial(trial: Trial, setting: Setting, *, finder: Path | None = None) -> 
     """Train, export and score, unless that was done; an interrupted training goes on.
 
     `finder` is a trained lung finder's file, for a recipe that needs one. Writes `trial.json` first and
-    `scores.csv` last, which vouches for the rest. Raises RecipeError where the folder holds another trial.
+    `scores.csv` last, which vouches for the rest. Raises RecipeError where the folder holds another trial,
+    and TrainingError where another process is at it.
     """
+    with own_folder(trial.folder):
+        _claim(trial, setting, finder)
+        if not is_done(trial):
+            _run_trial(trial, setting, finder)
+
+
+def _run_trial(trial: Trial, setting: Setting, finder: Path | None) -> None:
     folder, plan = trial.folder, trial.recipe.data
-    _claim(trial, setting, finder)
-    if is_done(trial):
-        return
     rows = assign_splits(select_rows(setting.manifest, plan), plan)
     if finder is not None and not (folder / FINDER).is_file():
         write_beside(folder / FINDER, lambda partial: shutil.copyfile(finder, partial))
@@ -160,7 +166,6 @@ def _claim(trial: Trial, setting: Setting, finder: Path | None) -> None:
                 "--out, or remove the folder"
             )
         return
-    trial.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     write_beside(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 

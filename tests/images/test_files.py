@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from covidct.images.file_type import FileType, Head
 from covidct.images.files import (
     OVERLAY_ENDING,
     find_slices,
+    hold_lock,
     is_document,
     is_wanted,
+    lock,
     natural_key,
     parse_list,
     read_bytes,
@@ -220,3 +224,37 @@ def test_lists_of_names(encoding: str, end: str) -> None:
 
 def test_names_that_are_no_text_are_kept() -> None:
     assert parse_list(b"a\xff.dcm\n") == [os.fsdecode(b"a\xff.dcm")]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from covidct.images.files import lock
+lock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("name", ["a-file", "."])
+def test_a_lock_keeps_other_processes_out_and_ends_with_its_own(tmp_path: Path, name: str) -> None:
+    place, busy = tmp_path / name, RuntimeError("another one is at it")
+    command = [sys.executable, "-c", HOLD, str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(RuntimeError) as caught, hold_lock(place, busy=busy):
+            pass
+        assert caught.value is busy
+        process.kill()
+    with hold_lock(place, busy=busy), pytest.raises(BlockingIOError):
+        lock(place)
+    with hold_lock(place, busy=busy):
+        pass  # it was let go of
+
+
+def test_without_locks_nobody_is_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    assert lock(tmp_path) is None
+    with hold_lock(tmp_path, busy=RuntimeError("busy")), hold_lock(tmp_path, busy=RuntimeError("busy")):
+        pass

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from covidct.apps.archive.places import is_address, open_place
 from covidct.errors import ArchiveError
+from covidct.images.files import hold_lock
 
 FORMAT = "covidct archive 1"
 SETTINGS, RESULTS, INDEX = "archive.json", "results", "index"
@@ -90,15 +91,10 @@ class Table:
         if is_address(self.address):
             yield
             return
-        import fcntl
-
-        with Path(self.place.path, _LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ArchiveError(
-                    f"{self.address}: another run is writing to it; wait until it ends, or give another --out"
-                ) from None
+        busy = ArchiveError(
+            f"{self.address}: another run is writing to it; wait until it ends, or give another --out"
+        )
+        with hold_lock(Path(self.place.path, _LOCK), busy=busy):
             yield
 
     def list_index(self) -> list[str]:

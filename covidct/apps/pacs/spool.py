@@ -28,6 +28,7 @@ from covidct.apps.pacs.durable import PARTIAL, sync, write_durably
 from covidct.apps.pacs.outbox import BEGUN, RECORD, Outbox, Parcel
 from covidct.apps.pacs.record import Record, read_record, to_json, to_stamp
 from covidct.errors import NodeError
+from covidct.images.files import lock
 
 ATTEMPTS = "attempts"
 KEEP_S = 3600.0  # how long an answered series stays, so that late instances find the rest of it
@@ -204,15 +205,15 @@ class Spool:
 
 
 def _lock(path: Path) -> int:
-    """Hold a lock that the system lets go of when the process ends, however it does."""
-    import fcntl  # not on Windows, where everything but the node works
-
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold the spool's lock, which the system lets go of when the process ends, however it does."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        handle = lock(path)
     except BlockingIOError as error:
-        os.close(handle)
         raise NodeError(
             f"{path.parent}: another node works in this spool; stop it, or give another folder"
         ) from error
+    if handle is None:
+        raise NodeError(
+            f"{path.parent}: no file can be locked there, as on Windows and some shares; give another folder"
+        )
     return handle

@@ -1,7 +1,7 @@
 """Check 8: what may be claimed from so many patients, before anything is measured.
 
 Knows counts alone. Slices are not independent evidence: everything here counts patients, or blocks of slices
-in their place.
+in their place. Few of them are no reason not to train, so nothing here fails.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def check_sample_size(data: Dataset) -> Check:
     """Patients by class and split, and the intervals that figures measured there would have."""
     parts = _parts(data)
     tested = _tested(parts)
-    findings = tuple(_judge(part, data.unit) for part in tested) or (Finding(Level.FAIL, NOTHING),)
+    findings = tuple(_judge(part, data.unit) for part in tested) or (Finding(Level.WARN, NOTHING),)
     return Check(
         name="sample-size",
         title="Sample size",
@@ -81,7 +81,11 @@ def _judge(part: _Part, unit: str) -> Finding:
     fewest = min(part.positives, part.others)
     text = f"{part.name}: {part.positives} {unit} with COVID-19 and {part.others} without."
     if fewest < TOO_FEW and part.name != "tune":
-        return Finding(Level.FAIL, f"{text} Fewer than {TOO_FEW} of a class are too few to measure on.")
+        return Finding(
+            Level.WARN,
+            f"{text} Fewer than {TOO_FEW} of a class are too few to measure on: a model can be trained, but "
+            "how good it is will stay unknown.",
+        )
     if fewest < ENOUGH:
         return Finding(Level.WARN, f"{text} At least {ENOUGH} of each are advised to validate a model.")
     return Finding(Level.PASS, text)

@@ -31,11 +31,13 @@ def test_a_hundred_patients_of_each_class_are_enough() -> None:
     assert (check.level, check.advice) == (Level.PASS, "")
 
 
-@pytest.mark.parametrize(("split", "level"), [("test", Level.FAIL), ("", Level.FAIL), ("tune", Level.WARN)])
-def test_a_handful_of_patients_measure_nothing(split: str, level: Level) -> None:
+@pytest.mark.parametrize("split", ["test", "", "tune"])
+def test_a_handful_of_patients_measure_nothing_but_can_be_trained_on(split: str) -> None:
     check = check_sample_size(make_dataset(in_split(5, split)))
-    assert check.level is level
+    assert check.level is Level.WARN
     assert check.advice
+    # Of `tune` nothing is claimed: it says only how many are advised.
+    assert ("too few to measure on" in texts(check, Level.WARN)) is (split != "tune")
 
 
 def test_slices_of_one_patient_are_one_piece_of_evidence() -> None:
@@ -45,7 +47,7 @@ def test_slices_of_one_patient_are_one_piece_of_evidence() -> None:
         for at in range(500)
     ]
     check = check_sample_size(make_dataset(samples))
-    assert check.level is Level.FAIL
+    assert check.level is Level.WARN
     assert ("test", "1000", "1", "1", "≥ 0.03", "≥ 0.03") in check.tables[0].rows
 
 
@@ -63,7 +65,7 @@ def test_claims_are_made_on_test_and_external_not_on_train() -> None:
 
 def test_a_test_split_of_one_class_has_no_auc_to_plan() -> None:
     check = check_sample_size(make_dataset([one for one in in_split(20, "test") if one.label]))
-    assert check.level is Level.FAIL
+    assert check.level is Level.WARN
     assert [figure.estimate.value for figure in check.figures] == [0.9, None, None]
 
 
