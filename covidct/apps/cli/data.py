@@ -21,6 +21,7 @@ from covidct.apps.cli.options import (
     needs_extra,
     out_option,
     plain_errors,
+    tell_when_stopped,
 )
 
 CHECKS = ("labels", "duplicates", "splits", "metadata", "shortcuts", "sources", "modality", "sample-size")
@@ -99,14 +100,15 @@ def audit(
         from covidct.audit.report.text import to_text
         from covidct.data.manifest import DataPlan
 
-        found = run_audit(
-            data,
-            DataPlan(sources=sources).with_labels(positive, negative),
-            only=only,
-            model=model,
-            html=reports.html,
-            document=reports.document,
-        )
+        with tell_when_stopped(lambda: "No report was written: the same command starts anew."):
+            found = run_audit(
+                data,
+                DataPlan(sources=sources).with_labels(positive, negative),
+                only=only,
+                model=model,
+                html=reports.html,
+                document=reports.document,
+            )
         click.echo(to_text(found))
         sys.exit(1 if is_failed(found, fail_on) else 0)
 

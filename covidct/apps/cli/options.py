@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 import click
@@ -30,6 +31,7 @@ def _find_shipped() -> Path:
 
 MISSING = "an extra is not installed; in the clone of covidct run: {} -m pip install '.[{}]'"
 NO_MEMORY = "the memory does not suffice; close other programs, then run the same command again"
+INTERRUPTED = 128 + SIGINT  # the exit code of what Ctrl-C ended
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DATA = click.Path(exists=True, path_type=Path)
@@ -239,6 +241,16 @@ def _to_sentence(error: OSError) -> str:
             return NO_MEMORY
         case _:
             return str(error)
+
+
+@contextmanager
+def tell_when_stopped(tell: Callable[[], str]) -> Iterator[None]:
+    """At Ctrl-C say what stands and how to go on, as `tell` puts it, in place of "Aborted!"."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. {tell()}", err=True)
+        sys.exit(INTERRUPTED)
 
 
 class _Failure(click.ClickException):

@@ -22,9 +22,15 @@ from covidct.apps.cli.options import (
     gather,
     needs_extra,
     plain_errors,
+    tell_when_stopped,
 )
 from covidct.apps.cli.predict_options import Objects, Output
 from covidct.types import DISCLAIMER, ModelChoice
+
+STOPPED = (
+    "Answers given so far stand; the others, and what is written last (reports), are missing: the same "
+    "command starts anew."
+)
 
 
 @click.command()
@@ -104,7 +110,11 @@ def predict(
         raise click.UsageError("--dicomweb and --study belong together, and --stow to both.")
     from covidct.apps.cli.commands.predict import run_predict
 
-    with plain_errors(), needs_extra("pacs") if objects.any else nullcontext():
+    with (
+        plain_errors(),
+        needs_extra("pacs") if objects.any else nullcontext(),
+        tell_when_stopped(lambda: STOPPED),
+    ):
         sys.exit(run_predict(paths, output=output, objects=objects, all_series=all_series, choice=choice))
 
 

@@ -27,6 +27,7 @@ from covidct.apps.cli.options import (
     needs_extra,
     out_option,
     plain_errors,
+    tell_when_stopped,
 )
 from covidct.apps.cli.train_options import RunOptions, TrialOptions
 from covidct.types import DISCLAIMER
@@ -85,10 +86,11 @@ def train(data: Path, asked: RunOptions) -> None:
     if data.suffix == ".toml":
         raise click.UsageError("give the data first: covidct train MANIFEST.csv|FOLDER --recipe NAME|FILE")
     with plain_errors(), needs_extra("train"):
-        from covidct.apps.cli.commands.train import run_train
+        from covidct.apps.cli.commands.train import run_train, tell_kept
 
-        for line in run_train(data, asked):
-            click.echo(line)
+        with tell_when_stopped(lambda: tell_kept(asked.out)):
+            for line in run_train(data, asked):
+                click.echo(line)
         click.echo(DISCLAIMER, err=True)
 
 
@@ -140,8 +142,10 @@ def benchmark(recipes: tuple[str, ...], leave_one_source_out: bool, asked: Trial
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.benchmark import run_trials, write_standings
 
+        kept = f"Whole epochs and trainings are kept in {asked.out}: the same command goes on from there."
         if asked.data is not None and not asked.table_only:
-            run_trials(recipes, asked.data, asked)
+            with tell_when_stopped(lambda: kept):
+                run_trials(recipes, asked.data, asked)
         click.echo(write_standings(asked.out))
         click.echo(DISCLAIMER, err=True)
 

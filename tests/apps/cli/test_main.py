@@ -462,6 +462,12 @@ def test_version() -> None:
     assert call("--version").stdout == f"covidct, version {covidct.__version__}\n"
 
 
+def test_python_runs_the_package_too() -> None:
+    command = [sys.executable, "-m", "covidct", "--version"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stdout == f"covidct, version {covidct.__version__}\n"
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = f"""
 import sys

@@ -61,3 +61,27 @@ def test_what_sigterm_ends_removes_what_it_has_half_done(tmp_path: Path) -> None
     ended = subprocess.run([sys.executable, "-c", ENDED, *given], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (TERMINATED, "as before\n"), ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "words"),
+    [
+        (["audit"], "audit.run_audit", "No report was written: the same command starts anew."),
+        (["predict"], "predict.run_predict", "Answers given so far stand;"),
+        (
+            ["benchmark", "scratch", "--leave-one-source-out", "--out", "trials", "--data"],
+            "benchmark.run_trials",
+            "Whole epochs and trainings are kept in trials: the same command goes on from there.",
+        ),
+    ],
+)
+def test_a_stopped_command_says_what_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], place: str, words: str
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"covidct.apps.cli.commands.{place}", stop)
+    result = CliRunner().invoke(main, [*given, str(tmp_path)])
+    assert result.exit_code == 130
+    assert f"Stopped. {words}" in result.stderr

@@ -10,6 +10,7 @@ from covidct.apps.cli.train_options import RunOptions
 from covidct.data.folders import read_data
 from covidct.data.manifest import select_rows
 from covidct.data.recipe import find_recipe, read_recipe
+from covidct.training.checkpoint import METRICS
 from covidct.training.machine.processes import join_processes
 from covidct.training.pretrained import load_pretrained
 from covidct.training.report.write import PAGE
@@ -31,6 +32,15 @@ def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
             if processes.is_first:
                 yield f"Bundle: {bundle}"
                 yield f"Report: {job.out / PAGE}"
+
+
+def tell_kept(out: Path) -> str:
+    """What a stopped run leaves behind, and how to go on."""
+    if not (out / METRICS).is_file():
+        return "No epoch was finished: the same command starts anew."
+    count = len((out / METRICS).read_text(encoding="utf-8").splitlines()) - 1
+    epochs = f"{count} epoch is" if count == 1 else f"{count} epochs are"
+    return f"{epochs} kept in {out}: the same command goes on from there."
 
 
 def to_job(data: Path, asked: RunOptions) -> Job:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from covidct.data.recipe import list_recipes
 from covidct.training.pretrained import Pretrained
 from covidct.training.run import Job
 from makers import write_png
+from training import write_phantoms
 
 TRAIN = "covidct.apps.cli.commands.train"
 
@@ -92,3 +96,43 @@ def test_weights_are_fetched_after_the_data_are_looked_at(
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
     assert not fetched
+
+
+def test_a_second_training_in_one_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    """And it touches nothing of the first one, which is a process of its own."""
+    out = tmp_path / "out"
+    (out / "slices").mkdir(parents=True)
+    (out / "slices" / "kept").touch()
+    code = f"from covidct.images.files import *; lock(Path({str(out)!r})); print(1, flush=True); input()"
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as first:
+        assert first.stdout
+        first.stdout.readline()
+        result = call(write_phantoms(tmp_path), "--recipe", "scratch")
+        first.kill()
+    busy = f"Error: {out}: another training is at work in this folder; wait until it ends, or choose another"
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"{busy} --out")
+    assert [path.name for path in out.rglob("*")] == ["slices", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ("", "No epoch was finished: the same command starts anew."),
+        ("epoch\n1\n", "1 epoch is kept in {}: the same command goes on from there."),
+        ("epoch\n1\n2\n", "2 epochs are kept in {}: the same command goes on from there."),
+    ],
+)
+def test_a_stopped_training_says_what_is_kept(
+    pics: Path, monkeypatch: pytest.MonkeyPatch, metrics: str, words: str
+) -> None:
+    def stop(job: Job) -> Path:
+        if metrics:
+            job.out.mkdir()
+            (job.out / "metrics.csv").write_text(metrics)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"{TRAIN}.train", stop)
+    result = call(pics, "--recipe", "scratch")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == f"Stopped. {words.format(pics.parent / 'out')}"
