@@ -7,6 +7,7 @@ Knows rows and names, not pixels. Rows that already have a split keep it, but fo
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,11 @@ def to_groups(rows: Sequence[Row], *, block: int) -> tuple[str, ...]:
             for index in members[path]:
                 groups[index] = f"{source}/{label}/neighbours-{place // block:04d}"
     return tuple(groups)
+
+
+def is_stand_in(group: str) -> bool:
+    """Whether a group that `to_groups` named stands in for a patient whose id is not known."""
+    return re.search(r"/neighbours-\d{4,}$", group) is not None
 
 
 def assign_splits(rows: Sequence[Row], plan: DataPlan) -> tuple[Row, ...]:

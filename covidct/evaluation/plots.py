@@ -168,15 +168,14 @@ def _rates(evaluation: Evaluation) -> str:
 
 def _size(section: Section) -> str:
     """How much it is, and what the intervals are over."""
+    known, groups = section.patients, section.stand_ins
+    units = [f"{known} patient{'' if known == 1 else 's'}"] if known else []
+    if groups < section.unidentified:
+        units.append(f"{groups} group{'' if groups == 1 else 's'} of neighbours without ids")
+    elif section.unidentified:
+        units.append(f"{section.unidentified} slices without id" if known else "no patient ids")
     evaluation = section.evaluation
-    units = (
-        f"{section.patients} patient{'' if section.patients == 1 else 's'}"
-        if section.patients
-        else "no patient ids"
-    )
-    if section.patients and section.unidentified:
-        units += f" ({section.unidentified} slices without id)"
-    return f"{evaluation.n} slices, {evaluation.positives} COVID-19, {units}"
+    return f"{evaluation.n} slices, {evaluation.positives} COVID-19, {', '.join(units)}"
 
 
 def _draw_roc(axes: Axes, section: Section, *, place: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from covidct.data.split import is_stand_in
 from covidct.evaluation.operating_points import AtPoint, measure_point
 from covidct.stats.curves import expect_ece
 from covidct.stats.metrics import Evaluation, evaluate_calls, evaluate_scores
@@ -21,9 +22,9 @@ from covidct.types import Decision, OperatingPoint
 class Scored:
     """One labelled slice with its answer.
 
-    `label` is 1 for COVID-19 and 0 for everything else; `patient` is empty where it is not known, and an id
-    within its `source` otherwise; `probability` is the calibrated one in [0, 1]; `decision` a word of
-    `Decision`, None where none was made.
+    `label` is 1 for COVID-19 and 0 for everything else; `patient` is an id within its `source`, or the group
+    that stands in for one where none is known, or empty; `probability` is the calibrated one in [0, 1];
+    `decision` a word of `Decision`, None where none was made.
     """
 
     path: str
@@ -71,9 +72,10 @@ class Decisions:
 class Section:
     """The slices of one source, or of all, and their figures.
 
-    `patients` counts those whose ids are known, `unidentified` the slices without. `decisions` is None where
-    no slice has one. `notes` are sentences for the reader. `points` are figures at each operating point that
-    was asked for; `chance_ece` is the ECE that perfect probabilities would show.
+    `patients` counts those whose ids are known, `unidentified` the slices without, which are resampled in
+    groups of neighbouring numbers, or one by one. `decisions` is None where no slice has one. `notes` are
+    sentences for the reader. `points` are figures at each operating point that was asked for; `chance_ece`
+    is the ECE that perfect probabilities would show.
     """
 
     name: str
@@ -95,6 +97,11 @@ class Section:
     def probabilities(self) -> Floats:
         """Probabilities of COVID-19 (n,) float64 in [0, 1]."""
         return np.array([row.probability for row in self.rows], dtype=np.float64)
+
+    @property
+    def stand_ins(self) -> int:
+        """How many groups of slices without ids count as a patient each."""
+        return self.evaluation.patients - self.patients
 
     @property
     def has_both_classes(self) -> bool:
@@ -155,15 +162,16 @@ def _measure(name: str, rows: tuple[Scored, ...], threshold: float, resampling: 
         threshold=threshold,
         resampling=resampling,
     )
-    unidentified = sum(not row.patient for row in rows)
+    known = [row for row in rows if row.patient and not is_stand_in(row.patient)]
+    patients = len({(row.source, row.patient) for row in known})
     return Section(
         name=name,
         rows=rows,
         evaluation=evaluation,
         decisions=_decisions(rows, resampling),
-        patients=evaluation.patients - unidentified,
-        unidentified=unidentified,
-        notes=_notes(evaluation, unidentified),
+        patients=patients,
+        unidentified=len(rows) - len(known),
+        notes=_notes(evaluation, len(rows) - len(known), groups=evaluation.patients - patients),
         chance_ece=expect_ece([row.probability for row in rows], seed=resampling.seed),
     )
 
@@ -190,14 +198,16 @@ def _tally(rows: Sequence[Scored], decision: Decision) -> Tally:
     return Tally(covid=sum(labels), other=len(labels) - sum(labels))
 
 
-def _notes(evaluation: Evaluation, unidentified: int) -> tuple[str, ...]:
+def _notes(evaluation: Evaluation, unidentified: int, *, groups: int) -> tuple[str, ...]:
     notes = []
+    whole = unidentified == evaluation.n
+    missing = "no patient ids" if whole else f"no patient ids for {unidentified} of {evaluation.n} slices"
     if evaluation.positives == 0:
         notes.append("no COVID-19 slices: specificity only, AUC is undefined")
     if evaluation.positives == evaluation.n:
         notes.append("COVID-19 slices only: sensitivity only, AUC is undefined")
-    if unidentified == evaluation.n:
-        notes.append("no patient ids: intervals over slices, too narrow")
+    if groups < unidentified:
+        notes.append(f"{missing}: neighbours in number count as one patient, {groups} in all")
     elif unidentified:
-        notes.append(f"no patient ids for {unidentified} of {evaluation.n} slices: intervals too narrow")
+        notes.append(f"{missing}: intervals {'over slices, ' if whole else ''}too narrow")
     return tuple(notes)

@@ -126,6 +126,21 @@ def test_the_best_epoch_is_best_in_what_was_chosen_by() -> None:
     assert plots._history_title(rows, "accuracy") == "Training: epoch 3 of 3 is best, accuracy on tune 0.800"
 
 
+@pytest.mark.parametrize(
+    ("patients", "words"),
+    [
+        (("p1", "p1", "p2"), "2 patients"),
+        (("", "", ""), "no patient ids"),
+        (("a/0/neighbours-0000", "a/1/neighbours-0000", "a/1/neighbours-0001"), "no patient ids"),
+        (("a/0/neighbours-0000",) * 3, "1 group of neighbours without ids"),
+        (("p1", "a/0/neighbours-0000", "a/1/neighbours-0000"), "1 patient, 2 slices without id"),
+    ],
+)
+def test_patients_are_not_counted_where_none_is_known(patients: tuple[str, ...], words: str) -> None:
+    rows = [Scored(f"{at}", at % 2, "a", patient, 0.5) for at, patient in enumerate(patients)]
+    assert plots._size(measure(rows)[0]) == f"3 slices, 1 COVID-19, {words}"
+
+
 def test_history_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no epochs"):
         plot_history([], tmp_path / "history.png")

@@ -31,6 +31,15 @@ def test_groups_are_patients_within_their_source() -> None:
     assert (overall.evaluation.patients, overall.patients, overall.unidentified) == (4, 2, 2)
 
 
+def test_neighbours_that_stand_in_for_a_patient_are_not_called_one() -> None:
+    groups = ["one/covid/neighbours-0000", "one/covid/neighbours-0000", "one/non-covid/neighbours-0000"]
+    rows = [make_row(y, 0.5, patient=name) for y, name in zip((1, 1, 0), groups, strict=True)]
+    overall = measure([*rows, make_row(0, 0.1, patient="one/p1")])[0]
+    assert (overall.patients, overall.unidentified, overall.stand_ins) == (1, 3, 2)
+    expected = "no patient ids for 3 of 4 slices: neighbours in number count as one patient, 2 in all"
+    assert overall.notes == (expected,)
+
+
 def test_sections_are_all_then_each_source() -> None:
     rows = [make_row(i % 2, 0.1 * i, patient=f"p{i}", source="ba"[i % 2]) for i in range(6)]
     sections = measure(rows)
@@ -81,6 +90,14 @@ def test_all_indeterminate() -> None:
     [
         ("ab", (1, 0), ()),
         (("", ""), (1, 0), ("no patient ids: intervals over slices, too narrow",)),
+        (
+            ("one/covid/neighbours-0000",) * 2,
+            (1, 1),
+            (
+                "COVID-19 slices only: sensitivity only, AUC is undefined",
+                "no patient ids: neighbours in number count as one patient, 1 in all",
+            ),
+        ),
         (("a", ""), (1, 0), ("no patient ids for 1 of 2 slices: intervals too narrow",)),
         ("ab", (0, 0), ("no COVID-19 slices: specificity only, AUC is undefined",)),
         ("ab", (1, 1), ("COVID-19 slices only: sensitivity only, AUC is undefined",)),

@@ -56,10 +56,7 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
             "say in the model: that figure is not the one to report."
         )
     if not has_ids:
-        yield (
-            "The interval treats each slice as another patient. If several slices are of one patient, it is "
-            "too narrow."
-        )
+        yield _doubt_independence((test or tune).overall)
     if len((test or tune).sources) < 2:
         yield (
             "All slices come from one place. Nothing here shows how well the model does elsewhere: expect "
@@ -72,6 +69,17 @@ def to_doubts(tune: Report, test: Report | None, audit: Audit, *, has_ids: bool)
             "Too few slices to calibrate on: neither answer can be ruled out, so the model calls every slice "
             "indeterminate, with a plain call beside it. Its probabilities are only scores."
         )
+
+
+def _doubt_independence(section: Section) -> str:
+    """What the interval rests on where no patient is known."""
+    if section.stand_ins < section.unidentified:
+        what = f"{section.stand_ins} groups of slices with neighbouring numbers as a patient each"
+        return f"The interval treats {what}. If one patient is in several groups, it is too narrow."
+    return (
+        "The interval treats each slice as another patient. If several slices are of one patient, it is too "
+        "narrow."
+    )
 
 
 def _count(section: Section) -> str:

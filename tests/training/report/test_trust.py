@@ -13,7 +13,12 @@ CLEAN = Audit("m.csv", "", 20, 10, ())
 
 
 def make_report(
-    right: int, n: int, *, patients: int | None = None, sources: Sequence[str] = ("here",)
+    right: int,
+    n: int,
+    *,
+    patients: int | None = None,
+    sources: Sequence[str] = ("here",),
+    name: str = "p{}",
 ) -> Report:
     """Half of n slices with COVID-19, the first `right` of them called as they are."""
     rows = [
@@ -21,7 +26,7 @@ def make_report(
             path=f"{at}.png",
             label=at % 2,
             source=sources[at % len(sources)],
-            patient=f"p{at * (patients or n) // n}",
+            patient=name.format(at * (patients or n) // n),
             probability=0.9 if (at % 2 == 1) == (at < right) else 0.1,
         )
         for at in range(n)
@@ -66,6 +71,8 @@ def test_what_is_not_known_is_said() -> None:
     home, wide = make_report(9, 10), make_report(300, 300, sources=("here", "there", "x"))
     assert "too narrow" in doubts(home, home, has_ids=False)
     assert "too narrow" not in doubts(home, home)
+    blocks = make_report(40, 60, patients=6, name="here/covid/neighbours-{:04d}")
+    assert "6 groups of slices with neighbouring numbers" in doubts(blocks, blocks, has_ids=False)
     assert "one place" in doubts(home, home)
     for words in ("one place", "Guessing", "flawless", "audit", "calibrate"):
         assert words not in doubts(wide, wide)
