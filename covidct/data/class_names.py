@@ -54,7 +54,8 @@ def guess_labels(names: Iterable[str], plan: DataPlan) -> dict[str, str]:
     """The label of the plan that each name means; {} if that is not clear for all of them.
 
     Names that are labels stand for themselves. Others are guessed only if there is one name per class,
-    however it is spelt: with `COVID`, `Normal` and `Pneumonia` the meaning of the third is unclear.
+    however it is spelt: with `COVID`, `Normal` and `Pneumonia` the meaning of the third is unclear. Of two
+    names, one of which was said to be positive, the other is negative.
     """
     known = {name: name for name in names if name in plan.labels}
     rest = {name: to_plain(name) for name in names if name not in plan.labels}
@@ -64,6 +65,9 @@ def guess_labels(names: Iterable[str], plan: DataPlan) -> dict[str, str]:
     negative = {plain for plain in rest.values() if plain in NEGATIVE}
     positive |= {to_plain(name) for name in known if name in plan.positive}
     negative |= {to_plain(name) for name in known if name in plan.negative}
+    is_said = plan.positive != DataPlan().positive and not known.keys().isdisjoint(plan.positive)
+    if is_said and len(rest) == len(known) == 1:
+        return known | dict.fromkeys(rest, plan.negative[0])
     if max(len(positive), len(negative)) > 1 or not {*rest.values()} <= positive | negative:
         return {}
     return known | {

@@ -182,3 +182,15 @@ def test_a_class_of_nothing_but_a_folder_called_as_masks_keeps_its_slices(tmp_pa
     for name in ("COVID/lung/1.png", "Normal/lung/2.png"):
         put(tmp_path, name)
     assert len(read_folder(tmp_path, PLAN).rows) == 2
+
+
+def test_of_two_classes_the_one_that_is_not_said_to_be_positive_is_negative(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, "新冠/a.png", "正常/b.png")
+    said = DataPlan().with_labels(("新冠",), ())
+    assert [row.label for row in read_folder(tmp_path, said).rows] == ["新冠", "non-covid"]
+    assert "正常 = not COVID-19" in capsys.readouterr().err
+    put(tmp_path, "肺炎/c.png")
+    with pytest.raises(ManifestError, match="it is not clear"):
+        read_folder(tmp_path, said)
