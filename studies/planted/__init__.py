@@ -1,0 +1,1 @@
+"""Faults planted into sets of phantoms: `python -m planted` (see __main__)."""
