@@ -28,6 +28,7 @@ from pydicom.errors import InvalidDicomError
 from covidct.errors import ReadError, UnsupportedDicom
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import KEYWORDS, Header, parse_header, sop_class
+from covidct.images.elements import to_tags
 from covidct.images.files import read_bytes
 from covidct.images.hounsfield import (
     AIR_HU,
@@ -121,7 +122,7 @@ def read_shown(path: Path, *, name: str) -> Pixels:
 def _parse(data: bytes, name: str) -> Dataset:
     data = inflate(data, name=name)
     try:
-        return dcmread(_bounded(data, name), specific_tags=list(KEYWORDS))
+        return dcmread(_bounded(data, name), specific_tags=to_tags(KEYWORDS))
     except InvalidDicomError:
         pass
     # Objects from old network archives lack the preamble. With `force` pydicom reads anything at all, so
@@ -130,7 +131,7 @@ def _parse(data: bytes, name: str) -> Dataset:
         f"{name}: not DICOM (no DICM at byte 128, no SOPClassUID); give a DICOM file or a PNG"
     )
     with damage_as(lambda _: refusal):
-        dataset = dcmread(_bounded(data, name), specific_tags=list(KEYWORDS), force=True)
+        dataset = dcmread(_bounded(data, name), specific_tags=to_tags(KEYWORDS), force=True)
         makes_sense = sop_class(dataset).is_valid
     if not makes_sense:
         raise refusal
@@ -144,15 +145,19 @@ def _bounded(data: bytes, name: str) -> BinaryIO:
 def _to_hu(dataset: Dataset, header: Header, name: str) -> NDArray[np.float64]:
     """Give Hounsfield units (rows, columns) float64, with air where padding was."""
     words, bits = decode_words(dataset, header, name=name)
-    padding = np.zeros(words.shape, dtype=bool)
+    padding = None
     if header.padding:
         padding = mark_padding(words, first=header.padding[0], last=header.padding[1])
     # After padding, which may lie outside of the bits that count.
     words = drop_unused_bits(words, bits_stored=bits)
     slope, intercept = header.rescale or (1.0, 0.0)
-    hu = words.astype(np.float64) * slope + intercept
-    _check_is_hounsfield(hu[~padding], header, name)
-    hu[padding] = AIR_HU
+    # In place: each further array of a slice takes longer to get from the system than to compute.
+    hu = words.astype(np.float64)
+    hu *= slope
+    hu += intercept
+    _check_is_hounsfield(hu if padding is None else hu[~padding], header, name)
+    if padding is not None:
+        hu[padding] = AIR_HU
     return hu
 
 

@@ -8,19 +8,32 @@ nothing else in a number (PS3.5 6.2, DS), padding, character sets that are not d
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from pydicom.charset import decode_bytes, python_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
 from covidct.errors import ReadError
 from covidct.images.library_errors import read_or_none
 
 _BINARY = frozenset(("US", "SS", "US or SS", "UL", "SL", "FL", "FD"))
 _PADDING = "\0 \t\r\n"
+
+
+@cache
+def _to_tag(keyword: str) -> BaseTag:
+    """The tag of a keyword: pydicom takes longer to look for it than for the element."""
+    return Tag(keyword)
+
+
+def to_tags(keywords: Iterable[str]) -> list[BaseTag]:
+    """What pydicom reads a few elements alone by; a list of keywords takes it longer."""
+    return [_to_tag(keyword) for keyword in keywords]
 
 
 def text(dataset: Dataset, keyword: str) -> str:
@@ -70,26 +83,32 @@ def whole(dataset: Dataset, keyword: str, default: int, *, name: str) -> int:
 
 def _stored(dataset: Dataset, keyword: str) -> Any:
     """Text as bytes where nobody has read it yet, all else as pydicom reads it."""
-    element = dataset.get_item(keyword) if keyword in dataset else None
+    tag = _to_tag(keyword)
+    element = dataset.get_item(tag) if tag in dataset else None
     value = element.value if element is not None else None
     if element is None or not isinstance(value, bytes):
         return value
-    if (element.VR or dictionary_VR(keyword)) not in _BINARY:
+    if (element.VR or dictionary_VR(tag)) not in _BINARY:
         return value
-    return read_or_none(lambda: dataset[keyword].value)  # pydicom fails at numbers of another length
+    return read_or_none(lambda: dataset[tag].value)  # pydicom fails at numbers of another length
 
 
 def _decode(value: bytes, dataset: Dataset) -> str:
     """Text that is UTF-8, in the set that SpecificCharacterSet declares (PS3.5 6.1), or Latin-1."""
-    declared = _encodings(dataset)
     if b"\x1b" in value:
-        return decode_bytes(value, declared or ["iso8859"], set())
-    for encoding in ("utf-8", *declared):  # first: many write it without a word, and nothing else looks so
+        return decode_bytes(value, _encodings(dataset) or ["iso8859"], set())
+    # UTF-8 first: many write it without a word, and nothing else looks so.
+    return _decode_as(value, ["utf-8"]) or _decode_as(value, _encodings(dataset)) or value.decode("latin-1")
+
+
+def _decode_as(value: bytes, encodings: Iterable[str]) -> str | None:
+    """Text in the first encoding that can be; None where none can."""
+    for encoding in encodings:
         try:
             return value.decode(encoding)
         except UnicodeDecodeError:
             pass
-    return value.decode("latin-1")
+    return None
 
 
 def _encodings(dataset: Dataset) -> list[str]:

@@ -6,7 +6,7 @@ and the answers for series are made as results come out, in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -75,14 +75,23 @@ class Classifier:
     @classmethod
     def choose(cls, choice: ModelChoice) -> Classifier:
         """What was chosen, loaded. Raises as `load` does."""
+        return cls.begin(choice)()
+
+    @classmethod
+    def begin(cls, choice: ModelChoice) -> Callable[[], Classifier]:
+        """`choose` in two steps: all but the graph is loaded and checked here, the graph by what this gives.
+
+        The second takes most of the time, and may be called in another thread.
+        """
         if choice.prevalence is not None:
             check_prevalence(choice.prevalence)
         bundle = load_bundle(choice.bundle)
-        return cls(
+        point = _find_point(bundle, choice.operating_point)
+        return lambda: cls(
             bundle,
             Session(bundle.graph(choice.precision), threads=choice.threads),
             precision=choice.precision,
-            operating_point=_find_point(bundle, choice.operating_point),
+            operating_point=point,
             prevalence=choice.prevalence,
         )
 

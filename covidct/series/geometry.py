@@ -23,12 +23,14 @@ UNEVEN = 1.1
 
 def find_normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
     """The unit normal of a plane, towards the head; None where the six values make no plane."""
-    cross = np.cross(np.asarray(orientation[:3], float), np.asarray(orientation[3:], float))
-    if not (length := float(np.linalg.norm(cross))) > 0.5:
+    # (numpy's own `cross` takes five times as long for two vectors.)
+    a, b, c, d, e, f = map(float, orientation)
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
+    if not (length := float(np.linalg.norm((x, y, z)))) > 0.5:
         return None
     # An axial plane's normal points along z; else the sign matters to nobody.
-    x, y, z = (float(value) for value in cross / (length if cross[2] >= 0 else -length))
-    return x, y, z
+    length = length if z >= 0 else -length
+    return x / length, y / length, z / length
 
 
 def find_position(position: Sequence[float], normal: Sequence[float]) -> float:

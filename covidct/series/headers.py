@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from covidct.images.blob import Blob, MemoryBlob
 from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import HEADER_KEYWORDS, sop_class
-from covidct.images.elements import exact_numbers, numbers, text, texts
+from covidct.images.elements import exact_numbers, numbers, text, texts, to_tags
 from covidct.images.file_type import HEAD, FileType, sniff
 from covidct.images.library_errors import damage_is_an_error
 from covidct.images.limits import BoundedStream, check_items
@@ -86,7 +86,7 @@ def _read_head(blob: Blob) -> Dataset:
         force = sniff(stream.read(HEAD)) is not FileType.DICOM
         stream.seek(0)
         bounded = cast(BinaryIO, BoundedStream(stream, name=blob.name))
-        dataset = dcmread(bounded, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=force)
+        dataset = dcmread(bounded, stop_before_pixels=True, specific_tags=to_tags(_KEYWORDS), force=force)
     for keyword in _GROUPS:
         if keyword in dataset:  # (Not parsed yet, as pydicom does when it is looked at.)
             check_items(dataset.get_item(keyword).value, name=blob.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +47,12 @@ def run_predict(
     names: Sequence[str], *, output: Output, objects: Objects, all_series: bool, choice: ModelChoice
 ) -> int:
     """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
-    classifier, prevalence = Classifier.choose(choice), choice.prevalence
+    load, prevalence = Classifier.begin(choice), choice.prevalence
     form = output.form or ("table" if sys.stdout.isatty() else "jsonl")
-    with fetch(objects) as fetched:
+    with ThreadPoolExecutor(1) as other, fetch(objects) as fetched:
+        loading = other.submit(load)  # the graph, while headers are read
         study = read_study([*_expand(names), *fetched], all_series=all_series)
+        classifier = loading.result()
         if study.skipped:
             click.echo(_say_skipped(study.skipped), err=True)
         answers: list[SeriesAnswer] = []
