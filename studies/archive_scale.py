@@ -1,36 +1,86 @@
 #!/usr/bin/env python3
-"""What `covidct archive` costs its driver: bytes and processor time a row of the index, from it to units.
+"""What `covidct archive` costs its driver, and how much faster several workers are.
 
-python studies/archive_scale.py --rows 1000000
+    python studies/archive_scale.py --rows 1000000
+    PYTHONPATH=.:tests/support python studies/archive_scale.py --workers 1 2 4
+
+The first makes an index and groups it: bytes and processor time a row. The second answers an archive of
+phantoms (512 x 512, 16 studies of 100 slices, not compressed) on Ray once with each number of workers:
+seconds by the clock once Ray is up, so it needs an idle machine; the load is printed with the figures.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 
+from covidct.apps.archive import run
 from covidct.apps.archive.answers import to_job
+from covidct.apps.archive.engine import RayEngine
 from covidct.apps.archive.grouping import find_groups, pack, read_index
 from covidct.apps.archive.index import FILES, SCHEMA
-from covidct.apps.archive.run import INSTANCES
+from covidct.apps.archive.request import ArchiveRequest
 from covidct.apps.archive.table import Table
+from covidct.images.decoding.cores import count_cores
+from covidct.types import ModelChoice
 
 SLICES = 300  # of a series, one series a study
+STUDIES, SIZE = 16, 100  # of the phantoms: studies, and slices of each
 
 
 def main() -> None:
-    """Make an index, and group it."""
+    """Measure what was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--workers", type=int, nargs="+", default=[], help="numbers of workers to compare")
+    given = parser.parse_args()
+    if given.workers:
+        compare_workers(given.workers)
+    else:
+        measure_driver(given.rows)
+
+
+def compare_workers(numbers: Sequence[int]) -> None:
+    """Print how fast an archive of phantoms is answered by each number of workers."""
+    from archives import save_study
+    from covidct.images.phantoms.slice import Phantom, draw_phantom
+
+    run.INSTANCES = SIZE  # a unit a study, or there would be too few units for several workers
+    with TemporaryDirectory() as folder:
+        for number in range(STUDIES):
+            drawn = [draw_phantom(Phantom.NORMAL, seed=number)] * SIZE
+            save_study(Path(folder) / "in" / str(number), number, slices=drawn)
+        for workers in numbers:
+            time_workers(Path(folder) / "in", Path(folder) / f"out{workers}", workers)
+
+
+def time_workers(folder: Path, out: Path, workers: int) -> None:
+    """Print how fast so many workers are, with what the machine did beside them."""
+    request, choice = ArchiveRequest((str(folder),), str(out)), ModelChoice(threads=1)
+    with RayEngine(workers=workers) as engine:
+        began = time.monotonic()
+        done = run.run_archive(request, choice, engine=engine, tell=lambda step: None)
+        took = time.monotonic() - began
+    rate, cores = done.slices / took, min(workers, count_cores())
+    print(
+        f"{workers} workers: {done.slices} slices in {took:.1f} s, {rate:.1f} a second, "
+        f"{rate / cores:.1f} a second and core; load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+
+
+def measure_driver(rows: int) -> None:
+    """Make an index, and group it."""
     with TemporaryDirectory() as folder:
         table = Table(folder)
         for at in range(0, rows, FILES):
@@ -41,7 +91,7 @@ def main() -> None:
         index = read_index(table)
         read = time.process_time()
         groups = list(find_groups(index))
-        jobs = [to_job(unit, index.parts) for unit in pack(groups, instances=INSTANCES)]
+        jobs = [to_job(unit, index.parts) for unit in pack(groups, instances=run.INSTANCES)]
         grouped = time.process_time()
     memory = find_peak() - before
     print(f"{rows:,} rows, {len(groups):,} groups, {len(jobs):,} units")

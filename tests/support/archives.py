@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from covidct.apps.archive.engine import Job
 from covidct.apps.archive.request import ArchiveRequest
@@ -53,11 +55,14 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["kind"], row["path"], row["instance_uid"] or ""))
 
 
-def save_study(folder: Path, number: int, *, slices: int = 4, **tags: Any) -> Path:
-    """A study of phantoms with UIDs and a patient of its own."""
+def save_study(
+    folder: Path, number: int, *, slices: int | Sequence[NDArray[np.int16]] = 4, **tags: Any
+) -> Path:
+    """A study of phantoms, so many or these, with UIDs and a patient of its own."""
     uid = f"1.2.826.0.1.3680043.8.498.{100 + number}"
     own: dict[str, Any] = {"StudyInstanceUID": uid, "PatientID": f"P{number}"}
-    return save(folder, stack(volume(slices), series=f"{uid}.1", **(own | tags)))
+    drawn = volume(slices) if isinstance(slices, int) else slices
+    return save(folder, stack(drawn, series=f"{uid}.1", **(own | tags)))
 
 
 def strip(rows: list[dict[str, Any]], place: str) -> list[dict[str, Any]]:

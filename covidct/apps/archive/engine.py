@@ -21,10 +21,14 @@ from typing import Any, Protocol
 
 from covidct.errors import ArchiveError, CovidctError
 from covidct.images.decoding.cores import count_cores
+from covidct.images.library_errors import damage_as
 
 REACHED_S = 5.0  # within which a cluster must answer
+START_S = 300  # within which a worker must start: on a busy machine Ray itself takes a minute
 RESTARTS = 20  # of a worker: what ends it so often is no file, which ends it three times
 SAID = 500  # letters of what Ray says that are repeated
+_BUSY = "close other programs, or wait until the cores are less busy, then run the same command again"
+_FOREIGN = "is this machine a node of the cluster, and RAY_AUTH_TOKEN that of the cluster?"
 BLOCKS = 1000  # that jobs are given to Ray in: each costs the driver some kB
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -33,8 +37,14 @@ _QUIET = {
     "RAY_AUTH_MODE": "token",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what goes wrong comes back as exceptions
 }
-# Ray's own switch for 127.0.0.1; it is named after the systems where it is off by default.
-_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_ONE_MACHINE = {
+    # Ray's own switch for 127.0.0.1; it is named after the systems where it is off by default.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # By default workers give way to every other program, and one that does not start within a minute is ended
+    # and started again, without end: on a busy machine none ever starts.
+    "RAY_worker_niceness": "0",
+    "RAY_worker_register_timeout_seconds": str(START_S),
+}
 
 Worker = Callable[[str], str]
 
@@ -57,7 +67,7 @@ class RayEngine:
     """Ray, here or on a cluster; `workers` of it, by default one a core."""
 
     def __init__(self, *, address: str | None = None, workers: int | None = None):
-        """Raises ArchiveError for a cluster that cannot be reached."""
+        """Raises ArchiveError for a cluster that cannot be reached, and where Ray does not start here."""
         if address is not None:
             _check_reached(address)
         own = {} if address else {"RAY_AUTH_TOKEN": secrets.token_hex(32), **_ONE_MACHINE}
@@ -81,14 +91,14 @@ class RayEngine:
     def _connect(self, address: str | None, workers: int | None) -> None:
         own: dict[str, Any] = {"num_cpus": workers or count_cores(), "include_dashboard": False}
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-        try:
+        remedy = _BUSY if address is None else _FOREIGN
+        # Ray raises Exception itself where its programs do not start within 30 seconds.
+        with damage_as(
+            lambda cause: ArchiveError(
+                f"{address or 'this machine'}: Ray does not start or answer ({cause}); {remedy}"
+            )
+        ):
             self._ray.init(address=address or "local", **quiet, **({} if address else own))
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            where = address or "this machine"
-            raise ArchiveError(
-                f"{where}: Ray does not start or answer ({_first_line(error)}); with --address, is this "
-                "machine a node of the cluster, and RAY_AUTH_TOKEN that of the cluster?"
-            ) from error
 
     def run(self, job: Job, items: Sequence[str]) -> Iterator[str]:
         """What a worker says of each item, in the order in which they are done.
@@ -100,12 +110,24 @@ class RayEngine:
         from ray.exceptions import RayError
 
         try:
+            self._check_starts()
             for row in self._give(job, items).iter_rows():
                 yield _unwrap(row["said"])
         except RayError as error:
             raise ArchiveError(
                 f"Ray stopped: {_find_reason(error)} Nothing is lost: run the same command again"
             ) from error
+
+    def _check_starts(self) -> None:
+        """Raise ArchiveError where no worker starts within START_S: Ray Data would wait for ever."""
+        from ray.exceptions import GetTimeoutError
+
+        started = self._ray.remote(lambda: True).remote()
+        try:
+            self._ray.get(started, timeout=START_S)
+        except GetTimeoutError as error:
+            self._ray.cancel(started, force=True)
+            raise ArchiveError(f"Ray: no worker has started within {START_S:g} s; {_BUSY}") from error
 
     def _give(self, job: Job, items: Sequence[str]) -> Any:
         """The data set of what workers say of the items: nothing is done before it is read."""
@@ -167,10 +189,6 @@ def _unwrap(said: str) -> str:
     if found["errno"] is not None:
         raise OSError(found["errno"], found["failed"], found["file"])
     raise ArchiveError(found["failed"])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _find_reason(error: Exception) -> str:

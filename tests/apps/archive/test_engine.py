@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,10 +99,22 @@ def test_one_machine_listens_to_itself_alone_and_says_why_a_worker_cannot_start(
     assert said["listeners"]
     assert {address.removeprefix("::ffff:") for address in said["listeners"]} <= {"127.0.0.1", "::1"}
     assert "worker cannot start (ModuleNotFoundError: No module named 'covidct.none')" in said["lacking"][0]
+    (late,) = said["late"]
+    assert late.startswith("Ray: no worker has started within 0 s; close other programs, or wait")
     assert said["dying"] == [
         "Ray stopped: a worker ended more than 1 times, likely for want of memory; give fewer --threads. "
         "Nothing is lost: run the same command again"
     ]
+
+
+def test_where_ray_does_not_start_it_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen")  # as Ray does
+
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=init))
+    with pytest.raises(ArchiveError, match=r"^this machine: Ray does not start .*startup\.\); close other"):
+        RayEngine(workers=1)
 
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://x:1", "127.0.0.1:http", ":1"])

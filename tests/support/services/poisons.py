@@ -77,4 +77,6 @@ if __name__ == "__main__":
     with engine.RayEngine(workers=1) as ray:
         said = {"echo": list(ray.run(Echo(), ["a", "b"])), "listeners": sorted(set(find_listeners()))}
         said |= {"dying": [fail(ray, Dying())], "lacking": [fail(ray, Lacking())]}
+        engine.START_S = 0
+        said |= {"late": [fail(ray, Echo())]}
     sys.stdout.write(json.dumps(said) + "\n")
