@@ -23,13 +23,13 @@ from covidct.images.decoding.cores import count_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured" / "performance.json"
-LONGEST = 3  # rounds of what takes many seconds
+SERIES = 5  # rounds of series, which take many seconds: enough for a spread
 
 
 def main() -> None:
     """Measure, write, and say where."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=30, help="of single slices; a third for whole programs")
+    parser.add_argument("--rounds", type=int, default=30, help="of single slices; a third for one picture")
     parser.add_argument("--slices", type=int, default=300, help="of a series")
     parser.add_argument("--note", default="idle", help="what else the machine did")
     parser.add_argument("--page-only", action="store_true", help="write the page from the figures kept")
@@ -68,7 +68,7 @@ def list_races(folder: Path, slices: int, rounds: int) -> Iterator[tuple[str, Se
     yield "one PNG", list(list_starts(picture)), max(rounds // 3, 1)
     for what, series in (("series, not compressed", raw), ("series, JPEG 2000", wavelets)):
         say(what)
-        yield what, list(list_series(series)), min(max(rounds // 10, 1), LONGEST)
+        yield what, list(list_series(series)), min(rounds, SERIES)
 
 
 def list_starts(picture: Path) -> Iterator[Program]:
