@@ -10,7 +10,10 @@ export async function fetchConfig() {
   return response.json();
 }
 
-/** { graph, runtime } as bytes; `onProgress(share)` is called with a share in [0, 1] while they arrive. */
+/**
+ * { graph, runtime }: bytes, and a WebAssembly.Module that all workers share, compiled while it arrives. `onProgress(share)`
+ * is called with a share in [0, 1] meanwhile.
+ */
 export async function fetchModel(config, onProgress) {
   const sizes = config.assets;
   const total = sizes.graph.size + sizes.runtime.size;
@@ -19,12 +22,12 @@ export async function fetchModel(config, onProgress) {
     arrived[name] += size;
     onProgress(Math.min((arrived.graph + arrived.runtime) / total, 1));
   };
-  const [graph, packed] = await Promise.all([
-    fetchBytes(new URL("model/model.onnx", PAGE), report("graph")),
-    fetchBytes(new URL("model/runtime.bin", PAGE), report("runtime")),
+  const [graph, runtime] = await Promise.all([
+    fetchStream(new URL("model/model.onnx", PAGE), report("graph")).then(readBytes),
+    fetchStream(new URL("model/runtime.bin", PAGE), report("runtime")).then(unpack).then(compile),
   ]);
   await checkDigest(graph, sizes.graph.sha256);
-  return { graph, runtime: await unpack(packed) };
+  return { graph, runtime };
 }
 
 async function fetchOk(url) {
@@ -33,7 +36,7 @@ async function fetchOk(url) {
   return response;
 }
 
-async function fetchBytes(url, onChunk) {
+async function fetchStream(url, onChunk) {
   const response = await fetchOk(url);
   const counted = new TransformStream({
     transform(chunk, controller) {
@@ -41,7 +44,11 @@ async function fetchBytes(url, onChunk) {
       controller.enqueue(chunk);
     },
   });
-  return new Uint8Array(await new Response(response.body.pipeThrough(counted)).arrayBuffer());
+  return response.body.pipeThrough(counted);
+}
+
+async function readBytes(stream) {
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 async function checkDigest(bytes, expected) {
@@ -52,8 +59,20 @@ async function checkDigest(bytes, expected) {
 }
 
 /** The runtime lies packed beside the page; some hosts unpack on the way what is gzip. */
-async function unpack(bytes) {
-  if (!GZIP.every((byte, at) => bytes[at] === byte)) return bytes.buffer;
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+async function unpack(stream) {
+  const reader = stream.getReader();
+  let next = await reader.read();
+  const isPacked = GZIP.every((byte, at) => next.value?.[at] === byte);
+  const whole = new ReadableStream({
+    async pull(controller) {
+      if (next.done) return controller.close();
+      controller.enqueue(next.value);
+      next = await reader.read();
+    },
+  });
+  return isPacked ? whole.pipeThrough(new DecompressionStream("gzip")) : whole;
+}
+
+function compile(stream) {
+  return WebAssembly.compileStreaming(new Response(stream, { headers: { "Content-Type": "application/wasm" } }));
 }

@@ -2,9 +2,11 @@
 // Knows the graph's inputs and outputs. Knows nothing of files or of what a logit means.
 
 import * as ort from "../../vendored/onnxruntime.js";
+import { useRuntime } from "./runtime.js";
 
-const VENDORED = new URL("../../vendored/", import.meta.url);
 const OPTIONAL = ["box", "gate", "lung", "opacity", "typical", "extent"];
+
+const BLANK = { pixels: new Uint8Array(64 * 64), width: 64, height: 64 };
 
 /** A graph ready to run. */
 export class Graph {
@@ -13,15 +15,15 @@ export class Graph {
     this.wanted = ["logit", "map", ...OPTIONAL.filter((name) => session.outputNames.includes(name))];
   }
 
-  /** Load a graph (bytes of an ONNX file) with the runtime's own bytes. Throws Error where it is none of covidct's. */
+  /** Load a graph (bytes of an ONNX file) with the runtime, compiled. Throws Error where it is none of covidct's. */
   static async load(graph, runtime) {
-    ort.env.wasm.wasmPaths = { mjs: new URL("onnxruntime-loader.js", VENDORED).href };
-    ort.env.wasm.wasmBinary = runtime;
+    useRuntime(runtime);
+    ort.env.wasm.wasmPaths = { mjs: new URL("runtime.js", import.meta.url).href };
     ort.env.wasm.numThreads = 1; // other slices are answered in other workers: see pool.js
     const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-    const session = await ort.InferenceSession.create(graph, options);
-    ort.env.wasm.wasmBinary = undefined; // 14 MB that are not needed any more
-    return new Graph(session);
+    const loaded = new Graph(await ort.InferenceSession.create(graph, options));
+    await loaded.run(BLANK); // the first run takes ten times as long as others: before a person waits for it
+    return loaded;
   }
 
   /** Run one slice { pixels (H * W) uint8, width, height }: { logit, evidence, gate, lung, opacity }, the last three or null. */
