@@ -30,14 +30,14 @@ export function looksLikeDicom(bytes) {
   return hasMagic(bytes) || BARE.test(String.fromCharCode(...bytes.subarray(0, 8)));
 }
 
-/** The first bytes of a file, enough to tell what it is; none where it cannot be read. */
-export async function readStart(file) {
-  const start = await file.slice(0, 132).arrayBuffer().catch(() => new ArrayBuffer(0));
+/** The first bytes of a file, by default enough to tell what it is; none where it cannot be read. */
+export async function readStart(file, size = 132) {
+  const start = await file.slice(0, size).arrayBuffer().catch(() => new ArrayBuffer(0));
   return new Uint8Array(start);
 }
 
-/** Whether what lies in a folder is to be read: { file, path }; zips are. */
-export async function isCandidate({ file, path }) {
+/** Whether what lies in a folder is to be read: { file, path }, and its first bytes where they are known; zips are. */
+export async function isCandidate({ file, path }, start = null) {
   if (isClutter(path)) return false;
-  return hasKnownEnding(path) || /\.zip$/i.test(path) || looksLikeDicom(await readStart(file));
+  return hasKnownEnding(path) || /\.zip$/i.test(path) || looksLikeDicom(start ?? (await readStart(file)));
 }

@@ -9,7 +9,8 @@ import { MAX_BYTES, checkBytes } from "./limits.js";
 import { inOrder } from "./in_order.js";
 import { hasKnownEnding, isCandidate, isClutter, looksLikeDicom, readStart } from "../../rules/candidates.js";
 
-const START = 1 << 16; // bytes that hold the header of nearly every slice
+const START = 1 << 14; // bytes that hold the header of most slices
+const LONG_START = 1 << 16; // and of nearly all
 const AHEAD = 16; // files whose first bytes are read at a time
 
 /**
@@ -19,26 +20,32 @@ const AHEAD = 16; // files whose first bytes are read at a time
  */
 export async function listItems(given) {
   const found = { items: [], skipped: [] };
-  for await (const { one, isWanted, isPacked } of inOrder(given, AHEAD, peek)) {
+  for await (const { one, isWanted, start } of inOrder(given, AHEAD, peek)) {
     if (!isWanted) found.skipped.push(one.path);
-    else if (isPacked) await addArchive(one, found);
-    else found.items.push(toItem(one));
+    else if (isZip(start)) await addArchive(one, found);
+    else found.items.push(toItem(one, start));
   }
   return found;
 }
 
 async function peek(one) {
-  const isWanted = !one.isFromFolder || (await isCandidate(one));
-  return { one, isWanted, isPacked: isWanted && isZip(await readStart(one.file)) };
+  const start = await readStart(one.file, START); // once: to ask for a part of a file takes longer than to parse it
+  return { one, start, isWanted: !one.isFromFolder || (await isCandidate(one, start)) };
 }
 
-function toItem({ file, path, given }) {
+function toItem({ file, path, given }, start) {
   return {
     path,
     given: given ?? path,
     size: file.size,
     read: async () => unpacked(await readBytes(file, file.size)),
-    readStart: () => readBytes(file, START),
+    starts: [
+      async () => {
+        checkBytes(file.size);
+        return start;
+      },
+      () => readBytes(file, LONG_START),
+    ],
   };
 }
 

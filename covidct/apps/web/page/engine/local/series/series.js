@@ -15,14 +15,15 @@ import { conclude, noteSlices, refusalOf, summarise } from "../../../rules/serie
 const AHEAD = 16; // files that are looked into at a time: most of it is waiting
 
 /**
- * { series, refused, loose } of items { path, given, size, read(), readStart() }, the latter where a file can be read in
- * part; `onLooked(done)` after each. Stops with `run`.
+ * { series, refused, loose } of items { path, given, size, read(), starts }, the latter where a file can be read in part
+ * (see files.js); `onLooked(done)` after each. Stops with `run`.
  */
 export async function readStudy(items, onLooked, run) {
   const described = [];
   for await (const place of inOrder(items, AHEAD, (item) => lookInto(item))) {
     if (run.isCancelled) break;
-    described.push({ ...items[described.length], id: described.length, place });
+    const starts = null; // they are not needed any more, and take memory
+    described.push({ ...items[described.length], starts, id: described.length, place });
     onLooked(described.length);
   }
   const groups = group(described);
@@ -75,8 +76,9 @@ function toAbout(seriesUid, { studyUid, studyDate, description }) {
 async function lookInto(item) {
   if (item.error) return null;
   try {
-    const start = item.readStart && (await item.readStart());
-    if (start && !isGzip(start)) {
+    for (const read of item.starts ?? []) {
+      const start = await read();
+      if (isGzip(start)) break;
       if (!isDicom(start)) return null;
       const place = await readPlaceOfStart(start);
       if (place) return place;
