@@ -129,8 +129,9 @@ def save(page: Page) -> list[dict[str, Any]]:
 
 
 def series_files(kinds: Sequence[Phantom], **tags: Any) -> dict[str, bytes]:
-    """A series from feet to head; names say nothing of the order."""
+    """A series of up to 31 slices from feet to head; names say nothing of the order."""
     files = {}
+    names = 11 if len(kinds) <= 11 else 31
     for at, kind in enumerate(kinds):
         own = {
             "SOPInstanceUID": f"{STUDY}.{at + 1}",
@@ -140,7 +141,7 @@ def series_files(kinds: Sequence[Phantom], **tags: Any) -> dict[str, bytes]:
             "SliceThickness": 5,
         }
         data = dicom_bytes(ct_dataset(draw_phantom(kind, seed=13, size=SIZE), **(own | tags)))
-        files[f"{(7 * at) % 11:02}.dcm"] = data
+        files[f"{(7 * at) % names:02}.dcm"] = data
     return files
 
 

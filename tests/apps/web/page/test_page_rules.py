@@ -302,6 +302,15 @@ def test_a_series_is_as_probable_as_in_python(rules: Page) -> None:
     assert run(rules, "rules/series_evidence", body, [[0.5, 0.5]]) == [None]
 
 
+def test_slices_are_read_from_the_middle_outwards_each_once(rules: Page) -> None:
+    lengths = [0, 1, 2, 3, 7, 8, 9, 300, 1001]
+    found = run(rules, "rules/spread", "return given.map((one) => m.spread(one))", lengths)
+    assert [sorted(order) for order in found] == [list(range(length)) for length in lengths]
+    assert found[7][:7] == [150, 75, 225, 37, 112, 187, 262]
+    steps = np.diff(sorted(found[7][:16]))
+    assert steps.max() < 3 * 300 / 16
+
+
 def test_turns_are_those_of_python(rules: Page) -> None:
     axes = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)]
     cases = [[*row, *column] for row in axes for column in axes if abs(row[0]) != abs(column[0])]

@@ -5,7 +5,7 @@ import { toKey } from "./meaning.js";
 import { count, formatNumber, pair, percent, t } from "../words/texts.js";
 import { groupBy } from "../rules/groups.js";
 import { shiftProbability } from "../rules/prevalence.js";
-import { nameModel, nameWhole, say, sayFinding, sayNote, sayPlaces, sayStudy } from "../words/wording.js";
+import { nameModel, nameWhole, say, sayFinding, sayNote, sayPlaces, sayStudy, sayVerdict } from "../words/wording.js";
 
 const BEYOND = ["no_lung", "not_chest"]; // what slices above and below the lungs are refused for
 const NAME = "COVID-19";
@@ -23,16 +23,16 @@ function drawAnswer(review) {
   byId("intake-replaces").hidden = !entry;
   byId("start").hidden = Boolean(entry);
   if (!entry) return;
-  const answer = entry.answer;
+  const { answer, outlook } = entry;
   const verdict = review.verdict(answer);
   byId("detail").dataset.verdict = verdict ?? "reading";
   byId("detail-path").textContent = nameWhole(entry);
   byId("detail-study").textContent = [sayStudy(entry)].filter(Boolean).map((text) => ` · ${text}`).join("");
-  show("detail-title", verdict ? t(`title.${verdict}`) : t("list.reading"));
-  show("detail-probability", sayProbability(answer));
+  show("detail-title", verdict ? t(`title.${verdict}`) : outlook ? sayHowFar(outlook) : t("list.reading"));
+  show("detail-probability", outlook ? saySoFar(review) : sayProbability(answer));
   show("detail-assumes", sayAssumption(review));
-  show("detail-finding", answer ? sayFinding(answer) : "");
-  show("detail-sentence", saySentence(answer, verdict, review.pointFor(answer)));
+  show("detail-finding", sayFinding(answer ?? outlook?.answer ?? {}));
+  show("detail-sentence", outlook ? t("outlook.hint") : saySentence(answer, verdict, review.pointFor(answer)));
   const notes = toNotes(entry, (at) => toLink(at, review));
   byId("notes-part").hidden = !notes.length;
   byId("detail-notes").replaceChildren(...notes.map((note) => make("li", {}, ...note)));
@@ -42,6 +42,19 @@ function drawAnswer(review) {
 /** Put a text in its place; no line ends within the name of the disease. */
 function show(id, text) {
   byId(id).textContent = text.replaceAll(NAME, NAME.replace("-", "-\u2060"));
+}
+
+/** What the slices so far say of the series that is looked at, in a line; nothing where it has its answer, or none so far. */
+export function sayOutlook(review) {
+  const outlook = review.entry?.outlook;
+  return outlook ? pair(sayHowFar(outlook), saySoFar(review)) : "";
+}
+
+const sayHowFar = ({ read, count: all }) => t("outlook.title", { read: formatNumber(read), count: formatNumber(all) });
+
+function saySoFar(review) {
+  const { answer } = review.entry.outlook;
+  return pair(t("outlook.so_far"), sayVerdict(review.verdict(answer), answer.probability));
 }
 
 /** The headline's probability, or nothing. */

@@ -7,14 +7,14 @@ const QUIET_MS = 5000; // between two lines that are read out
 let heard = 0;
 let noticed = () => "";
 
-/** Show a line and a share in [0, 1], null for a bar without end. */
-export function showWork(text, share) {
+/** Show a line and a share in [0, 1], null for a bar without end; what is read out may be another line. */
+export function showWork(text, share, spoken = "") {
   byId("work").hidden = false;
   byId("work-text").textContent = text;
   const bar = byId("work-bar");
   if (Number.isFinite(share)) bar.value = share;
   else bar.removeAttribute("value");
-  if (Date.now() - heard > QUIET_MS) announce(text);
+  if (Date.now() - heard > QUIET_MS) announce(spoken || text);
 }
 
 /** Take the bar away. */

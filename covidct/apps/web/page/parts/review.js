@@ -35,29 +35,48 @@ export class Review extends EventTarget {
     this.tell("selection");
   }
 
-  /** Add an answer to its entry: slices of a series stand in one, which the series' own answer completes. */
-  add(answer) {
-    const isPart = answer.kind === "slice" && answer.sliceIndex !== null;
+  /**
+   * Add answers { answer, outlook } to their entries: slices of a series stand in one, which the series' own answer
+   * completes; until then the outlook is what its slices so far say.
+   */
+  add(given) {
+    const before = this.entry;
+    given.forEach((one) => this.addOne(one));
     this.isKept = false;
-    const known = this.entries.find(({ uid, answer: own }) => own === null && uid === answer.seriesUid);
-    if (known) this.extend(known, answer);
-    else this.entries.push(isPart
-      ? { uid: answer.seriesUid, answer: null, slices: [answer] }
-      : { uid: answer.seriesUid, answer, slices: answer.kind === "slice" ? [answer] : [] });
     this.tell("entries");
-    // A series is what most people came for, if slices on their own were answered before.
-    if (!this.entry || (isPart && !known && this.entry.slices.length < 2 && !this.wasMoved)) this.look(this.entries.at(-1));
-    else if (known === this.entry) this.tell("selection");
+    if (this.entry === before && this.isNews(given)) this.tell("selection");
   }
 
-  extend(entry, answer) {
-    if (answer.kind === "slice") {
-      entry.slices.push(answer);
-      return;
-    }
+  addOne({ answer, outlook = null }) {
+    const isPart = answer.kind === "slice" && answer.sliceIndex !== null;
+    const known = this.entries.find(({ uid, answer: own }) => own === null && uid === answer.seriesUid);
+    if (known) return this.extend(known, answer, outlook);
+    this.entries.push(isPart
+      ? { uid: answer.seriesUid, answer: null, outlook, slices: [answer] }
+      : { uid: answer.seriesUid, answer, slices: answer.kind === "slice" ? [answer] : [] });
+    // A series is what most people came for, if slices on their own were answered before.
+    if (!this.entry || (isPart && this.entry.slices.length < 2 && !this.wasMoved)) this.look(this.entries.at(-1));
+  }
+
+  extend(entry, answer, outlook) {
+    entry.outlook = outlook;
+    if (answer.kind === "slice") return this.insert(entry, answer);
     entry.answer = answer;
     // The most telling slice is what a reader wants to see first.
     if (entry === this.entry && !this.wasMoved) this.at = answer.series.telling[0] ?? this.at;
+  }
+
+  /** Slices come in any order; the one that is looked at stays it. */
+  insert(entry, slice) {
+    const after = entry.slices.findIndex(({ sliceIndex }) => sliceIndex > slice.sliceIndex);
+    const place = after < 0 ? entry.slices.length : after;
+    entry.slices.splice(place, 0, slice);
+    if (entry === this.entry && place <= this.at) this.at += 1;
+  }
+
+  /** Whether what is looked at has changed. */
+  isNews(given) {
+    return given.some(({ answer }) => this.entry.slices.includes(answer) || this.entry.answer === answer);
   }
 
   /** No more answers come: the most serious one is looked at, unless a person chose another. */
@@ -122,6 +141,13 @@ export class Review extends EventTarget {
   /** The slice that is looked at, or null. */
   get slice() {
     return this.entry?.slices[this.at] ?? null;
+  }
+
+  /** Where the slice that is looked at lies in its entry: { place, count }, of all slices, read or not yet. */
+  get position() {
+    const { sliceIndex, sliceCount } = this.slice ?? {};
+    const isPart = sliceIndex != null && sliceCount != null;
+    return isPart ? { place: sliceIndex, count: sliceCount } : { place: this.at, count: this.entry?.slices.length ?? 0 };
   }
 
   /** The operating point that decides for an answer. */

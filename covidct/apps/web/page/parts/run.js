@@ -1,5 +1,6 @@
 // One run at a time: files given -> answers into the review, with progress, stop, and what has gone wrong said.
 
+import { sayOutlook } from "./answer.js";
 import { byId, showDetail } from "./dom.js";
 import { drawPoints } from "./meaning.js";
 import { announce, hideNotice, hideWork, showNotice, showWork } from "./progress.js";
@@ -7,6 +8,7 @@ import { count, formatNumber, percent, t } from "../words/texts.js";
 import { sayFault } from "../words/wording.js";
 
 const MAX_FILES = 5000; // a study has hundreds of slices; thousands are a whole disk, dropped by mistake
+const SHOW_MS = 250; // between two looks at what was told: to draw after each slice costs half as much as reading it
 
 /** Starts and stops the engine's work. */
 export class Run {
@@ -16,6 +18,8 @@ export class Run {
     this.isBusy = false;
     this.isStopping = false;
     this.isEmpty = true; // no answer of this run is there yet
+    this.told = []; // events that are still to be shown
+    this.shownAt = 0;
     byId("work-stop").addEventListener("click", () => this.stop());
     byId("notice-close").addEventListener("click", () => hideNotice());
     addEventListener("beforeunload", (event) => (this.isBusy || !review.isKept) && event.preventDefault());
@@ -59,11 +63,28 @@ export class Run {
     showWork(t("work.starting"), null);
     const slices = [];
     const { skipped, isCancelled } = await this.engine.predict(given, this.review, (event) => {
-      if (event.answer) this.take(event.answer);
       if (event.answer?.kind === "slice") slices.push(event.answer.status);
-      this.showProgress(event);
-    });
+      this.told.push(event);
+      this.showSoon(event);
+    }).finally(() => this.show());
     this.finish(slices, skipped, isCancelled);
+  }
+
+  showSoon({ outlook }) {
+    const isFirst = outlook && !this.review.entry?.outlook;
+    if (isFirst || performance.now() - this.shownAt >= SHOW_MS) this.show();
+    else this.timer ??= setTimeout(() => this.show(), SHOW_MS);
+  }
+
+  /** Show what was told since. */
+  show() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.shownAt = performance.now();
+    const told = this.told.splice(0);
+    const answers = told.filter(({ answer }) => answer);
+    if (answers.length) this.take(answers);
+    if (told.length) this.showProgress(told.at(-1));
   }
 
   /** Earlier results stay until there are new ones: where nothing can be read, nothing is lost. */
@@ -71,11 +92,14 @@ export class Run {
     return this.isEmpty && this.review.entries.length > 0;
   }
 
-  take(answer) {
+  take(answers) {
     if (this.isEmpty) this.review.clear();
     this.isEmpty = false;
     byId("earlier").hidden = true;
-    this.review.add(answer);
+    const hadOutlook = Boolean(this.review.entry?.outlook);
+    this.review.add(answers);
+    // Who cannot see the page hears of it at once, then as often as of the progress.
+    if (!hadOutlook && this.review.entry.outlook) announce(sayOutlook(this.review));
   }
 
   showProgress(event) {
@@ -86,7 +110,7 @@ export class Run {
     else if (event.sent !== undefined) showWork(t("work.sending", { share: percent(event.sent) }), event.sent);
     else if (event.isWaiting) showWork(t("work.waiting"), null);
     else if (event.sorted !== undefined) showWork(t("work.sorting", values), event.sorted / event.total);
-    else showWork(t("work.reading", values), event.done / event.total);
+    else showWork(t("work.reading", values), event.done / event.total, sayOutlook(this.review));
   }
 
   finish(slices, skipped, isCancelled) {

@@ -34,6 +34,6 @@ function toBar(slice, place, verdict) {
 function describe(slices) {
   const highest = slices.reduce((best, slice) => ((slice.probability ?? -1) > (best?.probability ?? -1) ? slice : best), null);
   if (highest?.probability == null) return t("report.strip");
-  const at = formatNumber(slices.indexOf(highest) + 1);
+  const at = formatNumber((highest.sliceIndex ?? slices.indexOf(highest)) + 1);
   return t("viewer.strip", { high: percent(highest.probability, 1), at });
 }

@@ -22,6 +22,7 @@ export class Viewer {
     this.engine = engine;
     this.wanted = null; // the slice and window asked for last: those in between are passed over
     this.drawn = null; // the slice and window on the canvas
+    this.side = null; // how the slice on the canvas lies
     this.measured = {}; // Hounsfield units of the slice that was windowed last
     this.camera = new Camera();
     this.film = new Film(this.camera);
@@ -62,7 +63,7 @@ export class Viewer {
   }
 
   get isSingle() {
-    return (this.review.entry?.slices.length ?? 0) < 2;
+    return this.review.position.count < 2;
   }
 
   /** Show what the review looks at now. */
@@ -107,7 +108,7 @@ export class Viewer {
     const { name, own } = this.windowing;
     const window = slice.hasHu ? own ?? name : "lung";
     const isBusy = this.wanted !== null;
-    if (!isBusy && this.drawn?.slice === slice && this.drawn.window === window) return;
+    if (!isBusy && this.drawn?.slice === slice && this.drawn.window === window) return this.label(); // in words that may have changed
     this.wanted = { slice, window };
     if (this.drawn?.slice !== slice) this.cover();
     if (isBusy) return;
@@ -132,7 +133,8 @@ export class Viewer {
     if (wanted !== this.wanted) return;
     if (parts) {
       this.film.draw(...parts);
-      this.label(parts[0].geometry);
+      this.side = parts[0].geometry.turn;
+      this.label();
       byId("stage").dataset.drawn = String(slice.n);
     } else {
       byId("stage-text").textContent = fault.key ? sayFault(fault) : t("viewer.none");
@@ -148,24 +150,24 @@ export class Viewer {
     return { ...this.measured, pixels: toDisplay(this.measured.hu, window) };
   }
 
-  label({ turn }) {
-    const { slice, at, entry } = this.review;
+  label() {
+    const { slice, position } = this.review;
     const mm = slice.positionMm ?? null;
     const place = [
-      ...(this.isSingle ? [] : [`${formatNumber(at + 1)} / ${formatNumber(entry.slices.length)}`]),
+      ...(this.isSingle ? [] : [`${formatNumber(position.place + 1)} / ${formatNumber(position.count)}`]),
       ...(mm === null ? [] : [`${formatNumber(mm, 1, 1)} mm`]),
     ];
     const { centre, width } = this.windowing;
-    this.film.label({ turn, place: place.join("\n"), units: slice.hasHu ? t("viewer.units", { centre, width }) : "" });
+    this.film.label({ turn: this.side, place: place.join("\n"), units: slice.hasHu ? t("viewer.units", { centre, width }) : "" });
   }
 
   describe() {
-    const { slice, entry, at } = this.review;
+    const { slice, position } = this.review;
     if (!slice) return "";
     const verdict = this.review.verdict(slice);
     const what = slice.status === "ok" ? sayVerdict(verdict, slice.probability) : pair(t(`decision.${verdict}`), say(slice));
-    const total = entry.slices.length;
-    return total < 2 ? what : t("viewer.position", { at: formatNumber(at + 1), total: formatNumber(total), what });
+    const [at, total] = [formatNumber(position.place + 1), formatNumber(position.count)];
+    return this.isSingle ? what : t("viewer.position", { at, total, what });
   }
 
   press(event) {

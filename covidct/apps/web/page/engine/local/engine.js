@@ -24,7 +24,7 @@ export class LocalEngine {
     return this.call("prepare");
   }
 
-  /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total })`, before that { loaded }. Gives { skipped, isCancelled }. */
+  /** Answer for files { file, path, isFromFolder }; `onEvent({ answer, done, total, outlook })`, before that { loaded }. Gives { skipped, isCancelled }. */
   predict(given, { point }, onEvent) {
     return this.call("predict", { given, point }, onEvent);
   }

@@ -1,4 +1,4 @@
-// Workers that answer for slices, one slice and one thread each: a second one starts when there is work for it.
+// Workers that answer for slices, one slice and one thread each: more than one start where there is work for them.
 // Two of one thread answer more slices a second than one of two threads, decode side by side as well, and need no
 // page that is isolated. Knows how many; knows nothing of slices.
 
@@ -9,7 +9,7 @@ const AHEAD = 2; // slices a worker: the one that it works on, and one that wait
 
 /** Starts workers and shares slices out among them. */
 export class Pool {
-  /** `model` is { config, graph, runtime }, the latter two as bytes. Throws Error where the graph does not start. */
+  /** `model` is { config, graph (bytes), runtime (WebAssembly.Module) }. Throws Error where the graph does not start. */
   static async start(model) {
     const pool = new Pool(model);
     pool.workers.push(await pool.startOne());
@@ -19,7 +19,7 @@ export class Pool {
   constructor(model) {
     this.model = model;
     this.workers = []; // that answer
-    this.isStarting = false;
+    this.starting = 0;
     this.most = countWorkers();
   }
 
@@ -28,23 +28,27 @@ export class Pool {
     return AHEAD * this.most;
   }
 
+  /** Start what answers for so many slices. */
+  expect(slices) {
+    const wanted = Math.min(this.most, Math.ceil(slices / AHEAD));
+    while (this.workers.length + this.starting < wanted) this.grow();
+  }
+
   /** The answer for the bytes of a slice, which are given away; `about` is { path, turn }. */
   answer(bytes, about) {
     const worker = this.workers.reduce((one, other) => (other.waiting < one.waiting ? other : one));
-    if (worker.waiting >= AHEAD && this.workers.length < this.most) this.grow();
     return worker.call("answer", { bytes, about }, { transfer: [bytes.buffer] });
   }
 
   /** One worker more; where it does not start, as in little memory, those that there are go on. */
   async grow() {
-    if (this.isStarting) return;
-    this.isStarting = true;
+    this.starting += 1;
     try {
       this.workers.push(await this.startOne());
     } catch {
       this.most = this.workers.length;
     }
-    this.isStarting = false;
+    this.starting -= 1;
   }
 
   async startOne() {

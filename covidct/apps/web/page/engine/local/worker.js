@@ -7,9 +7,10 @@ import { listItems } from "./files.js";
 import { inOrder } from "./in_order.js";
 import { Pool } from "./pool.js";
 import { orRefusal } from "./reader.js";
-import { answerRefused, answerSeries, noteRefused, readStudy } from "./series/series.js";
+import { answerRefused, answerSeries, foresee, noteRefused, readStudy } from "./series/series.js";
 import { readSlice } from "./images/read.js";
 import { findNext } from "./series/selection.js";
+import { spread } from "../../rules/spread.js";
 import { WINDOWS, toDisplay } from "../../rules/window.js";
 
 const KEPT = 12; // slices kept decoded, for scrolling
@@ -45,8 +46,9 @@ async function start() {
 }
 
 /**
- * Answer for all that was given; an event { answer, done, total } for each result, in the order of `covidct predict`:
- * slices on their own, each series after its slices, series that are refused. Stops where it is cancelled.
+ * Answer for all that was given; an event { answer, done, total, outlook } for each result: slices on their own, each
+ * series after its slices, series that are refused. Slices of a series come spread over it, each with what those so far
+ * say of the series (see `foresee`). Stops where it is cancelled.
  */
 async function predict({ given, point }, emit) {
   const run = { isCancelled: false, isLoaded: false };
@@ -54,7 +56,7 @@ async function predict({ given, point }, emit) {
   const [{ study, skipped }] = await Promise.all([sort(given, emit, run), awaitModel(emit, run)]);
   const total = [...study.series.map(({ stack }) => stack), study.loose].reduce((sum, { length }) => sum + length, 0);
   const progress = { done: 0, total, items: [] };
-  await answerAll(study.loose, () => ({}), progress, emit, run);
+  await answerAll(study.loose, { order: [...study.loose.keys()] }, progress, emit, run);
   const left = [...study.refused];
   for (const series of study.series) {
     let answer = await answerStack(series, point, progress, emit, run);
@@ -64,13 +66,14 @@ async function predict({ given, point }, emit) {
       answer = await answerStack(noteRefused(other, answer), point, progress, emit, run);
     }
   }
-  if (!run.isCancelled) for (const series of left) push(answerRefused(series), null, progress, emit);
+  if (!run.isCancelled) for (const series of left) push({ answer: answerRefused(series) }, progress, emit);
   return { skipped, isCancelled: run.isCancelled };
 }
 
 /** Which files may be slices, and of which series; an event { sorted, total } for each once the model is there. */
 async function sort(given, emit, run) {
   const { items, skipped } = await listItems(given);
+  load(emit).then((pool) => pool.expect(items.length), () => null); // what goes wrong is told by awaitModel
   const study = await readStudy(items, (sorted) => run.isLoaded && emit({ sorted, total: items.length }), run);
   return { study, skipped };
 }
@@ -86,29 +89,40 @@ async function awaitModel(emit, run) {
 }
 
 async function answerStack(series, point, progress, emit, run) {
+  const { stack } = series;
   // How the slices of a series lie is known, and they are turned by it.
-  const toAbout = ({ positionMm }, sliceIndex) => ({ sliceIndex, seriesUid: series.uid, seemsTurned: false, positionMm });
-  const slices = await answerAll(series.stack, toAbout, progress, emit, run);
+  const toAbout = (sliceIndex) => ({
+    sliceIndex, sliceCount: stack.length, seriesUid: series.uid, seemsTurned: false, positionMm: stack[sliceIndex].positionMm,
+  });
+  const toOutlook = (slices) => foresee(series, slices, point, state.config);
+  const slices = await answerAll(stack, { order: spread(stack.length), toAbout, toOutlook }, progress, emit, run);
   if (run.isCancelled) return null;
   const answer = answerSeries(series, slices, point, state.config);
-  push(answer, null, progress, emit);
+  push({ answer }, progress, emit);
   return answer;
 }
 
-/** Answers for items, told in their order while later ones are under way; those that are there where it is cancelled. */
-async function answerAll(items, toAbout, progress, emit, run) {
+/**
+ * Answers for items, in their places; told in `order` while later ones are under way, each with what `toOutlook` makes of
+ * those so far. Only those that are there where it is cancelled.
+ */
+async function answerAll(items, { order, toAbout = () => ({}), toOutlook = () => null }, progress, emit, run) {
   const pool = await state.pool;
-  const wanted = run.isCancelled ? [] : items;
-  const answers = [];
-  for await (const found of inOrder(wanted, pool.limit, (item) => answerOne(item, pool))) {
+  const wanted = run.isCancelled ? [] : order;
+  const first = progress.items.length;
+  const answers = new Map();
+  for await (const found of inOrder(wanted, pool.limit, (at) => answerOne(items[at], pool))) {
     if (run.isCancelled) break;
-    const answer = { ...found, ...toAbout(items[answers.length], answers.length) };
+    const at = order[answers.size];
+    const answer = { ...found, ...toAbout(at) };
+    answers.set(at, answer);
     progress.done += 1;
-    push(answer, items[answers.length], progress, emit);
-    answers.push(answer);
+    push({ answer, item: items[at], n: first + at, outlook: toOutlook(inPlace(answers)) }, progress, emit);
   }
-  return answers;
+  return inPlace(answers);
 }
+
+const inPlace = (answers) => [...answers.keys()].sort((one, other) => one - other).map((at) => answers.get(at));
 
 function answerOne(item, pool) {
   return orRefusal(item.path, async () => {
@@ -117,11 +131,13 @@ function answerOne(item, pool) {
   });
 }
 
-function push(answer, item, { done, total, items }, emit) {
-  items.push(item);
+/** Tell an answer, number `n` of all: by that its picture is asked for. */
+function push({ answer, item = null, n, outlook = null }, { done, total, items }, emit) {
+  const number = n ?? items.length;
+  items[number] = item;
   if (state.items !== items) state.shown.clear(); // the run before: its pictures were there until now
   state.items = items;
-  emit({ answer: { ...answer, n: state.items.length - 1 }, done, total });
+  emit({ answer: { ...answer, n: number }, done, total, outlook });
 }
 
 async function cancel() {

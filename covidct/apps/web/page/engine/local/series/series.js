@@ -13,6 +13,7 @@ import { MIN_ANSWERED } from "../../../rules/series_evidence.js";
 import { conclude, noteSlices, refusalOf, summarise } from "../../../rules/series_result.js";
 
 const AHEAD = 16; // files that are looked into at a time: most of it is waiting
+const FEWEST = 16; // slices read, before anything is said of a series that has more
 
 /**
  * { series, refused, loose } of items { path, given, size, read(), starts }, the latter where a file can be read in part
@@ -48,6 +49,17 @@ export function answerSeries(series, slices, point, config) {
     code: reason && (reason === "too_few_slices" ? "series_too_few" : "series_none"), values: { min: MIN_ANSWERED },
     series: { ...summarise(slices, point), notes },
   };
+}
+
+/**
+ * What the slices of a series that were read so far say of it: { read, count, answer }, the latter as if the series had
+ * no others; null where they are too few. No result: that is the answer once all are read.
+ */
+export function foresee(series, slices, point, config) {
+  const [read, count] = [slices.length, series.stack.length];
+  if (read < FEWEST || read === count) return null;
+  const answer = answerSeries(series, slices, point, config);
+  return answer.status === "ok" ? { read, count, answer } : null;
 }
 
 /** The series, with a note that it is read in place of one that got no answer. */
