@@ -4,9 +4,10 @@
 
 Needs Playwright, Chromium and what scripts/vendor fetches. A series as PNG, raw DICOM and JPEG 2000 files
 on the disk, given to a new page on so many cores, and to Python on one thread, in turn. Prints medians over
-the runs, with the lowest and the highest: seconds from the files to the first answer (the model is fetched
-and started meanwhile); milliseconds a slice of all of them given once more (sorting, reading, model and
-gate); how many times Python's that is; and the most memory that the page's process took.
+the runs, with the lowest and the highest: seconds from the files to the first slice answered (the model is
+fetched and started meanwhile); once more, with the model started, seconds to the provisional answer (none for
+pictures, and for series of 16 slices or fewer) and milliseconds a slice of all of them (sorting, reading,
+model and gate); how many times Python's that is; and the most memory that the page's process took.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from makers import ct_dataset, dicom_bytes, png_bytes, transcode
 from services.browsers import launching, serving
 
 KINDS = ("png", "raw", "j2k")
-ROW = "{:18}{:>20}{:>22}{:>8}{:>10}"
+ROW = "{:18}{:>20}{:>20}{:>22}{:>8}{:>10}"
 FIELD = """() => document.body.append(Object.assign(document.createElement('input'),
   { type: 'file', id: 'bench', multiple: true }))"""
 MEASURE = """async () => {
@@ -48,24 +49,29 @@ MEASURE = """async () => {
   const config = await engine.open();
   const run = async () => {
     const begun = performance.now();
-    let first = null;
-    await engine.predict(given, { point: config.operating_points[0] }, ({ answer }) => {
-      if (answer) first ??= performance.now() - begun;
+    let [first, outlook] = [null, null];
+    await engine.predict(given, { point: config.operating_points[0] }, (event) => {
+      if (event.answer) first ??= performance.now() - begun;
+      if (event.outlook) outlook ??= performance.now() - begun;
     });
-    return { first, all: performance.now() - begun };
+    return { first, outlook, all: performance.now() - begun };
   };
   const { first } = await run();
-  const { all } = await run();
-  return { first: first / 1000, slice: all / files.length };
+  const { outlook, all } = await run();
+  return { first: first / 1000, outlook: outlook && outlook / 1000, slice: all / files.length };
 }"""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds to the first answer, milliseconds a slice, and megabytes (None where not asked)."""
+    """Seconds to the first slice and to the provisional answer, milliseconds a slice, and megabytes.
+
+    The second and the last are None where there is none, or it is not asked for.
+    """
 
     first: float
     slice: float
+    outlook: float | None = None
     megabytes: float | None = None
 
 
@@ -92,15 +98,21 @@ def main() -> None:
 
 def show(found: dict[tuple[str, str], list[Timed]]) -> None:
     """Print a row a kind of file and a way to read it."""
-    print(ROW.format("512 x 512", "first answer, s", "a slice, ms", "ratio", "MB"))
+    print(ROW.format("512 x 512", "first slice, s", "provisional, s", "a slice, ms", "ratio", "MB"))
     for (kind, way), timed in found.items():
         python = median(one.slice for one in found[kind, "Python"])
         sizes = [one.megabytes for one in timed if one.megabytes is not None]
-        first = spread([one.first for one in timed], 2)
-        ratio = median(one.slice for one in timed) / python
-        size = f"{max(sizes):.0f}" if sizes else ""
+        outlooks = [one.outlook for one in timed if one.outlook is not None]
+        each = [one.slice for one in timed]
         print(
-            ROW.format(f"{kind}, {way}", first, spread([one.slice for one in timed], 0), f"{ratio:.1f}", size)
+            ROW.format(
+                f"{kind}, {way}",
+                spread([one.first for one in timed], 2),
+                spread(outlooks, 2) if outlooks else "",
+                spread(each, 0),
+                f"{median(each) / python:.1f}",
+                f"{max(sizes):.0f}" if sizes else "",
+            )
         )
 
 
@@ -134,7 +146,7 @@ def measure_page(app: Path, paths: Sequence[Path], cores: int) -> Timed:
             page.evaluate(FIELD)
             page.set_input_files("#bench", list(paths))
             times: dict[str, Any] = page.evaluate(MEASURE)
-            return Timed(times["first"], times["slice"], max(find_peaks()))
+            return Timed(times["first"], times["slice"], times["outlook"], max(find_peaks()))
     finally:
         os.sched_setaffinity(0, mine)
 
