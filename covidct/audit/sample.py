@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -19,10 +18,10 @@ import click
 from covidct.audit.file_facts import Facts, identify, parse_facts
 from covidct.audit.lung_segmentation import shrink
 from covidct.audit.probes.features import Features, measure_features
+from covidct.audit.threads import open_threads
 from covidct.data.manifest import Row
 from covidct.data.slice_store import SliceStore
 from covidct.errors import ReadError
-from covidct.images.decoding.cores import count_cores
 from covidct.images.files import read_bytes
 from covidct.images.read import parse_slice
 from covidct.types import Pixels, Slice
@@ -76,7 +75,7 @@ def read_samples(
     They are kept in `store`, where there is one, for whoever reads them next.
     """
     parse = parse_slice if store is None else store.parse
-    with ThreadPoolExecutor(count_cores()) as threads:
+    with open_threads() as threads:
         results = threads.map(partial(_read, parse), rows, names, labels)
         with click.progressbar(results, len(rows), label="reading slices".ljust(24), file=sys.stderr) as bar:
             found = list(bar)
