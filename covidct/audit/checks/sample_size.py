@@ -95,7 +95,9 @@ def _claim(part: _Part, unit: str) -> str:
     """What a flawless result would prove."""
     n = part.positives
     low = exact_interval(n, n)[0]
-    return f"On {part.name}, {n} of {n} {unit} detected would only show a sensitivity of {low:.0%} or more."
+    # Rounded up, it would claim what nothing can prove.
+    least = f"{low:.0%}" if low < 0.99 else f"{math.floor(1000 * low) / 10:.1f}%"
+    return f"On {part.name}, {n} of {n} {unit} detected would only show a sensitivity of {least} or more."
 
 
 def _figures(part: _Part) -> tuple[Figure, ...]:

@@ -26,6 +26,11 @@ def test_forty_of_forty_mean_at_least_91_percent() -> None:
     assert "100" in texts(check, Level.WARN)
 
 
+def test_no_number_of_patients_proves_a_sensitivity_of_100_percent() -> None:
+    check = check_sample_size(make_dataset(in_split(1000, "test")))
+    assert "1000 of 1000 patients detected would only show a sensitivity of 99.6% or more" in check.headline
+
+
 def test_a_hundred_patients_of_each_class_are_enough() -> None:
     check = check_sample_size(make_dataset(in_split(100, "external")))
     assert (check.level, check.advice) == (Level.PASS, "")
