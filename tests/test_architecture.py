@@ -89,7 +89,7 @@ EDGES = {
     "series/instances.py": 1,
     "apps/web/access_log.py": 1,
     "apps/web/worker.py": 1,
-    "apps/pacs/dicomweb.py": 1,
+    "apps/pacs/dicomweb.py": 2,
     "apps/pacs/node.py": 2,
 }
 TESTS = Path(__file__).parent

@@ -151,23 +151,15 @@ class Archive:
                 else "check URL and UID"
             )
             raise DicomwebError(f"{self.url}: answers {status} for {what}; {hint}") from error
-        except requests.JSONDecodeError as error:  # (a RequestException, too)
+        except requests.JSONDecodeError as error:  # a RequestException, too, though the server was reached
             raise self._foreign(what, error) from error
         except requests.RequestException as error:
             raise DicomwebError(
                 f"{self.url}: cannot be reached for {what} ({type(error).__name__}); check URL and network"
             ) from error
-        except (
-            ValueError,
-            KeyError,
-            IndexError,
-            TypeError,
-            AttributeError,
-            NotImplementedError,
-            RecursionError,
-            OSError,
-        ) as error:
-            # What a server answers that speaks no DICOMweb, or cuts its answer off.
+        except DicomwebError:
+            raise
+        except Exception as error:  # broad: what a server answers that speaks no DICOMweb, or stops half-way
             raise self._foreign(what, error) from error
 
     def _foreign(self, what: str, error: Exception) -> DicomwebError:

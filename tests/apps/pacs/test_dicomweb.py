@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 
 from covidct.apps.cli.main import main
 from covidct.apps.pacs.dicomweb import AUTH, TOKEN, Archive, _list
@@ -93,7 +94,8 @@ def to_items(*uids: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("No tag to read at file position 123D"), NotImplementedError("VR"), RecursionError()]
+    "error",
+    [OSError("No tag"), NotImplementedError("VR"), RecursionError(), InvalidDicomError("no prefix")],
 )
 def test_an_instance_that_arrives_damaged_is_no_dicom(
     server: str, error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
