@@ -18,6 +18,7 @@ from pydicom import dcmread
 from covidct.data.manifest import Row
 from covidct.images.file_type import PICTURES, sniff
 from covidct.images.library_errors import read_or_none
+from covidct.images.limits import Allowance
 
 # PS3.6 keywords that tell hospitals, scanners and protocols apart.
 TAGS = (
@@ -113,7 +114,7 @@ def _colour_share(image: Image.Image) -> float:
 
 
 def _parse_dicom_facts(data: bytes, path: Path) -> Facts:
-    dataset = dcmread(BytesIO(data), stop_before_pixels=True, force=True)
+    dataset = dcmread(Allowance(str(path)).bind(BytesIO(data)), stop_before_pixels=True, force=True)
     found = {name: str(dataset.get(name)) for name in TAGS if dataset.get(name) not in (None, "")}
     if "PatientID" in found:
         # Who is the same is all that counts; the id itself has no place in a report.

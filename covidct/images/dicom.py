@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -40,7 +39,7 @@ from covidct.images.hounsfield import (
     to_display,
 )
 from covidct.images.library_errors import damage_as, damage_is_an_error
-from covidct.images.limits import BoundedStream
+from covidct.images.limits import Allowance
 from covidct.images.pixel_data import decode_words
 from covidct.images.plausibility import find_implausible
 from covidct.types import Pixels, Slice, Source
@@ -122,7 +121,7 @@ def read_shown(path: Path, *, name: str) -> Pixels:
 def _parse(data: bytes, name: str) -> Dataset:
     data = inflate(data, name=name)
     try:
-        return dcmread(_bounded(data, name), specific_tags=to_tags(KEYWORDS))
+        return dcmread(Allowance(name).bind(BytesIO(data)), specific_tags=to_tags(KEYWORDS))
     except InvalidDicomError:
         pass
     # Objects from old network archives lack the preamble. With `force` pydicom reads anything at all, so
@@ -131,15 +130,12 @@ def _parse(data: bytes, name: str) -> Dataset:
         f"{name}: not DICOM (no DICM at byte 128, no SOPClassUID); give a DICOM file or a PNG"
     )
     with damage_as(lambda _: refusal):
-        dataset = dcmread(_bounded(data, name), specific_tags=to_tags(KEYWORDS), force=True)
+        stream = Allowance(name).bind(BytesIO(data))
+        dataset = dcmread(stream, specific_tags=to_tags(KEYWORDS), force=True)
         makes_sense = sop_class(dataset).is_valid
     if not makes_sense:
         raise refusal
     return dataset
-
-
-def _bounded(data: bytes, name: str) -> BinaryIO:
-    return cast(BinaryIO, BoundedStream(BytesIO(data), name=name))
 
 
 def _to_hu(dataset: Dataset, header: Header, name: str) -> NDArray[np.float64]:

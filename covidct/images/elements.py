@@ -10,16 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 from pydicom.charset import decode_bytes, python_encoding
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_sequence
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 from covidct.errors import ReadError
 from covidct.images.library_errors import read_or_none
+from covidct.images.limits import Allowance
 
 _BINARY = frozenset(("US", "SS", "US or SS", "UL", "SL", "FL", "FD"))
 _PADDING = "\0 \t\r\n"
@@ -79,6 +83,20 @@ def whole(dataset: Dataset, keyword: str, default: int, *, name: str) -> int:
     """An element's first value as a whole number. Raises ReadError if it is not one."""
     found = number(dataset, keyword, name=name)
     return default if found is None else int(found)
+
+
+def read_items(dataset: Dataset, keyword: str, allowance: Allowance) -> list[Dataset]:
+    """The items of a sequence, none where it lacks; parsed within `allowance` where nobody has yet.
+
+    (pydicom parses them when they are looked at, without any bound.) Raises ReadError, and what pydicom does.
+    """
+    element = dataset.get_item(keyword) if keyword in dataset else None
+    value: Any = element.value if element is not None else None
+    if isinstance(element, RawDataElement) and isinstance(value, bytes):
+        is_implicit, is_little = element.is_implicit_VR, element.is_little_endian
+        encoding = dataset.original_character_set or "iso8859"
+        value = read_sequence(allowance.bind(BytesIO(value)), is_implicit, is_little, len(value), encoding)
+    return [one for one in value or () if isinstance(one, Dataset)]
 
 
 def _stored(dataset: Dataset, keyword: str) -> Any:

@@ -17,14 +17,13 @@ from covidct.errors import ReadError
 from covidct.images.blob import Blob, FailedBlob, FileBlob, MemoryBlob
 from covidct.images.file_type import ARCHIVES, HEAD, FileType, Head, sniff_head
 from covidct.images.files import is_clutter, is_wanted, natural_key
-from covidct.images.gunzip import gunzip
+from covidct.images.gunzip import GzipBlob, Marks
 from covidct.images.library_errors import damage_as, read_or_none
-from covidct.images.limits import check_bytes
+from covidct.images.limits import check_bytes, check_growth
 
 MAX_ENTRIES = 50_000
 MAX_TOTAL = 16 * 1024**3  # bytes, unpacked; only one entry at a time is in memory
-MAX_PACKED_TAR = 1024**3  # bytes of a tar within gzip, which is in memory as a whole
-_DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, OSError, EOFError)
+MAX_PACKED_TAR = 1024**3  # bytes of a tar within gzip, unpacked; packed it is in memory
 _ENCRYPTED = 0x1
 
 
@@ -113,27 +112,26 @@ def open_archive(blob: Blob, head: Head | None = None) -> Unpacked:
     try:
         head = head or sniff_head(blob.read())
         files = _list_tar(blob, head) if head.type is FileType.TAR else _list_zip(blob)
-        _check_bounds(blob.name, files)
+        _check_bounds(blob.name, files, packed=blob.size)
     except ReadError as error:
         return Unpacked(((FailedBlob(blob.name, str(error)), Head(FileType.UNKNOWN)),))
     return _sort(files)
 
 
 def _list_zip(blob: Blob) -> list[tuple[str, EntryBlob]]:
-    try:
+    with damage_as(lambda cause: ReadError(f"{blob.name}: a damaged ZIP archive ({cause}); make it again")):
         # A path, not a stream, where there is one: the archive is then closed with the last blob of it.
         archive = zipfile.ZipFile(blob.path if isinstance(blob, FileBlob) else BytesIO(blob.read()))
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    except (*_DAMAGE, ValueError) as error:
-        raise ReadError(f"{blob.name}: a damaged ZIP archive ({error}); make it again") from error
+    # (`is_dir` fails where a file has no name.)
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     named = ((entry.filename, entry) for entry in entries)
     return [(path, EntryBlob(f"{blob.name}/{path}", archive, entry)) for path, entry in named]
 
 
 def _list_tar(blob: Blob, head: Head) -> list[tuple[str, TarBlob]]:
-    """Files of a tar archive; one within gzip is unpacked into memory first."""
+    """Files of a tar archive; one within gzip is unpacked as far as it is read, once to list it."""
     if head.is_packed:
-        blob = MemoryBlob(blob.name, gunzip(blob.read(), name=blob.name, limit=MAX_PACKED_TAR))
+        blob = GzipBlob(MemoryBlob(blob.name, blob.read()), MAX_PACKED_TAR, Marks())
     files: list[tuple[str, TarBlob]] = []
     try:
         with blob.open() as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
@@ -149,7 +147,7 @@ def _list_tar(blob: Blob, head: Head) -> list[tuple[str, TarBlob]]:
     return files
 
 
-def _check_bounds(name: str, files: Iterable[tuple[str, Blob]]) -> None:
+def _check_bounds(name: str, files: Iterable[tuple[str, Blob]], *, packed: int) -> None:
     """Raise ReadError for an archive that is empty or holds too much."""
     sizes = [blob.size for _, blob in files]
     if not sizes:
@@ -160,6 +158,7 @@ def _check_bounds(name: str, files: Iterable[tuple[str, Blob]]) -> None:
         raise ReadError(
             f"{name}: {total:,} bytes unpacked, but at most {MAX_TOTAL:,} are read; give single series"
         )
+    check_growth(total, packed, name=name)
 
 
 def _sort(files: Iterable[tuple[str, EntryBlob | TarBlob]]) -> Unpacked:

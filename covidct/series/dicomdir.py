@@ -5,6 +5,7 @@ Knows the table of contents of a medium. Knows nothing of what is in the files.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 # Before gdcm, which pydicom loads: see `dicom`.
@@ -12,10 +13,13 @@ import PIL.Image  # noqa: F401
 from pydicom import dcmread
 
 from covidct.errors import ReadError
+from covidct.images.elements import read_items
 from covidct.images.files import has_known_ending, read_bytes
 from covidct.images.library_errors import damage_as
+from covidct.images.limits import Allowance
 
 SOP_CLASS = "1.2.840.10008.1.3.10"
+TIMES = 2  # as much as an image: ten thousand records, as are on a DVD
 
 
 def read_dicomdir(path: Path, *, name: str) -> tuple[tuple[Path, str], ...]:
@@ -26,7 +30,7 @@ def read_dicomdir(path: Path, *, name: str) -> tuple[tuple[Path, str], ...]:
     """
     data = read_bytes(path, name=name)
     with damage_as(lambda cause: ReadError(f"{name}: damaged DICOMDIR ({cause}); give the folder it is in")):
-        records = _list(data)
+        records = _list(data, Allowance(name, times=TIMES))
     if not records:
         raise ReadError(f"{name}: a DICOMDIR that lists no images; give the folder it is in")
     top = Path(name).parent
@@ -38,12 +42,10 @@ def read_dicomdir(path: Path, *, name: str) -> tuple[tuple[Path, str], ...]:
     return tuple(found)
 
 
-def _list(data: bytes) -> list[list[str]]:
+def _list(data: bytes, allowance: Allowance) -> list[list[str]]:
     """ReferencedFileID of each record of an image."""
-    from io import BytesIO
-
-    dataset = dcmread(BytesIO(data))
-    records = dataset.get("DirectoryRecordSequence") or []
+    dataset = dcmread(allowance.bind(BytesIO(data)))
+    records = read_items(dataset, "DirectoryRecordSequence", allowance)
     images = [record for record in records if str(record.get("DirectoryRecordType")) == "IMAGE"]
     listed = [record.get("ReferencedFileID") for record in images]
     return [[part] if isinstance(part, str) else [str(one) for one in part] for part in listed if part]

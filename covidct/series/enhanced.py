@@ -6,19 +6,22 @@ that a volume need not be in memory. Knows nothing of what slices mean.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Before gdcm, which pydicom loads: see `dicom`.
 import PIL.Image  # noqa: F401
-from pydicom import dcmread, uid
+from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 
 from covidct.errors import ReadError
 from covidct.images.blob import Blob
+from covidct.images.elements import read_items
 from covidct.images.library_errors import damage_is_an_error
+from covidct.images.limits import Allowance
 
 
 def _same(*keywords: str) -> dict[str, str]:
@@ -41,17 +44,21 @@ _MACROS = {
         "FrameAcquisitionDateTime": "AcquisitionDateTime",
     },
 }
-_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _PIXEL_DATA = (0x7FE0, 0x0010)
 
 
 @dataclass(frozen=True)
 class FrameBlob:
-    """One frame as an object of its own; `head` is that object without its pixels."""
+    """One frame as an object of its own; `head` is that object without its pixels.
+
+    In `volume`, PixelData begins at byte `start`, that is its tag.
+    """
 
     name: str
     volume: Blob = field(repr=False)
     head: Dataset = field(repr=False)
+    start: int
     index: int
     frames: int
 
@@ -80,8 +87,7 @@ class FrameBlob:
     def _read_pixels(self, stream: BinaryIO) -> bytes:
         head = self.head
         syntax = uid.UID(self.head.file_meta.TransferSyntaxUID)
-        # Stops where the pixels begin, and leaves the stream there.
-        dcmread(stream, stop_before_pixels=True, specific_tags=["SOPClassUID"], force=True)
+        stream.seek(self.start)
         length = _enter_pixels(stream, implicit=syntax.is_implicit_VR, name=self.name)
         if syntax.is_encapsulated:
             frame = get_frame(stream, self.index, number_of_frames=self.frames)
@@ -96,32 +102,41 @@ class FrameBlob:
 
 def is_enhanced(dataset: Dataset) -> bool:
     """Whether an object has frames with functional groups."""
-    return bool(dataset.get("PerFrameFunctionalGroupsSequence")) and bool(dataset.get("NumberOfFrames"))
+    groups = dataset.get_item(GROUPS[1]) if GROUPS[1] in dataset else None
+    return groups is not None and bool(groups.value) and bool(dataset.get("NumberOfFrames"))
 
 
-def to_frames(dataset: Dataset) -> list[Dataset]:
-    """The frames of an object as objects of their own, without pixels. Raises what pydicom does."""
+def to_frames(dataset: Dataset, allowance: Allowance) -> list[Dataset]:
+    """The frames of an object as objects of their own, without pixels; parsed within `allowance`.
+
+    Raises ReadError, and what pydicom does.
+    """
     if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
         raise ValueError(f"TransferSyntaxUID {dataset.file_meta.TransferSyntaxUID} is none")
-    shared, each = (dataset.get(keyword) or [] for keyword in _GROUPS)
+    shared, each = (read_items(dataset, keyword, allowance) for keyword in GROUPS)
     plain = Dataset({tag: item for tag, item in dataset.items() if item.VR != "SQ" and tag != _PIXEL_DATA})
     plain.NumberOfFrames = 1
     # What a frame declares in Modality, geometry and pixels is what a slice does; so it is read as one.
     if dataset.get("Modality", "") in ("", "CT"):
         plain.SOPClassUID = uid.CTImageStorage
-    return [_to_frame(plain, dataset, [*shared[:1], group]) for group in each]
+    common = [element for group in shared[:1] for element in _find_elements(group, allowance)]
+    return [_to_frame(plain, dataset, [*common, *_find_elements(group, allowance)]) for group in each]
 
 
-def _to_frame(plain: Dataset, dataset: Dataset, groups: list[Dataset]) -> Dataset:
+def _find_elements(group: Dataset, allowance: Allowance) -> Iterator[tuple[str, Any]]:
+    """Keyword in a single slice, and value, of what functional groups say."""
+    for sequence, keywords in _MACROS.items():
+        for macro in read_items(group, sequence, allowance)[:1]:
+            found = (pair for pair in keywords.items() if pair[0] in macro)
+            yield from ((single, macro[keyword].value) for keyword, single in found)
+
+
+def _to_frame(plain: Dataset, dataset: Dataset, elements: Iterable[tuple[str, Any]]) -> Dataset:
     frame = _copy(plain)
     frame.file_meta = FileMetaDataset()
     frame.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
-    for group in groups:
-        for sequence, keywords in _MACROS.items():
-            for macro in (group.get(sequence) or [])[:1]:
-                for keyword, single in keywords.items():
-                    if keyword in macro:
-                        setattr(frame, single, macro[keyword].value)
+    for keyword, value in elements:
+        setattr(frame, keyword, value)
     return frame
 
 

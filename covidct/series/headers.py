@@ -7,7 +7,6 @@ pixels, nor of what makes a series.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import BinaryIO, cast
 
 # Before gdcm, which pydicom loads: see `dicom`.
 import PIL.Image  # noqa: F401
@@ -19,15 +18,15 @@ from covidct.images.dicom_deflated import inflate
 from covidct.images.dicom_header import HEADER_KEYWORDS, sop_class
 from covidct.images.elements import exact_numbers, numbers, text, texts, to_tags
 from covidct.images.file_type import HEAD, FileType, sniff
+from covidct.images.gunzip import GzipBlob
 from covidct.images.library_errors import damage_is_an_error
-from covidct.images.limits import BoundedStream, check_items
+from covidct.images.limits import Allowance
 from covidct.images.orientation import find_turn
 from covidct.series.archive import EntryBlob
-from covidct.series.enhanced import FrameBlob, is_enhanced, to_frames
+from covidct.series.enhanced import GROUPS, FrameBlob, is_enhanced, to_frames
 from covidct.series.passes import MARKS
 from covidct.series.types import Acquisition, Described, Instance
 
-_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 # What a slice is read by, and what is reported of its series.
 _KEYWORDS = (
     *HEADER_KEYWORDS,
@@ -50,7 +49,7 @@ _KEYWORDS = (
     "InstanceNumber",
     "ImagePositionPatient",
     *MARKS,
-    *_GROUPS,
+    *GROUPS,
 )
 _HEAD = 4096
 _DEFLATED = uid.DeflatedExplicitVRLittleEndian.encode()
@@ -62,14 +61,16 @@ def describe(blob: Blob, *, given: str) -> list[Described]:
     Raises whatever pydicom does for what is no DICOM, or damaged.
     """
     plain = _inflated(blob)
-    dataset = _read_head(plain)
+    allowance = Allowance(blob.name)
+    dataset, end = _read_head(plain, allowance)
     if not is_enhanced(dataset):
         return [_describe(dataset, blob, given)]
-    # A file of an archive is kept in memory: its frames are read one by one, and each would unpack it again.
-    volume = MemoryBlob(blob.name, plain.read()) if isinstance(plain, EntryBlob) else plain
+    # What is packed is kept in memory: its frames are read one by one, and each would unpack it again.
+    is_packed = isinstance(plain, EntryBlob | GzipBlob)
+    volume = MemoryBlob(blob.name, plain.read()) if is_packed else plain
     with damage_is_an_error(blob.name, what="multi-frame DICOM"):
-        frames = to_frames(dataset)
-    blobs = [FrameBlob(blob.name, volume, frame, at, len(frames)) for at, frame in enumerate(frames)]
+        frames = to_frames(dataset, allowance)
+    blobs = [FrameBlob(blob.name, volume, frame, end, at, len(frames)) for at, frame in enumerate(frames)]
     # What ails the first ails all: one error for the file, not one a frame.
     blobs[0].read()
     return [_describe_frame(frame, blob, given, dataset) for frame, blob in zip(frames, blobs, strict=True)]
@@ -81,18 +82,17 @@ def _inflated(blob: Blob) -> Blob:
     return MemoryBlob(blob.name, inflate(blob.read(), name=blob.name)) if deflated else blob
 
 
-def _read_head(blob: Blob) -> Dataset:
+def _read_head(blob: Blob, allowance: Allowance) -> tuple[Dataset, int]:
+    """A dataset without its pixels, and where those begin."""
     with blob.open() as stream:
         force = sniff(stream.read(HEAD)) is not FileType.DICOM
         stream.seek(0)
-        bounded = cast(BinaryIO, BoundedStream(stream, name=blob.name))
-        dataset = dcmread(bounded, stop_before_pixels=True, specific_tags=to_tags(_KEYWORDS), force=force)
-    for keyword in _GROUPS:
-        if keyword in dataset:  # (Not parsed yet, as pydicom does when it is looked at.)
-            check_items(dataset.get_item(keyword).value, name=blob.name)
+        bound = allowance.bind(stream)
+        dataset = dcmread(bound, stop_before_pixels=True, specific_tags=to_tags(_KEYWORDS), force=force)
+        end = stream.tell()
     if force and not sop_class(dataset).is_valid:
         raise ValueError(f"{blob.name}: not DICOM")
-    return dataset
+    return dataset, end
 
 
 def _describe_frame(frame: Dataset, blob: FrameBlob, given: str, volume: Dataset) -> Described:

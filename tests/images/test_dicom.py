@@ -388,3 +388,17 @@ def test_more_elements_than_any_slice_has_are_not_parsed(monkeypatch: pytest.Mon
     monkeypatch.setattr("covidct.images.limits.MAX_READS", 12)
     with pytest.raises(ReadError, match=r"^slice\.dcm: damaged DICOM \(far too many elements and items\)"):
         parse_dicom_bytes(data, name="slice.dcm")
+
+
+ZEROS = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + bytes(8 * 131_000)
+
+
+@pytest.mark.parametrize("depth", [1, 24])
+def test_zeros_in_a_sequence_are_items_to_pydicom_and_are_not_all_parsed(depth: int) -> None:
+    """Found by the fuzzer: a megabyte of zeros, packed a kilobyte, took seven seconds."""
+    nested = (ZEROS[:12] + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * depth
+    data = dicom_bytes(ct_dataset(phantom_hu(size=16)))
+    at = data.index(b"\x08\x00\x60\x00")
+    data = data[:at] + nested + ZEROS + data[at:]
+    with pytest.raises(ReadError, match=r"^slice\.dcm: damaged DICOM \(far too many items\)"):
+        parse_dicom_bytes(data, name="slice.dcm")

@@ -8,7 +8,7 @@ import pytest
 
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
-from covidct.images.gunzip import GzipBlob, gunzip
+from covidct.images.gunzip import GzipBlob, Marks, gunzip
 
 
 def test_all_members_are_unpacked_and_what_follows_is_left() -> None:
@@ -43,6 +43,40 @@ def test_many_empty_members_take_no_longer_each_than_few() -> None:
     packed = gzip.compress(b"", mtime=0)
     assert gunzip(Counted(packed * 10_000), name="x") == b""
     assert max(fed) <= 1 << 16
+
+
+def test_a_stream_begins_anywhere_and_again() -> None:
+    whole = random.Random(3).randbytes(3_000_000)
+    packed = gzip.compress(whole[:1_000_000], 1) + gzip.compress(whole[1_000_000:], 1)
+    for marks in (None, Marks()):
+        blob = GzipBlob(MemoryBlob("x.gz", packed), marks=marks)
+        for at in (2_999_990, 0, 1_500_000, 999_990, 999_995, 3_000_000, 3_000_001):
+            with blob.open() as stream:
+                stream.seek(at)
+                assert stream.read(20) == whole[at : at + 20]
+                assert stream.seek(-10, 1) == stream.tell()
+                with pytest.raises(OSError, match="not known"):
+                    stream.seek(0, 2)
+
+
+def test_a_stream_meets_damage_where_it_is() -> None:
+    whole = random.Random(3).randbytes(400_000)
+    packed = gzip.compress(whole, 1)
+    with GzipBlob(MemoryBlob("x.gz", packed[:-1000])).open() as stream:
+        assert stream.read(200_000) == whole[:200_000]
+        with pytest.raises(ReadError, match=r"x\.gz: gzip that is cut off"):
+            stream.read()
+    with (
+        GzipBlob(MemoryBlob("x.gz", packed), limit=300_000).open() as stream,
+        pytest.raises(ReadError, match="more than 300,000 bytes"),
+    ):
+        stream.read()
+
+
+def test_zeros_are_not_unpacked_for_long() -> None:
+    """Of 300 MB of zeros in 300 KB, at most a quarter."""
+    with pytest.raises(ReadError, match=r"x: unpacks to more than 100 times its 31[0-9],[0-9]{3} bytes"):
+        gunzip(gzip.compress(bytes(2**20), mtime=0) * 300, name="x")
 
 
 def test_damage_and_bounds() -> None:

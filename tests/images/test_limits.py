@@ -7,12 +7,13 @@ import pytest
 from covidct.errors import ReadError, UnsupportedDicom, UnsupportedImage
 from covidct.images import limits
 from covidct.images.limits import (
+    LARGE,
     MAX_BYTES,
-    MAX_ITEMS,
+    MAX_GROWTH,
     MAX_PIXELS,
-    BoundedStream,
+    Allowance,
     check_bytes,
-    check_items,
+    check_growth,
     check_pixels,
 )
 
@@ -35,9 +36,17 @@ def test_bytes() -> None:
         check_bytes(MAX_BYTES + 1, name="x")
 
 
-def test_a_bounded_stream_is_read_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_READS", 3)
-    stream = BoundedStream(BytesIO(b"abcdef"), name="x")
+def test_what_zeros_become_is_not_unpacked() -> None:
+    check_growth(LARGE, 1, name="x")
+    check_growth(LARGE + 1, LARGE // MAX_GROWTH + 1, name="x")
+    with pytest.raises(ReadError, match="x: unpacks to more than 100 times its 1,000 bytes"):
+        check_growth(LARGE + 1, 1000, name="x")
+
+
+def test_streams_share_how_often_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_READS", 4)
+    allowance = Allowance("x")
+    stream, other = allowance.bind(BytesIO(b"abcdef")), allowance.bind(BytesIO(b"gh"))
     assert (stream.read(2), stream.tell(), stream.seek(4), stream.read(), stream.read()) == (
         b"ab",
         2,
@@ -45,13 +54,18 @@ def test_a_bounded_stream_is_read_so_often(monkeypatch: pytest.MonkeyPatch) -> N
         b"ef",
         b"",
     )
-    with pytest.raises(ReadError, match=r"x: damaged DICOM \(far too many elements and items\)"):
-        stream.read(1)
+    assert other.read() == b"gh"
+    for one in (stream, other):
+        with pytest.raises(ReadError, match=r"x: damaged DICOM \(far too many elements and items\)"):
+            one.read(1)
+    twice = Allowance("x", times=2).bind(BytesIO(b"12345678"))
+    assert b"".join(twice.read(1) for _ in range(8)) == b"12345678"
 
 
-def test_items_of_a_sequence() -> None:
-    item = b"\xfe\xff\x00\xe0\0\0\0\0"
-    check_items(item * MAX_ITEMS, name="x")
-    check_items(None, name="x")
-    with pytest.raises(ReadError, match=r"x: damaged DICOM \(far too many items in a sequence\)"):
-        check_items(item * (MAX_ITEMS + 1), name="x")
+def test_streams_share_how_often_they_are_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_ITEMS", 2)
+    allowance = Allowance("x")
+    stream = allowance.bind(BytesIO(b"abcdef"))
+    assert (stream.seek(1), stream.seek(1, 1)) == (1, 2)
+    with pytest.raises(ReadError, match=r"x: damaged DICOM \(far too many items\)"):
+        allowance.bind(BytesIO()).seek(0)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import random
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from covidct.errors import ReadError
+from covidct.images import limits
 from covidct.images.blob import FileBlob, MemoryBlob
 from covidct.images.file_type import sniff_head
 from covidct.series import archive
@@ -114,6 +117,26 @@ def test_tar_is_listed_as_zip_is(tmp_path: Path, is_packed: bool) -> None:
             assert stream.read() == DICOM
 
 
+def test_a_packed_tar_is_never_in_memory_as_a_whole() -> None:
+    noise = random.Random(1).randbytes(2**20)
+    files = {f"{at}.dcm": bytes((at,)) + noise for at in range(20)}
+    packed = MemoryBlob("x.tgz", gzip.compress(tar(files), 1))
+    tracemalloc.start()
+    try:
+        entries = open_archive(packed, sniff_head(packed.data)).blobs
+        # (Last to first: each read begins at a mark that the listing has left.)
+        assert all(entries[at].read() == files[f"{at}.dcm"] for at in reversed(range(20)))
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_of_zeros_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LARGE", 1_000_000)
+    for data in (pack({"s.dcm": bytes(2_000_000)}), gzip.compress(tar({"s.dcm": bytes(2_000_000)}))):
+        assert "x.zip: unpacks to more than 100 times" in failure(data)
+
+
 def test_a_tar_that_is_cut_off_or_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     data = tar({"s.dcm": bytes(5000)})
     assert failure(data[:3000]).startswith(("x.zip: a damaged tar archive", "x.zip/s.dcm: cut off"))
@@ -132,3 +155,10 @@ def test_an_archive_in_an_archive_is_named() -> None:
     assert message == (
         "x.zip/inner.zip: a ZIP archive in an archive; unpack the outer one, and give the folder"
     )
+
+
+def test_a_file_without_a_name_is_a_file() -> None:
+    """Found by the fuzzer."""
+    data = pack({"QQ": DICOM, "s2.dcm": b"2"}, zipfile.ZIP_STORED).replace(b"QQ", b"\0Q")
+    blobs = open_archive(MemoryBlob("x.zip", data)).blobs
+    assert [blob.name for blob in blobs] == ["x.zip/", "x.zip/s2.dcm"]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import uid
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from covidct.errors import ForeignDicom, ReadError
 from covidct.images import limits
@@ -141,5 +143,17 @@ def test_more_items_than_any_volume_has_are_not_parsed(monkeypatch: pytest.Monke
     monkeypatch.setattr(limits, "MAX_ITEMS", 4)
     study = read_study([("volume", dicom_bytes(enhanced(SLICES)))])
     assert not study.series
-    with pytest.raises(ReadError, match=r"volume: damaged DICOM \(far too many items in a sequence\)"):
+    with pytest.raises(ReadError, match=r"volume: damaged DICOM \(far too many items\)"):
         read_instance(study.loose[0])
+
+
+@pytest.mark.parametrize("keyword", ["PerFrameFunctionalGroupsSequence", "PlanePositionSequence"])
+def test_zeros_in_functional_groups_are_not_all_parsed(keyword: str) -> None:
+    """pydicom parses a sequence of known length where it is looked at, and takes zeros for items."""
+    dataset = enhanced(SLICES)
+    target = dataset if keyword.startswith("PerFrame") else dataset.PerFrameFunctionalGroupsSequence[0]
+    zeros = bytes(400_000)
+    target[keyword] = RawDataElement(Tag(keyword), "SQ", len(zeros), zeros, 0, False, True)
+    (loose,) = read_study([("volume", dicom_bytes(dataset))]).loose
+    with pytest.raises(ReadError, match=r"volume: damaged DICOM \(far too many items\)"):
+        read_instance(loose)

@@ -13,13 +13,15 @@ from io import BytesIO
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from covidct.apps.pacs.record import Content, to_stamp
 from covidct.errors import ReadError
 from covidct.images.blob import MemoryBlob
 from covidct.images.dicom import parse_stored
-from covidct.images.elements import text
+from covidct.images.elements import read_items, text
+from covidct.images.limits import Allowance
 from covidct.results.dicom.patient_study import SHARED
 from covidct.series.instances import look_into
 from covidct.series.sources import Candidate
@@ -35,17 +37,29 @@ def digest_instance(path: Path) -> Content:
 def _to_patient_study(data: bytes) -> Iterator[bytes]:
     """The modules of patient and study; an element that lacks is as good as an empty one."""
     asked = (*SHARED, "SpecificCharacterSet")
-    header = dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=list(asked), force=True)
+    allowance = Allowance("instance")
+    stream = allowance.bind(BytesIO(data))
+    header = dcmread(stream, stop_before_pixels=True, specific_tags=list(asked), force=True)
     for keyword in SHARED:
-        if value := _to_text(header, keyword):
+        if value := _to_text(header, keyword, allowance):
             yield f"{keyword}={value}".encode(errors="replace")
 
 
-def _to_text(header: Dataset, keyword: str) -> str:
+def _to_text(header: Dataset, keyword: str, allowance: Allowance) -> str:
     if not keyword.endswith("Sequence"):
         return text(header, keyword)
-    items = header.get(keyword) or ()
-    return ";".join(f"{one.tag}={one.value}" for item in items for one in item.iterall() if one.VR != "SQ")
+    items = read_items(header, keyword, allowance)
+    return ";".join(value for item in items for value in _find_values(item, allowance))
+
+
+def _find_values(item: Dataset, allowance: Allowance) -> Iterator[str]:
+    """What is in an item, and in the sequences in it."""
+    for tag in sorted(item.keys()):
+        if (keyword := keyword_for_tag(tag)).endswith("Sequence"):
+            for inner in read_items(item, keyword, allowance):
+                yield from _find_values(inner, allowance)
+        else:
+            yield f"{tag}={item[tag].value}"
 
 
 def _to_image(name: str, data: bytes) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ from covidct.apps.pacs.spool import Spool, to_key
 from covidct.errors import ReadError
 from covidct.images.elements import numbers
 from covidct.images.library_errors import damage_as
-from covidct.images.limits import check_bytes
+from covidct.images.limits import Allowance, check_bytes
 
 LOG = logging.getLogger("covidct.node")
 
@@ -110,7 +110,7 @@ def parse_identity(data: bytes, *, sop_instance_uid: str) -> Identity:
     check_bytes(len(data), name="instance")
     # The cause is left out: messages of pydicom quote values.
     with damage_as(lambda _: ReadError("instance: damaged or without its UIDs")):
-        dataset = dcmread(BytesIO(data), specific_tags=list(_ASKED))
+        dataset = dcmread(Allowance("instance").bind(BytesIO(data)), specific_tags=list(_ASKED))
         identity = Identity(_to_announced(dataset), str(dataset.SeriesInstanceUID))
         complete = _is_complete(dataset)
         # What is asked for is converted here: a wrong value representation is damage like any other.

@@ -17,6 +17,7 @@ from pydicom.valuerep import PersonName
 
 from covidct.errors import ReportError
 from covidct.images.library_errors import damage_as
+from covidct.images.limits import Allowance
 from covidct.results.dicom.times import put_times
 from covidct.series.enhanced import FrameBlob
 from covidct.series.types import Instance, Series
@@ -124,7 +125,8 @@ def _read_header(instance: Instance) -> Dataset:
     with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
         # Odd values of others are passed on as they are; warnings would quote them.
         warnings.simplefilter("ignore")
-        header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
+        bound = Allowance(instance.path).bind(stream)
+        header = dcmread(bound, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
         header.decode()
         if frame and "ImageOrientationPatient" in frame.head:
             header.ImageOrientationPatient = frame.head.ImageOrientationPatient

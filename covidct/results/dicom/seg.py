@@ -25,6 +25,7 @@ import covidct
 from covidct.errors import SegmentationError
 from covidct.images.blob import Blob
 from covidct.images.library_errors import damage_as
+from covidct.images.limits import Allowance
 from covidct.inference.overlay import FULL, lay_strength
 from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
 from covidct.results.dicom.sr import SCHEME, SERIES_NUMBER, to_equipment, to_evidence
@@ -129,7 +130,7 @@ def _read_frames(instances: Sequence[Instance]) -> list[Dataset]:
             f"{first.path}: the series has more than one enhanced object, and a segmentation lies over "
             "one alone; leave the segmentation out"
         )
-    return to_frames(_read_header(first))
+    return to_frames(_read_header(first), Allowance(first.path))
 
 
 def _read_header(instance: Instance) -> Dataset:
@@ -144,7 +145,8 @@ def _read_header(instance: Instance) -> Dataset:
     with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
         # Odd values of others are passed on as they are; warnings would quote them.
         warnings.simplefilter("ignore")
-        header = dcmread(stream, stop_before_pixels=True, specific_tags=asked, force=True)
+        bound = Allowance(instance.path).bind(stream)
+        header = dcmread(bound, stop_before_pixels=True, specific_tags=asked, force=True)
         header.decode()
     return header
 

@@ -105,7 +105,7 @@ def test_frames_have_the_patient_of_their_object() -> None:
     head = Dataset()
     head.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     series = make_series([patient_dataset(1)])
-    blob = FrameBlob("volume.dcm", volume, head, 0, 1)
+    blob = FrameBlob("volume.dcm", volume, head, 0, 0, 1)
     patient_study = read_patient_study(
         replace(series, instances=(replace(series.instances[0], frame=1, blob=blob),))
     )
