@@ -137,6 +137,8 @@ def _list_tar(blob: Blob, head: Head) -> list[tuple[str, TarBlob]]:
         with blob.open() as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             # One by one: a list of all would be made before it could be called too long.
             for entry in archive:
+                if entry.size < 0:
+                    raise tarfile.HeaderError(f"a file of {entry.size} bytes")
                 if entry.isreg() and not entry.issparse():
                     name = f"{blob.name}/{entry.name}"
                     files.append((entry.name, TarBlob(name, blob, entry.offset_data, entry.size)))

@@ -157,6 +157,15 @@ def test_an_archive_in_an_archive_is_named() -> None:
     )
 
 
+def test_a_file_of_negative_size_is_damage() -> None:
+    """Found by the guided fuzzer: all that follows was read."""
+    entry = tarfile.TarInfo("s.dcm")
+    entry.size = -512
+    data = entry.tobuf(tarfile.GNU_FORMAT) + bytes(2048)
+    for one in (data, gzip.compress(data)):
+        assert failure(one) == "x.zip: a damaged tar archive (a file of -512 bytes); make it again"
+
+
 def test_a_file_without_a_name_is_a_file() -> None:
     """Found by the fuzzer."""
     data = pack({"QQ": DICOM, "s2.dcm": b"2"}, zipfile.ZIP_STORED).replace(b"QQ", b"\0Q")
