@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import reached
 import run
 import worker
 from byte_mutations import Mutation
@@ -147,3 +148,8 @@ def test_counts_add_up_to_the_slowest_and_largest() -> None:
     }
     assert run.add(None, first) == first
     assert run.add(first, second) == first | {"cases": 8, "answered": 3, "largest": 9, "largest_name": "b"}
+
+
+def test_coverage_is_of_modules_that_are_there() -> None:
+    root = FUZZ.parent
+    assert [pattern for pattern in (*reached.READ, *reached.UNREAD) if not list(root.glob(pattern))] == []
