@@ -143,6 +143,25 @@ SCENARIOS = (
         modules=("covidct.apps.cli.commands.calibrate",),
     ),
     Scenario(
+        "evaluate",
+        prepare_hospital,
+        lambda inputs, root: [
+            *("evaluate", inputs / "bundle", "--data", inputs / "hospital" / "manifest.csv"),
+            *("--split", "all", "--out", root / "figures"),
+        ],
+        stages=("figures/evaluation.json", "figures/scores.csv", "figures/*.png"),
+        modules=("covidct.apps.cli.commands.evaluate",),
+    ),
+    Scenario(
+        "augment",
+        prepare_training,
+        lambda inputs, root: [
+            *("augment", inputs / "slices" / "manifest.csv", "--to", "60", "--out", root / "more"),
+        ],
+        stages=("more/*.png", "more/manifest.csv"),
+        modules=("covidct.apps.cli.commands.augment",),
+    ),
+    Scenario(
         "archive",
         prepare_archive,
         lambda inputs, root: [
