@@ -22,6 +22,7 @@ FAILED = 2  # the exit code of what could not be done
 DONE, KILLED, TOLD, AGAIN = "done", "killed", "told", "as undisturbed"
 FINE = dict.fromkeys(Kind, TOLD) | {Kind.KILL: KILLED}
 NOT_REACHED = "not reached"
+ONCE_MORE = "then once more"  # the stage of the run after those that were disturbed
 REMEDY = re.compile("give another|move it away|remove it")
 
 
@@ -183,4 +184,4 @@ def try_all(bench: Bench, kind: Kind, stages: Mapping[str, Change]) -> Iterator[
         yield Cell(name, stage, kind.name, end.code, last_line(end.said), said or FINE[kind])
         if said:
             bench.empty()
-    yield Cell(name, "then once more", kind.name, 0, "", DONE if said else bench.finish())
+    yield Cell(name, ONCE_MORE, kind.name, 0, "", DONE if said else bench.finish())

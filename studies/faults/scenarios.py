@@ -156,7 +156,7 @@ SCENARIOS = (
         "augment",
         prepare_training,
         lambda inputs, root: [
-            *("augment", inputs / "slices" / "manifest.csv", "--to", "60", "--out", root / "more"),
+            *("augment", inputs / "slices" / "manifest.csv", "--to", "80", "--out", root / "more"),
         ],
         stages=("more/*.png", "more/manifest.csv"),
         modules=("covidct.apps.cli.commands.augment",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faults.control import Kind
-from faults.run import Cell
+from faults.run import AGAIN, DONE, ONCE_MORE, Cell
 
 HEADS = {
     Kind.KILL: "kill -9",
@@ -14,6 +14,8 @@ HEADS = {
     Kind.CLOCK: "clock set back",
     Kind.MEMORY: "no memory",
 }
+# What results are called in the table, which explains them below; `scenarios` tell stages by their files.
+WORDS = {AGAIN: "same"}
 
 
 def to_table(cells: Sequence[Cell]) -> str:
@@ -26,5 +28,8 @@ def to_table(cells: Sequence[Cell]) -> str:
     ]
     for scenario, stage in rows:
         results = [found.get((scenario, stage, kind.name), "") for kind in HEADS]
-        lines.append(f"| {scenario} | `{stage}` | {' | '.join(results)} |")
+        if stage == ONCE_MORE:  # (after a fault that did not matter there is nothing to do again)
+            results = [" " if result == DONE else result for result in results]
+        shown = "*the same once more*" if stage == ONCE_MORE else stage if " " in stage else f"`{stage}`"
+        lines.append(f"| {scenario} | {shown} | {' | '.join(WORDS.get(one, one) for one in results)} |")
     return "\n".join(lines)
