@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 HEAD = 1024  # bytes that tell what a file is: DICM at 128, tar at 257, NIfTI at 344; more for gzip
 _START = 512  # of them, unpacked
@@ -79,8 +79,7 @@ _BARE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What a file is; `is_packed` where it lies within gzip."""
 
     type: FileType

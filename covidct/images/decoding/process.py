@@ -14,7 +14,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
 from typing import BinaryIO
 
 from covidct.errors import UnsupportedImage
@@ -45,7 +44,7 @@ def _answer(job: Job, source: BinaryIO, size: int) -> tuple[bytes, bytes]:
         return _error("UnsupportedImage", str(error)), b""
     except Exception as error:  # broad: what C libraries throw at damage goes back as an answer
         return _error("damage", str(error).strip() or type(error).__name__), b""
-    description = asdict(replace(decoded, data=b"")) | {"data": None}
+    description = decoded._asdict() | {"data": None}
     return json.dumps(description).encode(), decoded.data
 
 

@@ -50,6 +50,24 @@ def decodes(pool: Pool) -> bool:
     return pool.decode(PICTURE, PNG, "scan.png").data == GREY.tobytes()
 
 
+def test_a_process_imports_only_what_a_picture_needs() -> None:
+    unneeded = "{'dataclasses', 'inspect', 'pathlib', 'numpy', 'PIL.TiffImagePlugin', 'PIL.JpegImagePlugin'}"
+    code = f"""
+import sys
+sys.path[:] = {sys.path}
+from covidct.images.decoding import process
+from covidct.images.decoding.decode import load_libraries
+from covidct.images.decoding.jobs import PictureJob
+from covidct.images.file_type import FileType
+load_libraries(PictureJob(FileType.PNG, "scan.png"))
+print(sorted({unneeded} & set(sys.modules)), "PIL.PngImagePlugin" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[] True\n"
+
+
 def test_one_process_decodes_one_job_after_another(pool: Pool) -> None:
     assert not processes(pool)
     assert decodes(pool)

@@ -5,6 +5,8 @@ Knows streams, progress and exit codes.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,6 +49,9 @@ def run_predict(
     names: Sequence[str], *, output: Output, objects: Objects, all_series: bool, choice: ModelChoice
 ) -> int:
     """Predict and print; the exit code: 1 where a slice could not be read or there is none, else 0."""
+    # At the end the system takes back all memory at once: looking through it for garbage first takes as long
+    # as answering for two slices.
+    atexit.register(gc.freeze)
     load, prevalence = Classifier.begin(choice), choice.prevalence
     form = output.form or ("table" if sys.stdout.isatty() else "jsonl")
     with ThreadPoolExecutor(1) as other, fetch(objects) as fetched:
