@@ -6,7 +6,7 @@
 
 The first makes an index and groups it: bytes and processor time a row. The second answers an archive of
 phantoms (512 x 512, 16 studies of 100 slices, not compressed) on Ray once with each number of workers:
-seconds by the clock once Ray is up, so it needs an idle machine; the load is printed with the figures.
+seconds by the clock once Ray is up, which needs an idle machine (the load is printed), and processor time.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ import os
 import resource
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +32,6 @@ from covidct.apps.archive.grouping import find_groups, pack, read_index
 from covidct.apps.archive.index import FILES, SCHEMA
 from covidct.apps.archive.request import ArchiveRequest
 from covidct.apps.archive.table import Table
-from covidct.images.decoding.cores import count_cores
 from covidct.types import ModelChoice
 
 SLICES = 300  # of a series, one series a study
@@ -68,15 +70,26 @@ def time_workers(folder: Path, out: Path, workers: int) -> None:
     """Print how fast so many workers are, with what the machine did beside them."""
     request, choice = ArchiveRequest((str(folder),), str(out)), ModelChoice(threads=1)
     with RayEngine(workers=workers) as engine:
-        began = time.monotonic()
+        began, spent = time.monotonic(), count_spent()
         done = run.run_archive(request, choice, engine=engine, tell=lambda step: None)
-        took = time.monotonic() - began
-    rate, cores = done.slices / took, min(workers, count_cores())
+        took, spent = time.monotonic() - began, count_spent() - spent
     print(
-        f"{workers} workers: {done.slices} slices in {took:.1f} s, {rate:.1f} a second, "
-        f"{rate / cores:.1f} a second and core; load {os.getloadavg()[0]:.1f}",
+        f"{workers} workers: {done.slices} slices in {took:.1f} s, {done.slices / took:.1f} a second; "
+        f"{spent / done.slices * 1000:.0f} ms of processor time a slice; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
+
+
+def count_spent() -> float:
+    """Seconds of processor time of this process and all below it that live."""
+    psutil: Any = import_module("psutil")  # has no types
+    me = psutil.Process()
+    spent = 0.0
+    for process in (me, *me.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # some end meanwhile
+            times = process.cpu_times()
+            spent += times.user + times.system
+    return spent
 
 
 def measure_driver(rows: int) -> None:
