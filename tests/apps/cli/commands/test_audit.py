@@ -41,8 +41,8 @@ def test_the_command_knows_every_check() -> None:
 
 def test_verdict_page_and_json(manifest: Path, tmp_path: Path) -> None:
     result = call(manifest, "--html", tmp_path / "a.html", "--json", tmp_path / "a.json")
-    assert result.exit_code == 1, "eight patients a class bear no claim"
-    assert "FAIL" in result.stdout
+    assert result.exit_code == 0, "eight patients a class bear no claim, but can be trained on"
+    assert "WARN  Sample size" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100
     document = json.loads((tmp_path / "a.json").read_text())
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
