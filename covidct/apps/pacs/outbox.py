@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from time import time_ns
@@ -41,6 +41,8 @@ class Outbox:
         self._folder = folder
         self._lock = Lock()
         self._leaving: Path | None = None
+        # What the peer has, though the disk did not let go of it: a read-only one. It is not sent again.
+        self._taken: set[Path] = set()
 
     def post(self, key: str, files: Mapping[str, bytes], record: bytes) -> Path:
         """Put a report with its record into the outbox, whole or not at all. Raises OSError."""
@@ -59,8 +61,11 @@ class Outbox:
 
     def parcels(self) -> list[Parcel]:
         """All that lie here, oldest first; one without files was sent in this moment."""
+        for path in list(self._taken):
+            self._remove(path)
         folders = [path for path in self._folder.iterdir() if path.is_dir() and path.suffix != PARTIAL]
-        return [_read(path) for path in sorted(folders, key=lambda path: path.name.partition("-")[2])]
+        parcels = [_read(path) for path in sorted(folders, key=lambda path: path.name.partition("-")[2])]
+        return [replace(one, files=tuple(f for f in one.files if f not in self._taken)) for one in parcels]
 
     def begin(self, parcel: Parcel) -> bool:
         """Note that a report is about to be sent; False where it has been withdrawn."""
@@ -81,8 +86,15 @@ class Outbox:
 
     def sent(self, parcel: Parcel, path: Path) -> None:
         """Note that the peer has a file; the parcel goes with its last one, once its record is noted."""
-        path.unlink(missing_ok=True)
-        _tidy(parcel.folder)
+        self._taken.add(path)
+        self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a file that the peer has; where that fails it is tried again."""
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            self._taken.discard(path)
+            _tidy(path.parent)
 
     def noted(self, folder: Path) -> None:
         """Note that the record of a parcel is kept elsewhere; the parcel goes where it was sent already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,22 @@ def test_a_parcel_goes_with_its_last_file_once_its_record_is_noted(
         assert (folder / RECORD).exists()
         outbox.noted(folder)
     assert not outbox.parcels()
+
+
+def test_what_the_peer_has_is_not_sent_again_though_it_cannot_be_removed(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    parcel = only(outbox)
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "unlink", refuse)
+        for path in parcel.files[:2]:
+            outbox.sent(parcel, path)
+        assert [path.name for path in only(outbox).files] == ["seg.dcm"]
+    assert parcel.files[0].exists()
+    outbox.sent(parcel, parcel.files[2])
+    outbox.noted(parcel.folder)
+    assert not [one for one in outbox.parcels() if one.files]
+    assert not parcel.folder.exists()
