@@ -31,6 +31,8 @@ def _find_shipped() -> Path:
 
 MISSING = "an extra is not installed; in the clone of covidct run: {} -m pip install '.[{}]'"
 NO_MEMORY = "the memory does not suffice; close other programs, then run the same command again"
+# What the loader, Python and torch say for want of memory.
+_NO_MEMORY = ("failed to map segment", "can't start new thread", "can't allocate memory")
 INTERRUPTED = 128 + SIGINT  # the exit code of what Ctrl-C ended
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -226,6 +228,10 @@ def plain_errors() -> Iterator[None]:
     except OSError as error:
         raise _Failure(_to_sentence(error)) from error
     except MemoryError as error:
+        raise _Failure(NO_MEMORY) from error
+    except (ImportError, RuntimeError) as error:
+        if not any(words in str(error) for words in _NO_MEMORY):
+            raise
         raise _Failure(NO_MEMORY) from error
 
 

@@ -39,7 +39,15 @@ def split(folder: Path) -> Result:
     return CliRunner().invoke(main, ["split", str(folder / "data.csv"), "--out", str(folder / "out.csv")])
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        ImportError("_agg.so: failed to map segment from shared object"),
+    ],
+)
 def test_where_memory_does_not_suffice_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
