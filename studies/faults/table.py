@@ -9,10 +9,10 @@ from faults.run import AGAIN, DONE, ONCE_MORE, Cell
 
 HEADS = {
     Kind.KILL: "kill -9",
-    Kind.NO_SPACE: "disk full",
-    Kind.READ_ONLY: "read-only",
-    Kind.CLOCK: "clock set back",
-    Kind.MEMORY: "no memory",
+    Kind.NO_SPACE: "Disk full",
+    Kind.READ_ONLY: "Read-only",
+    Kind.CLOCK: "Clock set back",
+    Kind.MEMORY: "No memory",
 }
 # What results are called in the table, which explains them below; `scenarios` tell stages by their files.
 WORDS = {AGAIN: "same"}
