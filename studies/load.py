@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from load_client import Answer, Caller, find_statuses, shut, to_ambiguous, to_request, watching_health
-from soak import measure, running, to_quantiles
-from soak_node import to_bytes, to_dataset
-from soak_server import MULTIPART, to_body
+from soak.node import to_bytes, to_dataset
+from soak.run import measure, running, to_quantiles
+from soak.server import MULTIPART, to_body
 
 TOKEN = "a-token-of-the-load-study"
 ALLOWED = f"Authorization: Bearer {TOKEN}\r\n"

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from load_client import Answer, watching_health
-from soak import measure, running, to_quantiles
-from soak_node import PICTURES, to_bytes, to_dataset
-from soak_server import MULTIPART, to_form
+from soak.node import PICTURES, to_bytes, to_dataset
+from soak.run import measure, running, to_quantiles
+from soak.server import MULTIPART, to_form
 
 SERIES = 40_000_000
 SAMPLE_S, REST_S = 0.2, 2.0  # between looks at the memory, and before the last of them

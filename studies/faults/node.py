@@ -21,7 +21,7 @@ from bundles import write_tiny_bundle
 from faults.control import Change, Injector, Kind
 from faults.program import start
 from faults.run import AGAIN, DONE, NOT_REACHED, Cell
-from soak_node import Peer, send, to_dataset
+from soak.node import Peer, send, to_dataset
 
 SLICES = 3
 HELD_S = 2.0  # how long a disk stays full
@@ -128,7 +128,7 @@ def try_node(injector: Injector, folder: Path, kinds: Sequence[Kind]) -> Iterato
     series = 1
     for kind in kinds:
         for stage, change in STAGES.items():
-            series += 2  # (no multiple of twenty: soak_node's peer never takes those)
+            series += 2  # (no multiple of twenty: the peer of soak/node never takes those)
             series += series % 20 == 0
             said = "; ".join(ward.disturb(kind, change, series))
             again = " (report sent twice)" if ward.count_reports(series) > 1 else ""

@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from mutations import mutate
 from seeds import make_seeds
-from soak_node import LARGE, to_bytes, to_dataset, to_large_slice
+from soak.node import LARGE, to_bytes, to_dataset, to_large_slice
 
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=line"}
 BURST = 30

@@ -1,6 +1,6 @@
 """Node and server under mixed work and abuse for a while: what is lost, and how large they grow.
 
-    PYTHONPATH=.:fuzz:tests/support python studies/soak.py --seconds 3600 --out soak.json [--model BUNDLE]
+    PYTHONPATH=.:fuzz:tests/support:studies python -m soak --seconds 3600 --out soak.json [--model BUNDLE]
 
 Beside series that are sent and slices that are uploaded, and now and then series of 240 slices of 512 x 512:
 bare TCP connections and silent ones, associations that are aborted after a slice and come back, corrected
@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from load_client import Answer, watching_health
-from soak_node import NodeWork, Peer
-from soak_server import ServerWork
+from soak.node import NodeWork, Peer
+from soak.server import ServerWork
 
 RUN = (sys.executable, "-c", "from covidct.apps.cli.main import main; main(prog_name='covidct')")
 PATIENCE_S = 600  # for what is still to be answered at the end
@@ -194,7 +194,3 @@ def main() -> None:
         found = soak(asked.seconds, ["--model", asked.model] if asked.model else [], Path(folder) / "spool")
     asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: value for name, value in found.items() if name != "samples"}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
