@@ -7,17 +7,15 @@ nothing of pixels or answers.
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from covidct.errors import ReportError
 from covidct.images.library_errors import damage_as
-from covidct.images.limits import Allowance
+from covidct.results.dicom.source_header import read_source_header
 from covidct.results.dicom.times import put_times
 from covidct.series.enhanced import FrameBlob
 from covidct.series.types import Instance, Series
@@ -122,12 +120,8 @@ def _read_header(instance: Instance) -> Dataset:
     frame = instance.blob if isinstance(instance.blob, FrameBlob) else None
     blob = frame.volume if frame else instance.blob
     unread = ReportError(f"{instance.path}: its header cannot be read; copy it again")
-    with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
-        # Odd values of others are passed on as they are; warnings would quote them.
-        warnings.simplefilter("ignore")
-        bound = Allowance(instance.path).bind(stream)
-        header = dcmread(bound, stop_before_pixels=True, specific_tags=list(_ASKED), force=True)
-        header.decode()
+    with damage_as(lambda _: unread):
+        header = read_source_header(blob, list(_ASKED), name=instance.path)
         if frame and "ImageOrientationPatient" in frame.head:
             header.ImageOrientationPatient = frame.head.ImageOrientationPatient
     if not (header.get("StudyInstanceUID") and header.get("SeriesInstanceUID")):

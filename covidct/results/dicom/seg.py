@@ -7,7 +7,6 @@ It refers to the pixels as stored. Knows the geometry of images. Knows nothing o
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,6 @@ from highdicom.color import CIELabColor
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
 from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
@@ -28,6 +26,7 @@ from covidct.images.library_errors import damage_as
 from covidct.images.limits import Allowance
 from covidct.inference.overlay import FULL, lay_strength
 from covidct.results.dicom.patient_study import PatientStudy, put_patient_study
+from covidct.results.dicom.source_header import read_source_header
 from covidct.results.dicom.sr import SCHEME, SERIES_NUMBER, to_equipment, to_evidence
 from covidct.series.enhanced import FrameBlob, to_frames
 from covidct.series.types import Instance, SeriesAnswer
@@ -142,13 +141,8 @@ def _read_header(instance: Instance) -> Dataset:
     if blob is None:
         raise SegmentationError(f"{instance.path}: not read from DICOM, so it cannot carry a segmentation")
     unread = SegmentationError(f"{instance.path}: its header cannot be read; copy it again")
-    with damage_as(lambda _: unread), warnings.catch_warnings(), blob.open() as stream:
-        # Odd values of others are passed on as they are; warnings would quote them.
-        warnings.simplefilter("ignore")
-        bound = Allowance(instance.path).bind(stream)
-        header = dcmread(bound, stop_before_pixels=True, specific_tags=asked, force=True)
-        header.decode()
-    return header
+    with damage_as(lambda _: unread):
+        return read_source_header(blob, asked, name=instance.path)
 
 
 def _to_sources(
