@@ -26,9 +26,9 @@ from covidct.data.recipe import read_recipe
 from covidct.data.split import assign_splits
 from covidct.inference.gate import check_view
 from covidct.stats.estimate import exact_interval
-from covidct.training.fit_gate import choose_limits, describe_pictures, describe_views, fit_head
 from covidct.training.fit_lung_finder import KEPT, load_finder
-from covidct.training.gate_examples import Exhibits, measure_lungs, read_exhibits
+from covidct.training.gate.examples import Exhibits, measure_lungs, read_exhibits
+from covidct.training.gate.fit_gate import choose_limits, describe_pictures, describe_views, fit_head
 from covidct.training.networks.gate_head import CHEST, GateHead
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.slices import to_square

@@ -53,8 +53,8 @@ from covidct.inference.session import Outputs, Session
 from covidct.training.checkpoint import CHECKPOINT, own_folder
 from covidct.training.export import check_float, check_int8, count_spared, export_float, export_int8
 from covidct.training.fit import find_finder, find_finder_rows, fit
-from covidct.training.fit_gate import GATE, choose_limits, fit_gate, load_gate
 from covidct.training.fit_lung_finder import FINDER, read_finder, save_finder
+from covidct.training.gate.fit_gate import GATE, choose_limits, fit_gate, load_gate
 from covidct.training.learning_rates import find_rate, read_rate
 from covidct.training.machine.precision import find_device, is_bfloat16
 from covidct.training.machine.processes import ALONE, Processes

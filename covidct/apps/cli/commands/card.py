@@ -19,7 +19,7 @@ from covidct.images.scratch import open_scratch
 from covidct.inference.bundle import CARD, REQUIRED, SUMS, load_bundle, write_sums
 from covidct.inference.classifier import Classifier
 from covidct.inference.config import CONFIG
-from covidct.training.gate_figures import read_gate_figures, to_markdown
+from covidct.training.gate.figures import read_gate_figures, to_markdown
 
 
 def rewrite_card(

@@ -9,7 +9,7 @@ from covidct.data.recipe import Gating, parse_recipe
 from covidct.errors import BundleError
 from covidct.evaluation.rows import place_rows, plan_of
 from covidct.inference.classifier import Classifier
-from covidct.training.gate_figures import measure_gate, to_gate_table, write_gate_figures
+from covidct.training.gate.figures import measure_gate, to_gate_table, write_gate_figures
 from covidct.types import Precision
 
 

@@ -23,7 +23,7 @@ from covidct.evaluation.markdown import to_markdown_table
 from covidct.images.files import ENDINGS, write_beside
 from covidct.inference.classifier import Classifier
 from covidct.stats.estimate import exact_share
-from covidct.training.gate_examples import IN_VIEW, read_stranger
+from covidct.training.gate.examples import IN_VIEW, read_stranger
 from covidct.training.networks.gate_head import CHEST
 from covidct.types import Estimate, Slice, Source, Status
 

@@ -22,10 +22,10 @@ from covidct.images.files import ENDINGS
 from covidct.images.read import read_slice
 from covidct.training.augment import augment_slice
 from covidct.training.fit_lung_finder import KEPT, VARIETY
+from covidct.training.gate.ood_pictures import draw_stranger, shuffle_slice
+from covidct.training.gate.reformats import draw_radiograph, draw_reformat, stack_rows
 from covidct.training.networks.gate_head import CHEST, CLASSES
 from covidct.training.networks.lung_finder import SIDE, LungFinder
-from covidct.training.ood_pictures import draw_stranger, shuffle_slice
-from covidct.training.reformats import draw_radiograph, draw_reformat, stack_rows
 from covidct.training.slices import to_square
 from covidct.types import Pixels, Reason
 

@@ -13,7 +13,8 @@ from covidct.errors import ManifestError, PretrainedError
 from covidct.images.hounsfield import to_display
 from covidct.images.phantoms.slice import Phantom, draw_phantom
 from covidct.inference.gate import to_odds
-from covidct.training.fit_gate import (
+from covidct.training.gate.examples import Exhibits, draw_views, read_exhibits, read_stranger
+from covidct.training.gate.fit_gate import (
     Described,
     choose_limits,
     describe_pictures,
@@ -22,11 +23,10 @@ from covidct.training.fit_gate import (
     load_gate,
     save_gate,
 )
-from covidct.training.gate_examples import Exhibits, draw_views, read_exhibits, read_stranger
+from covidct.training.gate.ood_pictures import DRAWS, draw_stranger, shuffle_slice
+from covidct.training.gate.reformats import draw_radiograph, draw_reformat, stack_rows
 from covidct.training.networks.gate_head import CLASSES, DESCRIBED, GateHead
 from covidct.training.networks.lung_finder import LungFinder
-from covidct.training.ood_pictures import DRAWS, draw_stranger, shuffle_slice
-from covidct.training.reformats import draw_radiograph, draw_reformat, stack_rows
 from covidct.types import Pixels, Reason
 from makers import write_dicom, write_png
 from training import write_phantoms
@@ -104,7 +104,7 @@ def test_what_rows_mean(tmp_path: Path, finder: LungFinder, monkeypatch: pytest.
         Row(tmp_path / "notes.md", "", "levels", "", "", ""),
     ]
     lungs = np.array([0.3] * (len(chests) - 1) + [0.0, 0.5, 0.0], np.float32)
-    monkeypatch.setattr("covidct.training.gate_examples.measure_lungs", lambda *_: lungs)
+    monkeypatch.setattr("covidct.training.gate.examples.measure_lungs", lambda *_: lungs)
     found = read_exhibits(chests, others, Gating(not_ct=("ood-photo",), levels=("levels",)), finder)
     counts: Mapping[str, int] = {name: found.classes.count(name) for name in set(found.classes)}
     assert counts == {"chest": len(chests) - 1, Reason.NOT_CT: 1, Reason.NOT_CHEST: 1}

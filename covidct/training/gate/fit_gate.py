@@ -27,7 +27,7 @@ from covidct.data.recipe import Gating
 from covidct.errors import PretrainedError
 from covidct.images.files import write_beside
 from covidct.inference.gate import to_odds
-from covidct.training.gate_examples import IN_VIEW, Exhibits, draw_views, read_exhibits
+from covidct.training.gate.examples import IN_VIEW, Exhibits, draw_views, read_exhibits
 from covidct.training.networks.gate_head import CLASSES, GateHead, describe
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.types import GateLimits
