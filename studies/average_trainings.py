@@ -1,13 +1,11 @@
-"""One network from several trainings that began alike: their weights averaged, its statistics measured anew.
+"""One network from trainings of several recipes that began alike; of draws of one recipe, `draws` does it.
 
     python studies/average_trainings.py MANIFEST RUN... --out DIR [--recipe recipes/opacity.toml]
         [--left-out SOURCE]
 
 The runs are finished ones of `covidct train`, or trials of `covidct benchmark` without SOURCE, of one seed
-and so of one beginning. The averaged weights move activations elsewhere, so means and variances of
-normalisation are measured on views of the training split, drawn as the recipe says; blocks that stay as
-pretrained keep theirs. Writes a copy of the first run with these weights, which its own command then exports,
-calibrates and scores as if it had trained them.
+and so of one beginning. Writes a copy of the first run with these weights, which its own command then
+exports, calibrates and scores as if it had trained them.
 Source: Wortsman et al., "Model soups" (ICML 2022); Izmailov et al. 2018 for the statistics.
 """
 
@@ -21,12 +19,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
 from covidct.data.manifest import Row, read_manifest, select_rows
 from covidct.data.recipe import Recipe, read_recipe
 from covidct.data.split import assign_splits
 from covidct.evaluation.leave_one_out.trials import GRAPH, HOME, SCORES
+from covidct.training.average import average_weights, measure_statistics
 from covidct.training.checkpoint import BEST
 from covidct.training.fit import prepare, read_split
 from covidct.training.lessons.drawn_slices import with_drawn
@@ -40,39 +38,19 @@ from covidct.training.trial import Setting, plan_trial
 VIEWS = 3000  # measured on; a quarter of what the recipe learns from
 
 
-def average(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each weight, in its own dtype."""
-    return {
-        name: torch.stack([state[name].double() for state in states]).mean(0).to(first.dtype)
-        for name, first in states[0].items()
-    }
-
-
-def measure_statistics(network: OpacityNet, views: KeptViews, recipe: Recipe) -> None:
-    """Means and variances of normalisation anew, where the recipe lets a network learn."""
-    prepare(network, recipe.phases[-1])
-    network.dropout.eval()
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d) and part.training]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of all batches
-    with torch.no_grad(), autocast(recipe.precision, torch.device("cpu")):
-        for lesson in views:
-            network.weigh(lesson.lower)
-    network.eval()
-
-
 def build_average(runs: Sequence[Path], rows: Sequence[Row], recipe: Recipe) -> OpacityNet:
     """The averaged network of runs that learned from `train` of `rows`."""
     network = build_network(recipe)
     assert isinstance(network, OpacityNet), "only a network of two questions keeps its views"
-    network.load_state_dict(average([load_file(run / BEST) for run in runs]))
+    network.load_state_dict(average_weights([load_file(run / BEST) for run in runs]))
     few = replace(recipe, teaching=replace(recipe.teaching, views=VIEWS))
     train = with_drawn(with_lesions(read_split(rows, few, "train")), few.teaching.phantoms, few.data)
     views = build_loader(network, train, few)
     assert isinstance(views, KeptViews)
     views.count = len(views.views)
-    measure_statistics(network, views, recipe)
+    prepare(network, recipe.phases[-1])
+    with autocast(recipe.precision, torch.device("cpu")):
+        measure_statistics(network, views, lambda lesson: network.weigh(lesson.lower))
     return network
 
 

@@ -103,7 +103,8 @@ class Recipe:
     were not drawn. `offsets` is the rate at which every source learns what to add to its logits, in training
     alone; 0: nothing. Labels of one source then need not mean the same amount of disease as those of another:
     what is learned is to tell slices of one source apart, and no longer which source is which. `masked` hides
-    from a "lung_net" what lies outside the lungs.
+    from a "lung_net" what lies outside the lungs. `draws` is how many trainings are
+    averaged: they begin alike, and each draws its views by a seed of its own, counted on from `seed`.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Recipe:
     pretrained: bool = True
     size: int = 224
     seed: int = 2020
+    draws: int = 1
     batch: int = 32
     epoch_slices: int = 0  # slices drawn an epoch; 0 means as many as there are
     weight_decay: float = 0.02
@@ -190,6 +192,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "frozen_blocks": (0, 18),
     "offsets": (0, 10),
     "batch": (2, LARGE),
+    "draws": (1, 99),
     "size": (32, 4096),
     "seed": (0, 2**32 - 1),
     "rotation": (0, 180),

@@ -106,8 +106,7 @@ def keep_epoch(
     if out is None:
         return
     if is_best:
-        state = {key: value.cpu().contiguous() for key, value in run.average.module.state_dict().items()}
-        write_beside(out / BEST, lambda path: path.write_bytes(save(state)))
+        keep_weights(run.average.module, out / BEST)
     write_beside(out / METRICS, lambda path: _write_history(progress.history, path))
     if record.get("seconds", 0.0) > DRAWING:
         draw_curves(progress, recipe, out)
@@ -160,10 +159,16 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
         return saved
 
 
-def load_best(network: Network, out: Path) -> None:
-    """Load the weights of the best epoch under `out`. Raises TrainingError where they are damaged."""
-    with damage_as(lambda cause: TrainingError(_to_damage(out / BEST, cause))):
-        network.load_state_dict(load_file(out / BEST))
+def keep_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights of a network as safetensors."""
+    state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
+    write_beside(path, lambda partial: partial.write_bytes(save(state)))
+
+
+def load_weights(network: Network, path: Path) -> None:
+    """Load weights that were kept. Raises TrainingError where they are damaged."""
+    with damage_as(lambda cause: TrainingError(_to_damage(path, cause))):
+        network.load_state_dict(load_file(path))
 
 
 def _to_damage(path: Path, cause: str) -> str:

@@ -30,7 +30,17 @@ from covidct.data.recipe import Phase, Recipe
 from covidct.data.slice_store import Read
 from covidct.errors import ManifestError, RecipeError, TrainingError
 from covidct.images.read import read_slice
-from covidct.training.checkpoint import Progress, Run, draw_curves, keep_epoch, load_best, resume_run
+from covidct.training.average import average_weights, measure_statistics, plan_draws
+from covidct.training.checkpoint import (
+    BEST,
+    Progress,
+    Run,
+    draw_curves,
+    keep_epoch,
+    keep_weights,
+    load_weights,
+    resume_run,
+)
 from covidct.training.fit_lung_finder import FINDER, fit_finder, load_finder
 from covidct.training.lessons.cost import compute_opacity_loss
 from covidct.training.lessons.drawn_slices import with_drawn
@@ -50,6 +60,8 @@ from covidct.training.slices import ROOM, Batch, Slices, name_sources, read_slic
 TUNED = ("tune_loss", "tune_auc", "tune_accuracy")
 # Between the seeds of the processes: beyond any epoch.
 OTHERS = 1_000_003
+AVERAGED = "averaged.safetensors"
+VIEWS = 3000  # kept ones, that the statistics of averaged draws are measured on
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,8 @@ def fit(
     """Train by the recipe; returns the network of the best epoch, on the CPU and in eval mode.
 
     Writes `metrics.csv`, `curves.png`, `checkpoint.pt` and `best.safetensors` under `out` after
-    every epoch; an interrupted run goes on after its last whole one.
+    every epoch; an interrupted run goes on after its last whole one. Of a recipe of several draws it
+    returns their mean, `averaged.safetensors`; all but the first are kept in `out/draw-N`.
     Raises ManifestError when `train` or `tune` lack slices of either label, RecipeError when an epoch
     fills no batch or `out` holds a run of another recipe, TrainingError when the loss diverges or a file of
     the run is damaged.
@@ -98,12 +111,38 @@ def fit(
         )
     out.mkdir(parents=True, exist_ok=True)
     finder = find_finder(recipe, rows, out=out, pretrained=pretrained, workers=workers)
-    run = build_run(recipe, pretrained, finder, sources=len(name_sources(train)))
-    run_phases(run, Fitting(recipe, train, tune, out, workers, processes))
+    for number, draw in enumerate(plan_draws(recipe, out), start=1):
+        draw.out.mkdir(exist_ok=True)
+        if recipe.draws > 1 and processes.is_first:
+            click.echo(f"Draw {number} of {recipe.draws}.", err=True)
+        # By the seed of the recipe, not of the draw: all begin alike.
+        run = build_run(recipe, pretrained, finder, sources=len(name_sources(train)))
+        run_phases(run, Fitting(draw.recipe, train, tune, draw.out, workers, processes))
+    if recipe.draws > 1 and processes.is_first:
+        average_draws(run.network, Fitting(recipe, train, tune, out, workers))
     processes.wait()
     best = build_network(recipe)
-    load_best(best, out)
+    load_weights(best, out / (BEST if recipe.draws == 1 else AVERAGED))
     return best.eval()
+
+
+def average_draws(network: Network, fitting: Fitting) -> None:
+    """Write the mean of all draws of a recipe, unless that was done; `network` is overwritten."""
+    recipe, path = fitting.recipe, fitting.out / AVERAGED
+    if path.is_file():
+        return
+    states = []
+    for draw in plan_draws(recipe, fitting.out):
+        load_weights(network, draw.out / BEST)
+        states.append({name: value.clone() for name, value in network.state_dict().items()})
+    network.load_state_dict(average_weights(states))
+    few = replace(recipe, teaching=replace(recipe.teaching, views=min(VIEWS, recipe.teaching.views)))
+    click.echo(f"Measuring the statistics of {recipe.draws} averaged draws.", err=True)
+    batches: Iterable[Batch | Lesson] = build_loader(network, fitting.train, few, workers=fitting.workers)
+    prepare(network, recipe.phases[-1])
+    offsets = torch.zeros(len(name_sources(fitting.train)), device=next(network.parameters()).device)
+    measure_statistics(network, batches, lambda batch: measure_loss(network, batch, recipe, offsets=offsets))
+    keep_weights(network, path)
 
 
 def read_split(rows: Sequence[Row], recipe: Recipe, split: str, *, read: Read = read_slice) -> Slices:

@@ -15,7 +15,7 @@ from covidct.data.recipe import Recipe
 from covidct.errors import RecipeError, TrainingError
 from covidct.images.files import write_beside
 from covidct.training import checkpoint
-from covidct.training.checkpoint import Progress, Run, keep_epoch, load_best, resume_run
+from covidct.training.checkpoint import BEST, Progress, Run, keep_epoch, load_weights, resume_run
 from covidct.training.fit import build_optimiser, build_run
 from covidct.training.networks.build import build_network
 from states import is_same
@@ -208,7 +208,7 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(tmp_path: Path, name: 
 
     def go_on() -> None:
         resume_run(make_run(1), RECIPE, tmp_path)
-        load_best(build_network(RECIPE), tmp_path)
+        load_weights(build_network(RECIPE), tmp_path / BEST)
 
     with pytest.raises(TrainingError, match=rf"^{path}: is damaged .*remove {tmp_path} and train again$"):
         go_on()

@@ -342,6 +342,62 @@ def test_train_needs_both_labels(
     assert not (tmp_path / "out").exists()
 
 
+DRAWN = replace(RECIPE, phases=(Phase("whole", 1, 1e-3),), draws=2)
+
+
+@pytest.fixture(scope="module")
+def drawn(rows: tuple[Row, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two draws."""
+    out = tmp_path_factory.mktemp("runs") / "drawn"
+    fit(DRAWN, rows, out=out, pretrained=None)
+    return out
+
+
+def test_draws_begin_alike_and_see_other_views(rows: tuple[Row, ...], drawn: Path, tmp_path: Path) -> None:
+    fit(replace(DRAWN, draws=1), rows, out=tmp_path / "first", pretrained=None)
+    fit(replace(DRAWN, draws=1, seed=DRAWN.seed + 1), rows, out=tmp_path / "other", pretrained=None)
+    assert is_same(read_state(drawn)["average"], read_state(tmp_path / "first")["average"])
+    weights = [
+        flatten(load_file(folder / "best.safetensors"))
+        for folder in (drawn, drawn / "draw-2", tmp_path / "other")
+    ]
+    assert not torch.equal(weights[0], weights[1])
+    # The other began elsewhere, and two steps lead nowhere near.
+    assert torch.dist(weights[0], weights[1]) < torch.dist(weights[2], weights[1]) / 3
+
+
+def flatten(state: dict[str, torch.Tensor]) -> torch.Tensor:
+    """All weights of convolutions in one vector."""
+    return torch.cat([value.flatten() for value in state.values() if value.ndim == 4])
+
+
+def test_draws_are_averaged_and_their_statistics_measured_anew(drawn: Path) -> None:
+    mean = load_file(drawn / "averaged.safetensors")
+    both = [load_file(folder / "best.safetensors") for folder in (drawn, drawn / "draw-2")]
+    statistics = {name for name in mean if name.rsplit(".", 1)[-1].startswith(("running", "num_batches"))}
+    for name, weight in mean.items():
+        is_mean = torch.allclose(weight.float(), (both[0][name].float() + both[1][name].float()) / 2)
+        assert is_mean != (name in statistics), name
+
+
+def test_a_finished_run_of_draws_is_only_loaded(
+    rows: tuple[Row, ...], drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "build_loader", lambda *_, **__: pytest.fail("trains again"))
+    network = fit(DRAWN, rows, out=drawn, pretrained=None)
+    assert is_same(dict(network.state_dict()), load_file(drawn / "averaged.safetensors"))
+
+
+def test_draws_that_were_broken_off_end_in_the_same_mean(
+    rows: tuple[Row, ...], drawn: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "draw-2").mkdir()
+    for name in ("checkpoint.pt", "best.safetensors", "metrics.csv"):
+        (tmp_path / name).write_bytes((drawn / name).read_bytes())
+    fit(DRAWN, rows, out=tmp_path, pretrained=None)
+    assert is_same(load_file(tmp_path / "averaged.safetensors"), load_file(drawn / "averaged.safetensors"))
+
+
 def test_tune_needs_both_labels(rows: tuple[Row, ...], tmp_path: Path) -> None:
     for some in (relabel(rows, "tune", "covid"), tuple(row for row in rows if row.split == "train")):
         with pytest.raises(ManifestError, match=r"^split tune: \d+ slices and not of both labels"):

@@ -36,9 +36,10 @@ def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
 
 def tell_kept(out: Path) -> str:
     """What a stopped run leaves behind, and how to go on."""
-    if not (out / METRICS).is_file():
+    histories = [path for path in (out / METRICS, *out.glob(f"draw-*/{METRICS}")) if path.is_file()]
+    if not histories:
         return "No epoch was finished: the same command starts anew."
-    count = len((out / METRICS).read_text(encoding="utf-8").splitlines()) - 1
+    count = sum(len(path.read_text(encoding="utf-8").splitlines()) - 1 for path in histories)
     epochs = f"{count} epoch is" if count == 1 else f"{count} epochs are"
     return f"{epochs} kept in {out}: the same command goes on from there."
 
