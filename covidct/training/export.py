@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -61,7 +62,7 @@ def export_float(network: Network, path: Path) -> None:
             verbose=False,
         )
     assert program is not None
-    onnx.save(_strip(program.model_proto), path)
+    onnx.save(_strip(_narrow(program.model_proto)), path)
 
 
 def export_int8(float_path: Path, path: Path, slices: Sequence[Pixels], *, spared: int = 0) -> None:
@@ -151,6 +152,37 @@ def _float_nodes(path: Path, spared: int) -> list[str]:
     speaking = (node.name for node in convolutions[spared:] if channels.get(node.input[1]) == 1)
     evidence = next(speaking, convolutions[-1].name)
     return [*before, *(node.name for node in first), *names[names.index(evidence) :]]
+
+
+def _narrow(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Convolutions of three channels that are all alike become convolutions of one: slices are grey."""
+    graph = model.graph
+    made = {node.output[0]: node for node in graph.node}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        source = made.get(node.input[0]) if node.op_type == "Conv" else None
+        if source is not None and source.op_type == "Expand":
+            tensor = weights[node.input[1]]
+            summed = numpy_helper.to_array(tensor).sum(1, keepdims=True)
+            tensor.CopyFrom(numpy_helper.from_array(summed, tensor.name))
+            node.input[0] = source.input[0]
+    return _prune(model)
+
+
+def _prune(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without nodes and constants that nothing uses any more."""
+    graph = model.graph
+    used = {output.name for output in graph.output}
+    for node in reversed(graph.node):
+        if used & {*node.output}:
+            used |= {*node.input}
+    kept = [node for node in graph.node if used & {*node.output}]
+    constants = [tensor for tensor in graph.initializer if tensor.name in used]
+    # Shapes in between are left to be inferred again: some have changed.
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(kept)
+    graph.initializer.extend(constants)
+    return model
 
 
 def _strip(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -38,6 +38,7 @@ from covidct.training.slices import to_square
 from covidct.types import Pixels
 
 FINDER = "finder.safetensors"
+FIRST, GREYS = "features.0.0.weight", 3  # the first convolution, and its channels
 INSIDE = "crop.finder."  # where it is in a network that crops to the lungs, and in the graph made of it
 # Kept larger than what is looked at: zooming in must find detail, not blur.
 KEPT = 160
@@ -203,5 +204,7 @@ def read_finder(graph: bytes) -> LungFinder:
                 raise PretrainedError(f"the graph holds no lung finder: {name} is missing")
             state[f"{name}.bias"] = bias
             state[f"{name}.running_var"] = torch.full_like(bias, 1 - module.eps)
+    # Its channels are all grey: the export keeps their sum, and each may be a third of it.
+    state[FIRST] = state[FIRST].sum(1, keepdim=True).expand(-1, GREYS, -1, -1) / GREYS
     finder.load_state_dict(state)
     return finder.eval()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -37,6 +38,16 @@ def test_float_agrees_with_torch_at_any_size(network: EvidenceNet, graph: bytes)
     ]
     slices.append(to_display(draw_phantom(Phantom.LESIONS, seed=1, size=128)))
     assert check_float(network, graph, slices) < 1e-3
+
+
+def test_grey_slices_meet_a_convolution_of_one_channel(graph: bytes) -> None:
+    exported = onnx.load_from_string(graph).graph
+    first = next(node for node in exported.node if node.op_type == "Conv")
+    (weights,) = (one for one in exported.initializer if one.name == first.input[1])
+    assert weights.dims[1] == 1
+    used = {name for node in exported.node for name in node.input} | {one.name for one in exported.output}
+    assert {one.name for one in exported.initializer} <= used
+    assert all(used & {*node.output} for node in exported.node)
 
 
 def test_a_graph_of_other_weights_is_refused(network: EvidenceNet, graph: bytes) -> None:

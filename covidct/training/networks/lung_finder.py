@@ -61,7 +61,7 @@ class LungFinder(nn.Module):
         self.mask = nn.Sequential(nn.Conv2d(channels, 4, 1), nn.PixelShuffle(2))
 
     def forward(self, slices: Tensor) -> Tensor:
-        """(N, H, W) uint8, display -> lung logits (N, 48, 48) float32."""
+        """(N, H, W) in [0, 255], display -> lung logits (N, 48, 48) float32."""
         return self.look(slices)[0]
 
     def look(self, slices: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from covidct.training.networks.gate_head import GateHead
-from covidct.training.networks.lung_crop import LungCrop, crop, has_lungs
+from covidct.training.networks.lung_crop import LungCrop, crop_few, has_lungs
 from covidct.training.networks.lung_finder import LungFinder
 from covidct.training.networks.mobilenet import FEATURES, EvidenceNet
 
@@ -145,7 +145,7 @@ def to_cells(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
 
 def to_shares(shares: Tensor, box: Tensor, *, side: int) -> Tensor:
     """Shares of lung (N, h, w) of the slice -> (N, side, side) of a box; 1 where there are no lungs."""
-    inside = crop(shares[:, None], box, size=side)[:, 0]
+    inside = crop_few(shares, box, size=side)
     return torch.where(has_lungs(shares)[:, None, None], inside, 1.0)
 
 

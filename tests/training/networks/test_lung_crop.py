@@ -16,6 +16,7 @@ from covidct.training.networks.lung_crop import (
     TISSUE_GREY,
     LungCrop,
     crop,
+    crop_few,
     has_lungs,
     mask,
     to_box,
@@ -181,3 +182,20 @@ def test_crop_is_bilinear(rows: int) -> None:
     grid = torch.stack([across[:, None].expand(-1, 32, -1), down[:, :, None].expand(-1, -1, 32)], 3)
     wanted = functional.grid_sample(slices, 2 * grid - 1, padding_mode="border", align_corners=False)
     assert torch.allclose(crop(slices, box, size=32), wanted, atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    side=st.integers(2, 50),
+    size=st.integers(1, 60),
+    seed=st.integers(0, 99),
+    ends=st.tuples(*[st.floats(0, 1)] * 4),
+)
+def test_few_cells_are_cropped_as_many_are(
+    side: int, size: int, seed: int, ends: tuple[float, float, float, float]
+) -> None:
+    cells = torch.rand((1, side, side), generator=torch.Generator().manual_seed(seed))
+    box = torch.tensor([[*sorted(ends[:2]), *sorted(ends[2:])]])[:, [0, 2, 1, 3]]
+    assert torch.allclose(
+        crop_few(cells, box, size=size), crop(cells[:, None], box, size=size)[:, 0], atol=1e-5
+    )
