@@ -85,7 +85,7 @@ def whole(dataset: Dataset, keyword: str, default: int, *, name: str) -> int:
     return default if found is None else int(found)
 
 
-def read_items(dataset: Dataset, keyword: str, allowance: Allowance) -> list[Dataset]:
+def read_items(dataset: Dataset, keyword: str | BaseTag, allowance: Allowance) -> list[Dataset]:
     """The items of a sequence, none where it lacks; parsed within `allowance` where nobody has yet.
 
     (pydicom parses them when they are looked at, without any bound.) Raises ReadError, and what pydicom does.

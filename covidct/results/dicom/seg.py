@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 import covidct
-from covidct.errors import SegmentationError
+from covidct.errors import ReadError, SegmentationError
 from covidct.images.blob import Blob
 from covidct.images.library_errors import damage_as
 from covidct.images.limits import Allowance
@@ -141,8 +141,11 @@ def _read_header(instance: Instance) -> Dataset:
     if blob is None:
         raise SegmentationError(f"{instance.path}: not read from DICOM, so it cannot carry a segmentation")
     unread = SegmentationError(f"{instance.path}: its header cannot be read; copy it again")
-    with damage_as(lambda _: unread):
-        return read_source_header(blob, asked, name=instance.path)
+    try:
+        with damage_as(lambda _: unread):
+            return read_source_header(blob, asked, name=instance.path)
+    except ReadError as error:  # the report may go without it
+        raise SegmentationError(str(error)) from error
 
 
 def _to_sources(

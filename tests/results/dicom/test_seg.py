@@ -12,7 +12,9 @@ import pytest
 from highdicom.seg import segread
 from numpy.typing import NDArray
 from pydicom import dcmread, uid
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from answers import MODEL_USED, make_answer, make_series, write_bytes
 from covidct.errors import SegmentationError
@@ -217,6 +219,20 @@ def test_frames_of_an_enhanced_object(tiny_bundle: Path, tmp_path: Path) -> None
 
 def volume_with_patient() -> Dataset:
     return enhanced(volume(5, lesions=(1, 2)), PatientID="E1", FrameOfReferenceUID="1.2.9")
+
+
+def test_sequences_that_nobody_could_read_leave_the_segmentation_out(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    dataset = volume_with_patient()
+    zeros = bytes(400_000)
+    dataset["SourceImageSequence"] = RawDataElement(
+        Tag("SourceImageSequence"), "SQ", len(zeros), zeros, 0, False, True
+    )
+    path = write_bytes(tmp_path, "v.dcm", dicom_bytes(dataset))
+    answer = stronger(Classifier.load(tiny_bundle).predict_series(read_study([path]).series[0]))
+    with pytest.raises(SegmentationError, match=r"v\.dcm: damaged DICOM \(far too many items\)"):
+        make(answer)
 
 
 def test_others_find_it_valid(tiny_bundle: Path, tmp_path: Path) -> None:
