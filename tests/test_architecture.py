@@ -46,6 +46,7 @@ HOMES = {
     "pynetdicom": {"apps/pacs"},
     "dicomweb_client": {"apps/pacs"},
     "requests": {"apps/pacs"},
+    "urllib3": {"apps/pacs"},
     "ray": {"apps/archive"},
     "pyarrow": {"apps/archive"},
     "fsspec": {"apps/archive"},
@@ -69,7 +70,7 @@ LIGHT = {"numpy", "covidct"}
 EXTRAS = {
     "nifti": ({"nibabel"}, {"series", "apps/cli", "apps/web"}),
     "pacs": (
-        {"highdicom", "pynetdicom", "dicomweb_client", "requests"},
+        {"highdicom", "pynetdicom", "dicomweb_client", "requests", "urllib3"},
         {"results/dicom", "apps/pacs", "apps/archive", "apps/cli"},
     ),
     "scale": ({"ray", "pyarrow", "fsspec"}, {"apps/archive", "apps/cli"}),

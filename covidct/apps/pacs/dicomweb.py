@@ -21,18 +21,37 @@ from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3 import Retry
 
 from covidct.errors import DicomwebError
 from covidct.images.blob import FileBlob
+from covidct.images.dicom_deflated import inflate
+from covidct.images.limits import LARGE, Allowance
 from covidct.series.sources import Candidate
+from covidct.series.volumes.read import MAX_VOLUME
 
 AUTH, TOKEN = "COVIDCT_DICOMWEB_AUTH", "COVIDCT_DICOMWEB_TOKEN"
 WHOLE = 1 << 31  # bytes sent in one piece: not every server takes chunks
 SHOWN = 200  # characters of an answer that is no DICOM JSON
 TIMEOUT_S = (10, 60)  # to connect, to answer
+MAX_LIST, MAX_OBJECT = LARGE, MAX_VOLUME  # bytes of an answer, unpacked: what is found, an instance
+CHUNK = 1 << 16
+# Of a server that is busy; one that cannot be reached is told at once.
+_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+_PATIENCE = Retry(
+    4,
+    connect=0,
+    read=0,
+    status_forcelist=_BUSY,
+    allowed_methods=None,
+    backoff_factor=1,
+    raise_on_status=False,
+)
 # As it is stored: to have it decoded there would cost the server time and the network bytes.
-_AS_STORED = (("application/dicom", "*"),)
+_OBJECT = "multipart/related"
+_AS_STORED = f'{_OBJECT}; type="application/dicom"; transfer-syntax=*'
 _STUDY, _SERIES, _INSTANCE, _INSTANCES_OF_STUDY = "0020000D", "0020000E", "00080018", "00201208"
 
 
@@ -49,7 +68,11 @@ class Archive:
             )
         session = requests.Session()
         session.auth = _find_auth()
+        session.hooks["response"].append(self._read_within_bounds)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=_PATIENCE))
         self._client = DICOMwebClient(self.url, session=session, timeout=TIMEOUT_S, chunk_size=WHOLE)
+        self._client.set_http_retry_params(retry=False)  # it would try whatever failed five times
 
     def __enter__(self) -> Archive:
         return self
@@ -130,13 +153,31 @@ class Archive:
     def _fetch(self, study_uid: str, series: str, instance: str, path: Path) -> Candidate:
         address = f"{self.url}/studies/{study_uid}/series/{series}"
         with self._explained(f"instance {instance}"):
-            dataset: Dataset = self._client.retrieve_instance(
-                study_uid, series, instance, media_types=_AS_STORED
-            )
-            data = BytesIO()
-            dataset.save_as(data, enforce_file_format=True)
-        path.write_bytes(data.getvalue())
+            data = self._retrieve(f"{address}/instances/{instance}")
+            _check_can_be_parsed(data)
+        path.write_bytes(data)
         return Candidate(FileBlob(path, f"{address}/instances/{instance}"), address)
+
+    def _retrieve(self, address: str) -> bytes:
+        """The one object at an address, not parsed: the client itself parses without any bound."""
+        response = self._client._http_get(address, headers={"Accept": _AS_STORED})
+        if response.headers["Content-Type"].startswith("application/dicom"):  # alone, as some servers send it
+            return bytes(response.content)
+        (part,) = self._client._decode_multipart_message(response, stream=False)
+        return bytes(part)
+
+    def _read_within_bounds(self, response: requests.Response, **_: object) -> None:
+        """Read an answer before the client does. Raises DicomwebError for one that is far too large."""
+        limit = MAX_OBJECT if _OBJECT in response.request.headers.get("Accept", "") else MAX_LIST
+        data = bytearray()
+        for chunk in response.iter_content(CHUNK):
+            data += chunk
+            if len(data) > limit:
+                response.close()
+                raise DicomwebError(
+                    f"{self.url}: an answer of more than {limit:,} bytes; have the server give less at a time"
+                )
+        response._content = bytes(data)
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -204,6 +245,12 @@ def _page(search: Callable[..., list[dict[str, Any]]], tag: str) -> list[dict[st
         if not set(page) - set(found):
             return list(found.values())
         found |= page
+
+
+def _check_can_be_parsed(data: bytes) -> None:
+    """Raise ReadError, or what pydicom does, for what is no DICOM object, damaged or far too deep."""
+    plain = inflate(data, name="instance")
+    dcmread(Allowance("instance").bind(BytesIO(plain)))
 
 
 def _parse_answer(response: requests.Response) -> Dataset:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from covidct.apps.cli.main import main
+from covidct.apps.pacs import dicomweb as module
 from covidct.apps.pacs.dicomweb import AUTH, TOKEN, Archive, _list
 from covidct.errors import DicomwebError
 from makers import dicom_bytes
@@ -22,10 +24,10 @@ from services.pacs import free_port
 
 
 class Failing(BaseHTTPRequestHandler):
-    """Answers every request with what the first part of the path names: a status, or `text`."""
+    """Answers every request with what the first part of the path names: a status, `text` or `object`."""
 
     seen: list[str | None]
-    answer = b""
+    answer, kind = b"", ""
 
     def do_POST(self) -> None:
         """Answers `answer`, as an archive that is sent whole bodies only."""
@@ -38,11 +40,18 @@ class Failing(BaseHTTPRequestHandler):
         self.wfile.write(type(self).answer)
 
     def do_GET(self) -> None:
+        """As the word says; `object` gets `answer` as `kind`."""
         type(self).seen.append(self.headers.get("Authorization"))
         word = self.path.split("/")[1]
+        is_asked = word == "object"
         self.send_response(int(word) if word.isdecimal() else 200)
+        if is_asked:
+            self.send_header("Content-Type", type(self).kind)
+        if is_asked and type(self).answer[:2] == b"\x1f\x8b":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        self.wfile.write(b"<html>not DICOM</html>")
+        with suppress(ConnectionError):  # who has had enough hangs up
+            self.wfile.write(type(self).answer if is_asked else b"<html>not DICOM</html>")
 
     def log_message(self, *_: object) -> None:
         pass
@@ -50,7 +59,7 @@ class Failing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    Failing.seen, Failing.answer = [], b""
+    Failing.seen, Failing.answer, Failing.kind = [], b"", ""
     with HTTPServer(("127.0.0.1", 0), Failing) as http:
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -93,21 +102,103 @@ def to_items(*uids: str) -> list[dict[str, Any]]:
     return [{"00080018": {"vr": "UI", "Value": [uid]}} for uid in uids]
 
 
+INSTANCE = dicom_bytes(patient_dataset(1))
+
+
+def fetch(server: str, path: Path) -> None:
+    with Archive(f"{server}/object") as archive:
+        archive._fetch("1.2", "1.3", "1.4", path)
+
+
+def to_parts(*datas: bytes) -> bytes:
+    """A body of several parts (RFC 2387)."""
+    head = b"--line\r\nContent-Type: application/dicom\r\n\r\n"
+    return b"".join(head + data + b"\r\n" for data in datas) + b"--line--\r\n"
+
+
 @pytest.mark.parametrize(
-    "error",
-    [OSError("No tag"), NotImplementedError("VR"), RecursionError(), InvalidDicomError("no prefix")],
+    ("answer", "kind"),
+    [
+        (to_parts(INSTANCE), 'multipart/related; type="application/dicom"; boundary=line'),
+        (INSTANCE, "application/dicom"),
+    ],
+)
+def test_an_instance_comes_as_the_server_has_it(
+    server: str, answer: bytes, kind: str, tmp_path: Path
+) -> None:
+    Failing.answer, Failing.kind = answer, kind
+    fetch(server, tmp_path / "0.dcm")
+    assert (tmp_path / "0.dcm").read_bytes() == INSTANCE
+
+
+def nest(depth: int) -> bytes:
+    """The instance with items in items, none of which says how long it is."""
+    opens = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    at = INSTANCE.index(b"\x08\x00\x60\x00")
+    return INSTANCE[:at] + opens * depth + INSTANCE[at:]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"<html>not DICOM</html>", "application/dicom"),
+        (INSTANCE, "text/html"),
+        (nest(10_000), "application/dicom"),
+        (to_parts(INSTANCE, INSTANCE), "multipart/related; boundary=line"),
+        (to_parts(), "multipart/related; boundary=line"),
+    ],
 )
 def test_an_instance_that_arrives_damaged_is_no_dicom(
-    server: str, error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: str, answer: bytes, kind: str, tmp_path: Path
 ) -> None:
-    def retrieve(*_: object, **__: object) -> Dataset:
-        raise error
-
-    with Archive(server) as archive:
-        monkeypatch.setattr(archive._client, "retrieve_instance", retrieve)
-        with pytest.raises(DicomwebError, match="gives no DICOM"):
-            archive._fetch("1.2", "1.3", "1.4", tmp_path / "0.dcm")
+    Failing.answer, Failing.kind = answer, kind
+    with pytest.raises(DicomwebError, match=r"gives no DICOM for instance 1\.4"):
+        fetch(server, tmp_path / "0.dcm")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_instance_of_far_too_many_items_is_not_parsed(server: str, tmp_path: Path) -> None:
+    at = INSTANCE.index(b"\x08\x00\x60\x00")
+    zeros = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + bytes(400_000)
+    Failing.answer, Failing.kind = INSTANCE[:at] + zeros + INSTANCE[at:], "application/dicom"
+    with pytest.raises(DicomwebError, match="gives no DICOM") as caught:
+        fetch(server, tmp_path / "0.dcm")
+    assert "far too many items" in str(caught.value.__cause__)
+
+
+def test_an_answer_that_does_not_end_is_not_read_to_its_end(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_OBJECT", 100_000)
+    monkeypatch.setattr(module, "MAX_LIST", 100_000)
+    Failing.answer, Failing.kind = gzip.compress(bytes(10_000_000)), "application/dicom"
+    with pytest.raises(DicomwebError, match="answer of more than 100,000 bytes; have the server"):
+        fetch(server, tmp_path / "0.dcm")
+    with (
+        Archive(f"{server}/object") as archive,
+        pytest.raises(DicomwebError, match="than 100,000 bytes"),
+    ):
+        archive.find_studies()
+
+
+def test_a_list_may_not_be_as_long_as_an_instance(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LIST", 1000)
+    Failing.answer, Failing.kind = b" " * 1001 + b"[]", "application/json"
+    with Archive(f"{server}/object") as archive, pytest.raises(DicomwebError, match="more than 1,000 bytes"):
+        archive.find_studies()
+
+
+def test_lists_in_lists_are_no_answer(server: str) -> None:
+    Failing.answer, Failing.kind = b"[" * 100_000, "application/json"
+    with Archive(f"{server}/object") as archive, pytest.raises(DicomwebError, match="gives no DICOM"):
+        archive.find_studies()
+
+
+def test_a_server_that_is_busy_is_asked_again(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", module._PATIENCE.new(backoff_factor=0))
+    with Archive(f"{server}/503") as archive, pytest.raises(DicomwebError, match="answers 503"):
+        archive.find(STUDY_UID)
+    assert len(Failing.seen) == 5
 
 
 def test_a_server_without_pages_is_asked_twice() -> None:
