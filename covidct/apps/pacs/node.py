@@ -27,6 +27,7 @@ from covidct.apps.pacs.receive import LIMIT, Reception, to_entity
 from covidct.apps.pacs.send import send
 from covidct.apps.pacs.spool import Spool
 from covidct.errors import CovidctError, NodeError, log_traceback
+from covidct.images.decoding.heap import give_back_memory
 from covidct.inference.classifier import Classifier
 from covidct.results.formats import name_model
 
@@ -195,7 +196,8 @@ class Node:
                 self._stopping.wait(TIDY_S)
 
     def _tidy(self) -> None:
-        """Write the counters, and remove what is no longer needed."""
+        """Write the counters, remove what is no longer needed, and give free memory back."""
+        give_back_memory()
         try:
             self._spool.sweep(model=self._model, now=time.time())
             self._spool.write_beside("counters.json", self.counts.to_json())

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,6 +29,7 @@ from covidct.apps.web.openapi.document import to_document
 from covidct.apps.web.openapi.page import STYLE, to_page
 from covidct.apps.web.problem import Problem, answer_problem
 from covidct.apps.web.settings import Settings
+from covidct.images.decoding.heap import give_back_memory
 from covidct.inference.classifier import Classifier
 
 PAGE = Path(__file__).parent / "page"
@@ -80,7 +82,7 @@ class Server:
 
     @asynccontextmanager
     async def _live(self, app: Starlette) -> AsyncIterator[None]:
-        """While the server runs, old jobs are forgotten; when it stops, so is the work."""
+        """While it runs, old jobs are forgotten and memory is given back; when it stops, so is the work."""
         sweeping = asyncio.create_task(self._sweep())
         try:
             yield
@@ -94,6 +96,7 @@ class Server:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.api.jobs.sweep()
+            await run_in_threadpool(give_back_memory)
 
 
 def _to_routes(api: Api) -> list[BaseRoute]:

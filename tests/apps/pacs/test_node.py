@@ -320,6 +320,16 @@ def keep_and_run(study: list[Path], spool: Spool, bundle: Path, peer: Pacs) -> i
     return nodes.Node(options, spool, Classifier.load(bundle, threads=1)).run()
 
 
+def test_memory_is_given_back_after_a_series(
+    tmp_path: Path, pacs: Pacs, study: list[Path], tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[None] = []
+    monkeypatch.setattr(nodes, "give_back_memory", lambda: given_back.append(None))
+    with Spool(tmp_path / "spool") as spool:
+        assert keep_and_run(study, spool, tiny_bundle, pacs) == 0
+    assert len(given_back) > 1
+
+
 def fail_at_first(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Have methods of the spool fail twice, as on a disk that is read-only for a while."""
 

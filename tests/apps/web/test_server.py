@@ -95,3 +95,12 @@ def test_old_jobs_are_forgotten_though_nobody_asks(
         caller.portal.call(asyncio.sleep, 0.5)  # type: ignore[union-attr]
         assert len(server.api.jobs) == 0
         assert server.api.memory.held == 0
+
+
+def test_memory_is_given_back_though_nobody_asks(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[None] = []
+    monkeypatch.setattr(module, "SWEEP_S", 0.02)
+    monkeypatch.setattr(module, "give_back_memory", lambda: given_back.append(None))
+    with client(make_server(tiny_bundle)) as caller:
+        caller.portal.call(asyncio.sleep, 0.2)  # type: ignore[union-attr]
+    assert len(given_back) > 1
