@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,26 +67,32 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
     listed = _read(folder / SUMS, MAX_TEXT)
     sums = _parse_sums(listed, folder)
     files: dict[str, bytes] = {}
-    for name, digest in sums.items():
-        files[name] = _read_verified(folder / name, digest, left=MAX_BYTES - sum(map(len, files.values())))
+    for name, digests in sums.items():
+        files[name] = _read_verified(folder / name, digests, left=MAX_BYTES - sum(map(len, files.values())))
     _check_text(files[CARD], folder / CARD)
     config = parse_config(files[CONFIG], where=str(folder / CONFIG))
     return Bundle(folder, config, files, _digest(listed))
 
 
 def write_sums(folder: Path, names: Iterable[str] = REQUIRED) -> None:
-    """Write `SHA256SUMS` over files of `folder`, in the format of sha256sum."""
+    """Write `SHA256SUMS` over files of `folder`, in the format of sha256sum.
+
+    A file that is listed twice may be as either line says, for as long as another takes its place.
+    """
     lines = [f"{_digest((folder / name).read_bytes())}  {name}\n" for name in sorted(names)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _parse_sums(listed: bytes, folder: Path) -> dict[str, str]:
+def _parse_sums(listed: bytes, folder: Path) -> dict[str, list[str]]:
+    """The digests of each file."""
     try:
         # By bytes: reading text, or splitlines, would take other line ends for the one that was written.
         lines = listed.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise BundleError(f"{folder / SUMS}: is not text; copy the bundle again") from error
-    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
+    sums: dict[str, list[str]] = {}
+    for digest, _, name in (line.partition("  ") for line in lines if line):
+        sums.setdefault(name, []).append(digest)
     if missing := sorted(set(REQUIRED) - set(sums)):
         raise BundleError(f"{folder / SUMS}: does not list {', '.join(missing)}; copy the bundle again")
     if foreign := sorted(name for name in sums if Path(name).name != name or "\0" in name):
@@ -94,9 +100,9 @@ def _parse_sums(listed: bytes, folder: Path) -> dict[str, str]:
     return sums
 
 
-def _read_verified(path: Path, digest: str, *, left: int) -> bytes:
+def _read_verified(path: Path, digests: Collection[str], *, left: int) -> bytes:
     data = _read(path, left if path.suffix == ".onnx" else min(MAX_TEXT, left))
-    if _digest(data) != digest:
+    if _digest(data) not in digests:
         raise BundleError(f"{path}: is not what {SUMS} says it is; copy the bundle again")
     return data
 

@@ -176,6 +176,19 @@ def test_what_lies_outside_is_not_read(bundle: Path, name: str) -> None:
         load_bundle(bundle)
 
 
+def test_a_file_that_is_listed_twice_is_one_of_the_two(bundle: Path) -> None:
+    """As long as another takes its place (`covidct card`)."""
+    old = (bundle / CARD).read_bytes()
+    sums = (bundle / SUMS).read_text()
+    (bundle / SUMS).write_text(f"{sums}{hashlib.sha256(b'new').hexdigest()}  {CARD}\n")
+    for card in (old, b"new"):
+        (bundle / CARD).write_bytes(card)
+        assert load_bundle(bundle).card.encode() == card
+    (bundle / CARD).write_bytes(b"another")
+    with pytest.raises(BundleError, match=f"{CARD}: is not what SHA256SUMS says"):
+        load_bundle(bundle)
+
+
 def test_more_files_may_be_listed(bundle: Path) -> None:
     sums = (bundle / SUMS).read_text()
     of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

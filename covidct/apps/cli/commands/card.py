@@ -21,6 +21,8 @@ from covidct.inference.classifier import Classifier
 from covidct.inference.config import CONFIG
 from covidct.training.gate.figures import read_gate_figures, to_markdown
 
+EITHER = f"{SUMS}.either"
+
 
 def rewrite_card(
     path: Path,
@@ -68,8 +70,8 @@ def draw_failures(path: Path, place: Path) -> str:
 def replace_files(path: Path, texts: Mapping[str, str]) -> None:
     """Put files of a bundle by name in place of those that are there, with checksums that fit.
 
-    All are made beside the bundle and renamed into it, the checksums last: who breaks in between is refused,
-    not misled.
+    All are made beside the bundle and renamed into it. Until all are, the checksums list old and new ones: a
+    bundle whose writer was killed in between is as good as either.
     """
     with open_scratch(path) as beside:
         for name in REQUIRED:
@@ -77,6 +79,9 @@ def replace_files(path: Path, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
             (beside / name).write_text(text, encoding="utf-8")
         write_sums(beside)
+        new, old = ((folder / SUMS).read_text(encoding="utf-8") for folder in (beside, path))
+        (beside / EITHER).write_text(old + new, encoding="utf-8")
+        (beside / EITHER).replace(path / SUMS)
         for name in (*texts, SUMS):
             (beside / name).replace(path / name)
 

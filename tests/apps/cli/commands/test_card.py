@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -121,6 +124,40 @@ def test_the_card_takes_in_what_was_measured_since(bundle: Path, tmp_path: Path)
     assert str(tmp_path) not in card
     assert (tmp_path / "failures.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in bundle.iterdir()} == {*REQUIRED, SUMS}
+
+
+# Replaces two files of a bundle and is killed once so many have their names.
+REPLACE_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from covidct.apps.cli.commands.card import replace_files
+
+left, replace = [None] * int(sys.argv[2]), Path.replace
+
+def replace_or_die(path, target):
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left.pop()
+    replace(path, target)
+
+Path.replace = replace_or_die
+bundle = Path(sys.argv[1])
+config = (bundle / "config.json").read_text()
+replace_files(bundle, {"README.md": "# Another card", "config.json": config + "\\n"})
+"""
+
+
+@pytest.mark.parametrize("renamed", [1, 2, 3])
+def test_a_bundle_is_taken_though_the_card_was_killed_half_way(bundle: Path, renamed: int) -> None:
+    before = rewrite_card(bundle)
+    command = [sys.executable, "-c", REPLACE_AND_DIE, str(bundle), str(renamed)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert (load_bundle(bundle).card == "# Another card") is (renamed > 1)
+    assert (load_bundle(bundle).card == before) is (renamed == 1)
+    rewrite_card(bundle)
+    assert load_bundle(bundle).card == before
+    assert {path.name for path in bundle.iterdir()} == {*REQUIRED, SUMS}
+    assert len((bundle / SUMS).read_text().splitlines()) == len(REQUIRED)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"source": "x"}]', "\u00e9"])
