@@ -15,6 +15,7 @@ from covidct.apps.cli.options import (
     gather,
     needs_extra,
     plain_errors,
+    tell_when_stopped,
 )
 from covidct.types import DISCLAIMER, ModelChoice
 
@@ -57,7 +58,11 @@ def archive(request: ArchiveRequest, choice: ModelChoice) -> None:
         from covidct.apps.archive.run import run_archive
 
         progress = Progress(lambda line: click.echo(line, err=True))
-        with RayEngine(address=request.address, workers=choice.threads) as engine:
+        kept = f"What was answered is kept in {request.out}: the same command goes on from there."
+        with (
+            tell_when_stopped(lambda: kept),
+            RayEngine(address=request.address, workers=choice.threads) as engine,
+        ):
             summary = run_archive(request, choice, engine=engine, tell=progress)
         for line in (*to_sentences(summary, request.out), DISCLAIMER):
             click.echo(line, err=True)

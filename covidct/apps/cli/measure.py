@@ -23,6 +23,7 @@ from covidct.apps.cli.options import (
     needs_extra,
     out_option,
     plain_errors,
+    tell_when_stopped,
     to_labels,
 )
 from covidct.types import DISCLAIMER, Precision
@@ -67,16 +68,18 @@ def evaluate(
     with plain_errors(), needs_extra("train"):
         from covidct.apps.cli.commands.evaluate import run_evaluate
 
-        table = run_evaluate(
-            bundle,
-            data,
-            split=split,
-            sources=sources,
-            labels=labels,
-            out=out,
-            prevalences=prevalences,
-            precision=precision,
-        )
+        kept = f"What is in {out} may be half a report: the same command starts anew, and replaces it."
+        with tell_when_stopped(lambda: kept):
+            table = run_evaluate(
+                bundle,
+                data,
+                split=split,
+                sources=sources,
+                labels=labels,
+                out=out,
+                prevalences=prevalences,
+                precision=precision,
+            )
         click.echo(table)
         click.echo(f"Report and plots are in {out}.", err=True)
         click.echo(DISCLAIMER, err=True)

@@ -186,17 +186,18 @@ def calibrate(
     with plain_errors(), needs_extra("audit"):
         from covidct.apps.cli.commands.calibrate import run_calibrate
 
-        lines = run_calibrate(
-            bundle,
-            data,
-            out,
-            sources=sources,
-            labels=(positive, negative),
-            name=site,
-            accept=accept.strip(),
-        )
-        for line in lines:
-            click.echo(line)
+        with tell_when_stopped(lambda: "No bundle was written: the same command starts anew."):
+            lines = run_calibrate(
+                bundle,
+                data,
+                out,
+                sources=sources,
+                labels=(positive, negative),
+                name=site,
+                accept=accept.strip(),
+            )
+            for line in lines:
+                click.echo(line)
         click.echo(f"The bundle is {out}.", err=True)
         click.echo(DISCLAIMER, err=True)
 

@@ -74,11 +74,26 @@ def test_what_sigterm_ends_removes_what_it_has_half_done(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("given", "place", "words"),
     [
-        (["audit"], "audit.run_audit", "No report was written: the same command starts anew."),
-        (["predict"], "predict.run_predict", "Answers given so far stand;"),
+        (["audit"], "cli.commands.audit.run_audit", "No report was written: the same command starts anew."),
+        (["predict"], "cli.commands.predict.run_predict", "Answers given so far stand;"),
+        (
+            ["evaluate", "--out", "figures", "--data"],
+            "cli.commands.evaluate.run_evaluate",
+            "What is in figures may be half a report: the same command starts anew, and replaces it.",
+        ),
+        (
+            ["calibrate", "--site", "ward", "--out", "site", "--data"],
+            "cli.commands.calibrate.run_calibrate",
+            "No bundle was written: the same command starts anew.",
+        ),
+        (
+            ["archive", "--out", "table"],
+            "archive.engine.RayEngine",
+            "What was answered is kept in table: the same command goes on from there.",
+        ),
         (
             ["benchmark", "scratch", "--leave-one-source-out", "--out", "trials", "--data"],
-            "benchmark.run_trials",
+            "cli.commands.benchmark.run_trials",
             "Whole epochs and trainings are kept in trials: the same command goes on from there.",
         ),
     ],
@@ -89,7 +104,7 @@ def test_a_stopped_command_says_what_stands(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"covidct.apps.cli.commands.{place}", stop)
+    monkeypatch.setattr(f"covidct.apps.{place}", stop)
     result = CliRunner().invoke(main, [*given, str(tmp_path)])
     assert result.exit_code == 130
     assert f"Stopped. {words}" in result.stderr
