@@ -18,7 +18,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
@@ -166,9 +166,13 @@ def keep_weights(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """Load weights that were kept. Raises TrainingError where they are damaged."""
+    """Load weights that were kept. Raises TrainingError where they are damaged or not there."""
+    try:
+        data = path.read_bytes()  # not mapped: without memory for that, torch says what damage would be, too
+    except OSError as error:
+        raise TrainingError(_to_damage(path, error.strerror or str(error))) from error
     with damage_as(lambda cause: TrainingError(_to_damage(path, cause))):
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(load(data))
 
 
 def _to_damage(path: Path, cause: str) -> str:

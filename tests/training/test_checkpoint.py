@@ -214,6 +214,19 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(tmp_path: Path, name: 
         go_on()
 
 
+def test_too_little_memory_for_the_weights_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(make_run(), tmp_path)
+
+    def refuse(_: Path) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(MemoryError):
+        load_weights(build_network(RECIPE), tmp_path / BEST)
+
+
 @pytest.mark.parametrize("name", ["checkpoint.pt", "best.safetensors"])
 def test_a_full_disk_is_an_error_of_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
