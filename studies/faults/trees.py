@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import pyarrow.parquet as pq
+import torch
 from PIL import Image
 from pydicom import dcmread
 from safetensors.numpy import load_file
@@ -21,10 +24,27 @@ Tree = Mapping[str, str]
 def read_tree(root: Path) -> Tree:
     """The digest of each file by its relative path; an empty one for folders."""
     return {
-        path.relative_to(root).as_posix(): "" if path.is_dir() else sha256(path.read_bytes()).hexdigest()
+        path.relative_to(root).as_posix(): "" if path.is_dir() else digest(path)
         for path in sorted(root.rglob("*"))
         if path.relative_to(root).parts[0] != "tmp"
     }
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, without the seconds that epochs took: these are not what is compared."""
+    data = path.read_bytes()
+    match path.name:
+        case "metrics.csv":
+            rows = csv.DictReader(data.decode().splitlines())
+            data = json.dumps([{**row, "seconds": None} for row in rows]).encode()
+        case "checkpoint.pt":
+            saved = torch.load(path, weights_only=True)
+            for record in saved["progress"]["history"]:
+                record["seconds"] = 0
+            buffer = BytesIO()
+            torch.save(saved, buffer)
+            data = buffer.getvalue()
+    return sha256(data).hexdigest()
 
 
 def find_differences(found: Tree, first: Tree, second: Tree) -> list[str]:
