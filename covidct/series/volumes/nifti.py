@@ -26,9 +26,10 @@ def parse_nifti(data: bytes, *, name: str) -> Volume:
     with damage_as(lambda cause: ReadError(f"{name}: {unread} ({cause}); convert it again")):
         kind = Nifti2Image if data[4:8] == b"n+2\0" else Nifti1Image
         image: Any = kind.from_bytes(data)
-        needed = math.prod(image.shape) * image.get_data_dtype().itemsize
-        check_length(needed, len(data) - int(image.dataobj.offset), name=name)
-        values = image.dataobj.get_unscaled()
+        stored, start = image.get_data_dtype(), int(image.dataobj.offset)
+        check_length(math.prod(image.shape) * stored.itemsize, len(data) - start, name=name)
+        # A view: nibabel would hold the voxels a second time.
+        values = np.frombuffer(data, stored, math.prod(image.shape), start).reshape(image.shape, order="F")
         scale = float(image.dataobj.slope), float(image.dataobj.inter)
         is_placed = int(image.header["sform_code"]) or int(image.header["qform_code"])
     while values.ndim > 3 and values.shape[-1] == 1:

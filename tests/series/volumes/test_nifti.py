@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import struct
 import sys
+import tracemalloc
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from covidct.images.hounsfield import to_display
 from covidct.series.slices import read_instance
 from covidct.series.study import read_study
 from covidct.series.volumes import read
+from covidct.series.volumes.nifti import parse_nifti
 from stacks import volume
 
 SLICES = volume(4)
@@ -51,6 +53,18 @@ def test_a_volume_is_a_series(tmp_path: Path, name: str) -> None:
         for instance, hu in zip(series.instances, SLICES, strict=True):
             assert np.array_equal(read_instance(instance).pixels, to_display(hu))
             assert read_instance(instance).source.path == instance.path
+
+
+def test_voxels_are_in_memory_once() -> None:
+    data = nibabel.Nifti1Image(np.zeros((256, 256, 64), np.int16), AFFINE).to_bytes()  # type: ignore[no-untyped-call]
+    parse_nifti(data, name="v.nii")  # what is imported then does not count
+    tracemalloc.start()
+    try:
+        volume = parse_nifti(data, name="v.nii")
+        assert tracemalloc.get_traced_memory()[1] < len(data) / 10
+    finally:
+        tracemalloc.stop()
+    assert volume.values.shape == (256, 256, 64)
 
 
 @pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
