@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ import numpy as np
 import dicom_seeds
 import other_seeds
 import seeds
+import study_seeds
 from bundles import write_tiny_bundle
 from byte_mutations import Mutation
 from covidct.errors import CovidctError
@@ -60,6 +63,7 @@ def make_readers(scratch: Path) -> dict[str, Reader]:
         "numpy": Reader(seeds.make_numpy(), (*TEXT, *VOLUMES), read_any),
         "dicomdir": Reader(other_seeds.make_media(), (*DICOM, *TEXT), read_medium, media),
         "instance": Reader(dicom_seeds.make_instances(), DICOM, read_received),
+        "study": Reader(study_seeds.make_studies(), study_seeds.STUDIES, read_folder),
         "mixed": Reader(seeds.make_seeds(), FILES, read_any),
         "manifest": Reader(other_seeds.make_tables(), TEXT, read_table),
         "recipe": Reader(other_seeds.make_recipes(), TEXT, read_training_recipe),
@@ -97,6 +101,30 @@ def read_medium(path: Path) -> bool:
     places = [Path(os.path.normpath(file)) for file, _ in listed]
     assert all(place.is_relative_to(path.parent) for place in places), listed
     return any(bool(read_instance(one).pixels.size) for one in read_study([path]).loose[:INSTANCES])
+
+
+def read_folder(path: Path) -> bool:
+    """A study in folders, and in a folder that leads into itself: each slice is answered once, or why not."""
+    from covidct.inference.study_answers import count_answers
+
+    with tempfile.TemporaryDirectory() as place:
+        with suppress(tarfile.TarError, OSError), tarfile.open(path) as archive:
+            archive.extractall(place, [one for one in archive if one.isreg()], filter="data")
+        Path(place, "again").symlink_to(place)
+        os.mkfifo(Path(place, "pipe.dcm"))
+        for all_series in (False, True):
+            study = read_study([place], all_series=all_series)
+            answers = list(_load_tiny().predict_study(study))
+            assert len(answers) == count_answers(study) + sum(answer.more for answer in answers)
+    return any(answer.result.probability is not None for answer in answers)
+
+
+@cache
+def _load_tiny() -> Any:
+    from covidct.inference.classifier import Classifier
+
+    with tempfile.TemporaryDirectory() as place:
+        return Classifier.load(write_tiny_bundle(Path(place, "tiny")), threads=1)
 
 
 def read_received(path: Path) -> bool:

@@ -23,7 +23,8 @@ COUNTS = "counts.json"
 HERE = Path(__file__).resolve().parent
 READERS = (
     *("pictures", "dicom", "compressed", "enhanced", "archives", "nifti", "metaimage", "nrrd", "numpy"),
-    *("dicomdir", "instance", "mixed", "manifest", "recipe", "list", "bundle", "graph", "upload", "dicomweb"),
+    *("dicomdir", "instance", "study", "mixed", "manifest", "recipe", "list", "bundle", "graph"),
+    *("upload", "dicomweb"),
 )
 
 

@@ -24,10 +24,11 @@ from mutations import HEADERS, mutate
 from readers import Reader, make_readers
 from seeds import make_seeds
 from structures import GRAPHS
+from study_seeds import STUDIES
 
 FUZZ = Path(worker.__file__).parent
 CASES = 30
-MUTATIONS = tuple(dict.fromkeys((*HEADERS, *GRAPHS)))
+MUTATIONS = tuple(dict.fromkeys((*HEADERS, *GRAPHS, *STUDIES)))
 
 
 @pytest.fixture(scope="module")
