@@ -5,7 +5,7 @@
     python -m benchmarks.training MANIFEST.csv --pretrained FILE --recipe recipes/opacity.toml
         --left-out SOURCE [--finder FILE] [--plot FILE.png] [--seeds 1]
 
-The rival is `straight_loop`, with as many slices an epoch.
+The rival is `straight_loop`, with as many slices an epoch. Of a recipe of several draws one is timed.
 Both are measured in seconds of processor time, decoding processes included, on one thread, from reading the
 first slice to the end of an epoch; what measures them is not counted. In the first form the AUC is that on
 `tune`, and a run ends with the first epoch that reaches `--auc`; one that never does counts as a whole. In
@@ -180,7 +180,7 @@ def draw(watches: dict[str, Watch], path: Path) -> None:
 
 def read_task(given: argparse.Namespace) -> Task:
     """What is asked for, under the recipe's own seed."""
-    recipe = read_recipe(find_recipe(given.recipe))
+    recipe = replace(read_recipe(find_recipe(given.recipe)), draws=1)
     pretrained, manifest = load_pretrained(given.pretrained), read_data(given.data, recipe.data)
     if given.left_out:
         measured = select_left_out(manifest, recipe.data, given.left_out)
