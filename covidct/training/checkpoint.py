@@ -7,8 +7,10 @@ Checkpoints are working files of one machine and are read without executing anyt
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,7 +20,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
@@ -166,13 +168,14 @@ def keep_weights(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """Load weights that were kept. Raises TrainingError where they are damaged or not there."""
+    """Load weights that were kept. Raises TrainingError for damage, MemoryError for want of memory."""
     try:
-        data = path.read_bytes()  # not mapped: without memory for that, torch says what damage would be, too
-    except OSError as error:
-        raise TrainingError(_to_damage(path, error.strerror or str(error))) from error
-    with damage_as(lambda cause: TrainingError(_to_damage(path, cause))):
-        network.load_state_dict(load(data))
+        with damage_as(lambda cause: TrainingError(_to_damage(path, cause))):
+            network.load_state_dict(load_file(path))
+    except TrainingError as error:
+        if os.strerror(errno.ENOMEM) in str(error):  # torch could not map the file, which is whole
+            raise MemoryError from error
+        raise
 
 
 def _to_damage(path: Path, cause: str) -> str:

@@ -219,10 +219,10 @@ def test_too_little_memory_for_the_weights_is_no_damage(
 ) -> None:
     keep(make_run(), tmp_path)
 
-    def refuse(_: Path) -> bytes:
-        raise MemoryError
+    def refuse(_: Path) -> None:
+        raise RuntimeError("unable to mmap 6556088 bytes from file <best>: Cannot allocate memory (12)")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("covidct.training.checkpoint.load_file", refuse)
     with pytest.raises(MemoryError):
         load_weights(build_network(RECIPE), tmp_path / BEST)
 
