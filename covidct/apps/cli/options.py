@@ -230,9 +230,18 @@ def plain_errors() -> Iterator[None]:
     except MemoryError as error:
         raise _Failure(NO_MEMORY) from error
     except (ImportError, RuntimeError) as error:
-        if not any(words in str(error) for words in _NO_MEMORY):
+        if not _lacks_memory(error):
             raise
         raise _Failure(NO_MEMORY) from error
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether want of memory is behind an error, or behind what led to it: torch's exporter wraps it."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _to_sentence(error: OSError) -> str:

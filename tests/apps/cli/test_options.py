@@ -39,6 +39,12 @@ def split(folder: Path) -> Result:
     return CliRunner().invoke(main, ["split", str(folder / "data.csv"), "--out", str(folder / "out.csv")])
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    """An error that another led to."""
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -46,6 +52,8 @@ def split(folder: Path) -> Result:
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         RuntimeError("can't start new thread"),
         ImportError("_agg.so: failed to map segment from shared object"),
+        caused(RuntimeError("Failed to convert the graph"), MemoryError()),
+        caused(RuntimeError("Failed"), caused(ValueError(), RuntimeError("can't allocate memory"))),
     ],
 )
 def test_where_memory_does_not_suffice_one_line_says_so(
