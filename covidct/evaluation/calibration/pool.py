@@ -39,7 +39,7 @@ from covidct.types import OperatingPoint
 POOLED = 2  # sources of each label, at the least
 # How often a slice's set may miss COVID-19, and everything else. Where the others are ill, many look like
 # COVID-19: to hold nine in ten of them would leave most of COVID-19 undecided in all other hospitals.
-SLICE_ALPHA = (ALPHA[0], 0.20)
+SLICE_ALPHA = (ALPHA[0], 0.175)
 
 
 @dataclass(frozen=True)
