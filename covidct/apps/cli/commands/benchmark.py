@@ -16,6 +16,7 @@ from covidct.evaluation.leave_one_out.figures import to_gains, to_standings
 from covidct.evaluation.leave_one_out.forest_plot import plot_standings
 from covidct.evaluation.leave_one_out.table import to_json, to_markdown, to_summary, to_table
 from covidct.evaluation.leave_one_out.trials import read_floors, read_trials
+from covidct.images.decoding.heap import keep_memory
 from covidct.images.files import write_beside
 from covidct.training.leave_one_out import Benchmark, choose_left_out, run_benchmark
 from covidct.training.pretrained import load_pretrained
@@ -24,6 +25,7 @@ from covidct.training.trial import Setting
 
 def run_trials(names: Sequence[str], data: Path, asked: TrialOptions) -> None:
     """Run what has not been run yet; progress on stderr. Raises as `run_benchmark`."""
+    keep_memory()
     recipes = tuple(read_recipe(find_recipe(name)) for name in names)
     if not recipes:
         raise RecipeError("no recipe: name at least one, or only print the table with --table-only")

@@ -10,6 +10,7 @@ from covidct.apps.cli.train_options import RunOptions
 from covidct.data.folders import read_data
 from covidct.data.manifest import select_rows
 from covidct.data.recipe import find_recipe, read_recipe
+from covidct.images.decoding.heap import keep_memory
 from covidct.training.checkpoint import METRICS
 from covidct.training.machine.processes import join_processes
 from covidct.training.pretrained import load_pretrained
@@ -19,6 +20,7 @@ from covidct.training.run import Job, search_rates, train, train_gate, use_threa
 
 def run_train(data: Path, asked: RunOptions) -> Iterator[str]:
     """Do what is asked; gives lines for the terminal. Raises as `train`."""
+    keep_memory()
     if asked.threads:
         use_threads(asked.threads)
     job = to_job(data, asked)
