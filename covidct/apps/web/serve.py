@@ -10,11 +10,13 @@ import logging
 import re
 import secrets
 import socket
+import ssl
 import sys
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
@@ -39,6 +41,7 @@ def run_serve(serving: Serving, choice: ModelChoice) -> None:
     """Serve until SIGTERM or SIGINT. Raises ServeError for what would not be safe, or cannot be."""
     token = check_token(serving.token)
     check_reach(serving.host, token, no_auth=serving.no_auth)
+    check_pair(serving.certificate, serving.key)
     settings = to_settings(serving.host, serving.names, token)
     settings = replace(settings, body_bytes=serving.upload_mb * MIB, root=check_root(serving.root))
     classifier = Classifier.choose(choice)
@@ -88,6 +91,19 @@ class _Server(uvicorn.Server):
         if self._api.stopping and (self._api.is_idle() or time.monotonic() > self._ends):
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def check_pair(certificate: Path | None, key: Path | None) -> None:
+    """Raise ServeError where a certificate and a key cannot be read, or do not belong together."""
+    if certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:  # (ssl.SSLError is one)
+        raise ServeError(
+            f"{certificate}, {key}: not a certificate and its key in PEM ({error}); give a pair that belongs "
+            "together, and see that --certificate and --key are not swapped"
+        ) from error
 
 
 def check_token(token: str | None) -> str | None:

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 from covidct.apps.cli.main import main
 from covidct.apps.web.connections import HEAD_S
-from covidct.apps.web.serve import SHORTEST_TOKEN, check_reach, check_token, to_settings
+from covidct.apps.web.serve import SHORTEST_TOKEN, check_pair, check_reach, check_token, to_settings
 from covidct.errors import ServeError
 from makers import SERIES_UID, ct_dataset, dicom_bytes, phantom_hu
 from services.raw_requests import BOUNDARY, MULTIPART, SLOW, ask, send_raw
@@ -273,6 +273,8 @@ def test_it_speaks_tls(tiny_bundle: Path, tmp_path: Path) -> None:
         pytest.skip("no openssl to make a certificate with")
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     assert key.stat().st_mode & 0o077 == 0
+    with pytest.raises(ServeError, match=r"key\.pem, .*cert\.pem: not a certificate and its key .* swapped"):
+        check_pair(key, certificate)
     with serving(tiny_bundle, "--certificate", str(certificate), "--key", str(key)) as running:
         trusting = ssl.create_default_context(cafile=str(certificate))
         with urllib.request.urlopen(f"https://localhost:{running.port}/health", context=trusting) as answer:
