@@ -26,7 +26,7 @@ from covidct.data.split import assign_splits
 from covidct.evaluation.leave_one_out.trials import GRAPH, HOME, SCORES
 from covidct.training.average import average_weights, measure_statistics
 from covidct.training.checkpoint import BEST
-from covidct.training.fit import prepare, read_split
+from covidct.training.fit import VIEWS, prepare, read_split
 from covidct.training.lessons.drawn_slices import with_drawn
 from covidct.training.lessons.loader import KeptViews, build_loader
 from covidct.training.machine.precision import autocast
@@ -34,8 +34,6 @@ from covidct.training.networks.build import build_network
 from covidct.training.networks.opacity_net import OpacityNet
 from covidct.training.slices import with_lesions
 from covidct.training.trial import Setting, plan_trial
-
-VIEWS = 3000  # measured on; a quarter of what the recipe learns from
 
 
 def build_average(runs: Sequence[Path], rows: Sequence[Row], recipe: Recipe) -> OpacityNet:

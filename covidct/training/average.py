@@ -8,7 +8,7 @@ Source: Wortsman et al., "Model soups" (ICML 2022); Izmailov et al. 2018 for the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -51,17 +51,13 @@ def measure_statistics(network: nn.Module, batches: Iterable[B], run: Callable[[
     They are measured in those parts of `network` that are in training mode; `run` sends a batch through it.
     Dropout is off meanwhile, and afterwards the network is in eval mode.
     """
-    for norm in _list_norms(network):
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of all batches
     for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d) and part.training:
+            part.reset_running_stats()
+            part.momentum = None  # the plain mean of all batches
         if isinstance(part, nn.Dropout):
             part.eval()
     with torch.no_grad():
         for batch in batches:
             run(batch)
     network.eval()
-
-
-def _list_norms(network: nn.Module) -> Iterator[nn.BatchNorm2d]:
-    return (part for part in network.modules() if isinstance(part, nn.BatchNorm2d) and part.training)
